@@ -1,0 +1,26 @@
+// clone(): a command or a plan, in new namespaces.
+import type { ClonedProcess } from '../types/child';
+import type { CloneOptions, StartOptions } from '../types/options';
+import { checkCommand, Plan } from './plan';
+import { startRequest, startWritten } from './process/start';
+import { checkStart } from './steps/assemble';
+
+/**
+ * Starts a command, with namespaces and all else of its own that `options` ask for.
+ *
+ * Resolves once the command has been **executed**: from then on what happens is the command's own. Rejects otherwise, naming
+ * the option and the system call, with the child reaped and nothing left. Never throws synchronously.
+ * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
+ * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
+ */
+export function clone(command: string, args: readonly string[] | undefined, options?: CloneOptions): Promise<ClonedProcess>;
+/** Starts a plan once more. */
+export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess>;
+export function clone(what: string, options?: CloneOptions): Promise<ClonedProcess>;
+export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess> {
+  if (what instanceof Plan) {
+    if (args === undefined) return startWritten(what.writer, what.request);
+    return startRequest(checkStart(what.request, args));
+  }
+  return startRequest(checkCommand(what, args, options));
+}

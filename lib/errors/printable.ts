@@ -1,0 +1,15 @@
+// Text from outside made safe to print: one line, no control characters.
+
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** `text` with control, bidirectional and line-breaking characters written as JavaScript escapes. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (character) => short[character] ?? escape(character.codePointAt(0) ?? 0));
+}
+
+function escape(code: number): string {
+  const digits = code.toString(16);
+  if (code <= 0xff) return `\\x${digits.padStart(2, '0')}`;
+  return code <= 0xffff ? `\\u${digits.padStart(4, '0')}` : `\\u{${digits}}`;
+}

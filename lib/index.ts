@@ -1,0 +1,15 @@
+// The package's public names.
+export { clone } from './clone';
+export { AbortError } from './errors/abort-error';
+export { isArgumentError } from './errors/argument-error';
+export { SyscallError } from './errors/syscall-error';
+export { Flags, formatFlags, parseFlags } from './flags';
+export * from './kernel/clone-constants';
+export { constants } from './kernel/constants';
+export { Plan, plan } from './plan';
+export type { ClonedProcess, ExitStatus } from '../types/child';
+export type { ArgumentError } from '../types/errors';
+export type { NamespaceKind } from '../types/flags';
+export type { Mount, MountBase, ProcMount } from '../types/mounts';
+export type { CloneOptions, Propagation, StartOptions } from '../types/options';
+export type { Stdio, StdioEntry } from '../types/stdio';

@@ -1,0 +1,88 @@
+// What the addon offers: the one place where native functions have types.
+
+/** The filled parts of four arrays that make up a program: how often and how far each is read. */
+export type ImageArguments = [
+  instructions: Uint8Array,
+  instructionCount: number,
+  data: Uint8Array,
+  dataSize: number,
+  relocations: Uint32Array,
+  relocationCount: number,
+  kept: Int32Array,
+  keptCount: number,
+];
+
+/** The functions of the addon. Each returns a value ≥ 0, or -errno; none throws. */
+export interface Addon {
+  /** Opens the watch of this environment; `listener(id, news)` is then called with the mailbox filled. */
+  open(listener: (id: number, news: News) => void, mailbox: Float64Array, mainThread: boolean): number;
+  /** Opens the stub, from `path` where that is not ''. */
+  prepare(path: string): number;
+  /** Clones a child that executes the stub. Returns its id; pid and pidfd are in the mailbox. */
+  launch(...args: [...image: ImageArguments, lowest: number, forks: boolean, detached: boolean]): number;
+  /** Clones a child that runs the program in place, with exactly these flags. */
+  launchInPlace(...args: [...image: ImageArguments, flags: number, exitSignal: number, executes: boolean]): number;
+  /** Lets a waiting stub go on. */
+  go(id: number): number;
+  /** Sends a signal through the pidfd. */
+  kill(id: number, signal: number): number;
+  /** SIGKILL for every process of a child, now and as it appears. */
+  end(id: number): number;
+  setRef(id: number, ref: boolean): number;
+  /** A kept result of a child in place. */
+  result(id: number, slot: number): number;
+  /** Copies what a child in place left in its data. */
+  bytes(id: number, offset: number, target: Uint8Array): number;
+  /** Makes pipes and sockets, [child's end, ours] of each into `numbers`, all of them ≥ `lowest`; all or none. */
+  openPairs(kinds: Int32Array, count: number, numbers: Int32Array, lowest: number): number;
+  close(descriptor: number): number;
+  /** Whether this pipe is empty and nobody writes to it any more. */
+  atEnd(descriptor: number): boolean;
+  /**
+   * Copies the environment of the process: NUL-terminated strings to `target` from `at` on, their places to `places`, and
+   * behind the last one where they end. Returns how many there are; -E2BIG where they do not fit.
+   */
+  environment(target: Uint8Array, at: number, places: Uint32Array): number;
+  /** Whether a capability is in our effective set: 1 or 0. */
+  hasCapability(capability: number): number;
+  unshare(flags: number): number;
+  setns(descriptor: number, flags: number): number;
+  openNamespace(path: string): number;
+  openPidfd(pid: number): number;
+  startThreadPool(): number;
+  /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */
+  setFault?(instruction: number, errno: number): number;
+}
+
+/** What a child has to say. */
+export const enum News {
+  /** The stub waits for `go`. */
+  Waiting = 0,
+  /** The command has been executed; the recorded line is done. */
+  Started = 1,
+  /** Ended and reaped, after it had started. */
+  Ended = 2,
+  /** Ended and reaped without having started. */
+  Failed = 3,
+}
+
+/** Places in the mailbox; binding/environment.h has the same list. */
+export const enum Mail {
+  Pid = 0,
+  Pidfd = 1,
+  Instruction = 2,
+  Error = 3,
+  Code = 4,
+  Signal = 5,
+  CoreDumped = 6,
+  UsageKnown = 7,
+  Usage = 8,
+  Size = 24,
+}
+
+/** Kinds of pairs for `openPairs`. */
+export const enum Pair {
+  ChildReads = 0,
+  ChildWrites = 1,
+  Socket = 2,
+}

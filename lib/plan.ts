@@ -1,0 +1,49 @@
+// A plan: a command's program, checked and written once, printable, and started as often as wanted.
+import { list } from './program/listing';
+import { Writer } from './program/writer';
+import { assemble, checkRequest } from './steps/assemble';
+import type { Request } from './steps/request';
+import type { CloneOptions } from '../types/options';
+
+/** What `plan()` makes. Nothing has been cloned yet. */
+export class Plan {
+  /** @internal */
+  readonly request: Request;
+  /** @internal */
+  readonly writer: Writer;
+
+  /** @internal */
+  constructor(request: Request) {
+    this.request = request;
+    this.writer = new Writer().reset(true);
+    assemble(this.writer, request);
+  }
+
+  /**
+   * Every call that the child will make, one a line: its number, its step, the option that asked for it, and the call with
+   * its arguments in the kernel's names. Read back from the bytes that run. Control characters are escaped, the environment is
+   * counted and not shown.
+   */
+  toString(): string {
+    return list(this.writer);
+  }
+}
+
+/**
+ * Checks a command and its options and writes its program, without cloning anything; needs no privilege.
+ *
+ * The environment is copied now. Start it with `clone(plan)`, as often as wanted.
+ * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
+ * @throws ArgumentError for what cannot be, SyscallError E2BIG for a program that is too large
+ */
+export function plan(command: string, args?: readonly string[], options?: CloneOptions): Plan;
+export function plan(command: string, options?: CloneOptions): Plan;
+export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
+  return new Plan(checkCommand(command, args, options));
+}
+
+/** Sorts out which argument is which, as child_process does. */
+export function checkCommand(command: unknown, args: unknown, options: unknown): Request {
+  const hasArgs = args === undefined || args === null || Array.isArray(args) || options !== undefined;
+  return hasArgs ? checkRequest(command, args, options) : checkRequest(command, undefined, args);
+}

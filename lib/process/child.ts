@@ -1,0 +1,213 @@
+// A child as its users see it: ChildProcess, with a promise of its end and a pidfd.
+import { EventEmitter } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+
+import type { ClonedProcess, ExitStatus } from '../../types/child';
+import { addon } from '../addon';
+import { unknownSignal } from '../errors/argument-error';
+import { SyscallError } from '../errors/syscall-error';
+import { errnoName } from '../kernel/errno';
+import { signalNames, signalNumber } from '../kernel/signals';
+import { Mail, News } from '../native-interface';
+import { forget, listen, mailbox } from '../watch';
+import { readExitStatus } from './exit-status';
+import type { Pipes } from './pipes';
+
+/** What differs between a command and a recorded child, and what only its maker knows. */
+export interface Birth<R> {
+  readonly spawnfile: string;
+  readonly spawnargs: string[];
+  readonly pipes: Pipes | undefined;
+  /** Whether its peak memory use is its own. */
+  readonly ownMemory: boolean;
+  /** A thread of Node: no signal reaches it alone. */
+  readonly thread: boolean;
+  /** Does what the stub waits for. @throws what the call rejects with */
+  serve(pid: number): void;
+  /** What the child brought back, read at the moment it started. */
+  results(id: number): R;
+  /** Why it did not start, from the mailbox. */
+  failure(): Error;
+  resolve(child: ClonedProcess<R>): void;
+  reject(error: Error): void;
+}
+
+export class Child<R> extends EventEmitter implements ClonedProcess<R> {
+  pid: number;
+  exitCode: number | null = null;
+  signalCode: NodeJS.Signals | null = null;
+  killed = false;
+  readonly connected = false;
+  readonly channel = undefined;
+  results!: R;
+
+  readonly #id: number;
+  readonly #birth: Birth<R>;
+  #pidfd = -1;
+  /** What set-up was ended for. */
+  #cause: Error | undefined;
+  /** The code after `await clone()` has run, so events may be told. */
+  #announced = false;
+  #status: ExitStatus | undefined;
+  #exited: Promise<ExitStatus> | undefined;
+  #tellExited: ((status: ExitStatus) => void) | undefined;
+
+  /** Of a child just cloned, whose pid is in the mailbox. */
+  constructor(id: number, birth: Birth<R>) {
+    super();
+    this.#id = id;
+    this.#birth = birth;
+    this.pid = mailbox[Mail.Pid]!;
+    listen(id, this);
+  }
+
+  get pidfd(): number {
+    return this.#pidfd;
+  }
+
+  get spawnfile(): string {
+    return this.#birth.spawnfile;
+  }
+
+  get spawnargs(): string[] {
+    return this.#birth.spawnargs;
+  }
+
+  get stdin(): Writable | null {
+    return this.#stream(0);
+  }
+
+  get stdout(): Readable | null {
+    return this.#stream(1);
+  }
+
+  get stderr(): Readable | null {
+    return this.#stream(2);
+  }
+
+  get stdio(): ClonedProcess['stdio'] {
+    const length = this.#birth.pipes?.length ?? 0;
+    return Array.from({ length: Math.max(3, length) }, (_, index) => this.#stream(index)) as unknown as ClonedProcess['stdio'];
+  }
+
+  #stream(index: number): (Readable & Writable) | null {
+    return this.#birth.pipes?.stream(index) ?? null;
+  }
+
+  get exited(): Promise<ExitStatus> {
+    return (this.#exited ??= new Promise((resolve) => {
+      if (this.#status !== undefined && this.#announced) resolve(this.#status);
+      else this.#tellExited = resolve;
+    }));
+  }
+
+  // ---- what the watch says
+
+  hear(news: News): void {
+    switch (news) {
+      case News.Waiting:
+        return this.#serve();
+      case News.Started:
+        return this.#started();
+      case News.Ended:
+        return this.#ended();
+      case News.Failed:
+        forget(this.#id);
+        this.#birth.pipes?.closeAll();
+        return this.#birth.reject(this.#cause ?? this.#birth.failure());
+    }
+  }
+
+  #serve(): void {
+    try {
+      this.#birth.serve(mailbox[Mail.Pid]!);
+      addon().go(this.#id);
+    } catch (error) {
+      this.#cause = error as Error;
+      addon().end(this.#id);
+    }
+  }
+
+  #started(): void {
+    this.pid = mailbox[Mail.Pid]!;
+    this.#pidfd = mailbox[Mail.Pidfd]!;
+    this.results = this.#birth.results(this.#id);
+    this.#birth.resolve(this);
+    setImmediate(() => this.#announce());
+  }
+
+  #announce(): void {
+    this.#announced = true;
+    try {
+      this.emit('spawn');
+    } finally {
+      if (this.#status !== undefined) this.#tellEnd(this.#status);
+    }
+  }
+
+  #ended(): void {
+    forget(this.#id);
+    this.#pidfd = -1;
+    this.#status = readExitStatus(this.#birth.ownMemory);
+    this.exitCode = this.#status.code;
+    this.signalCode = this.#status.signal as NodeJS.Signals | null;
+    if (this.#announced) this.#tellEnd(this.#status);
+  }
+
+  #tellEnd(status: ExitStatus): void {
+    this.#tellExited?.(status);
+    const { pipes } = this.#birth;
+    // After the code that waits for the end has run: it may still touch the streams.
+    setImmediate(() => {
+      pipes?.drain();
+      if (pipes === undefined) this.emit('close', status.code, status.signal);
+      else pipes.whenClosed(() => this.emit('close', status.code, status.signal));
+    });
+    this.emit('exit', status.code, status.signal);
+  }
+
+  // ---- what its users say
+
+  kill(signal: NodeJS.Signals | number | string = 'SIGTERM'): boolean {
+    const number = signal === 0 ? 0 : signalNumber(signal);
+    if (number === undefined) throw unknownSignal('signal argument', signal, signalNames());
+    if (this.#birth.thread) {
+      throw new SyscallError({ code: 'EPERM', syscall: 'pidfd_send_signal', hint: 'a thread cannot be killed without all of Node' });
+    }
+    if (this.#status !== undefined) return false;
+    const result = addon().kill(this.#id, number);
+    if (result === 0) {
+      this.killed = this.killed || number !== 0;
+      return true;
+    }
+    if (errnoName(result) === 'ESRCH') return false;
+    const error = new SyscallError({ errno: -result, syscall: 'pidfd_send_signal' });
+    if (errnoName(result) === 'EINVAL') throw error;
+    this.emit('error', error);
+    return false;
+  }
+
+  ref(): void {
+    addon().setRef(this.#id, true);
+  }
+
+  unref(): void {
+    addon().setRef(this.#id, false);
+  }
+
+  send(...args: unknown[]): boolean {
+    const error = Object.assign(new Error('Channel closed'), { code: 'ERR_IPC_CHANNEL_CLOSED' });
+    const callback = args.at(-1);
+    process.nextTick(() => (typeof callback === 'function' ? callback(error) : this.emit('error', error)));
+    return false;
+  }
+
+  disconnect(): void {
+    const error = Object.assign(new Error('IPC channel is already disconnected'), { code: 'ERR_IPC_DISCONNECTED' });
+    this.emit('error', error);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#birth.thread) this.kill('SIGKILL');
+  }
+}

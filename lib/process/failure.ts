@@ -1,0 +1,47 @@
+// The error of a child that never started: from the number of an instruction back to the option that asked for it.
+import { SyscallError } from '../errors/syscall-error';
+import { errnoName } from '../kernel/errno';
+import { signalName } from '../kernel/signals';
+import { Mail } from '../native-interface';
+import { ArrivingInStub, EnteringStub } from '../program/format';
+import { callAt } from '../program/listing';
+import { type Label, Writer } from '../program/writer';
+import { assemble, stepNamed } from '../steps/assemble';
+import type { Request } from '../steps/request';
+import { mailbox } from '../watch';
+
+/** Reads the mailbox. `writer` is the program that ran, with labels. */
+export function readFailure(writer: Writer, hint: (code: string, label: Label) => string | undefined): SyscallError {
+  const instruction = mailbox[Mail.Instruction]!;
+  const errno = mailbox[Mail.Error]!;
+  const signalNumber = mailbox[Mail.Signal]!;
+  if (instruction === EnteringStub || instruction === ArrivingInStub) {
+    const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
+    const why = 'the stub could not be started; where executable memory files are forbidden, set NSCLONE_STUB';
+    return new SyscallError({ errno, step: 'stub', syscall, hint: why });
+  }
+  const label = writer.labels?.[instruction];
+  const { syscall, path } = callAt(writer, instruction);
+  const place = {
+    step: label?.step,
+    option: label?.option,
+    syscall: syscall ?? label?.verb ?? (label?.step === 'command' ? 'execve' : undefined),
+    verb: label?.verb,
+    path: label?.path ?? path,
+    dest: label?.dest,
+  };
+  if (errno === 0) {
+    const signal = signalNumber === 0 ? undefined : signalName(signalNumber);
+    const reason = signal === undefined ? 'the child ended before its command ran' : undefined;
+    return new SyscallError({ ...place, code: 'ECHILD', signal, reason });
+  }
+  const why = label === undefined ? undefined : hint(errnoName(errno), label);
+  return new SyscallError({ ...place, errno, hint: why });
+}
+
+/** The failure of a command: its program is written once more, this time with labels. */
+export function readCommandFailure(request: Request): SyscallError {
+  const writer = new Writer().reset(true);
+  assemble(writer, request);
+  return readFailure(writer, (code, label) => stepNamed(label.step)?.hint?.(code, label, request));
+}

@@ -1,0 +1,139 @@
+// The ends of a child's pipes that we keep: opened before the clone, made into streams when first touched.
+import { Socket } from 'node:net';
+
+import { addon } from '../addon';
+import { SyscallError } from '../errors/syscall-error';
+import { Pair } from '../native-interface';
+import type { Writer } from '../program/writer';
+import type { Request } from '../steps/request';
+import { lowestFree, sourceWord } from '../steps/stdio';
+
+const kinds = new Int32Array(1024);
+const numbers = new Int32Array(2048);
+
+/** One of the child's descriptors that is connected to us. */
+interface Pipe {
+  readonly index: number;
+  readonly kind: Pair;
+  /** Our end; -1 once it is closed or belongs to the stream. */
+  descriptor: number;
+  stream: Socket | undefined;
+}
+
+export class Pipes {
+  readonly #pipes: Pipe[] = [];
+  readonly #length: number;
+  #childEnds: number[] = [];
+  #open = 0;
+  #whenClosed: (() => void) | undefined;
+
+  /**
+   * Opens what `stdio` asks for and writes the child's ends into the program.
+   * @throws SyscallError EMFILE, ENFILE
+   */
+  constructor(request: Request, writer: Writer) {
+    const { stdio } = request;
+    this.#length = stdio.length;
+    for (let index = 0; index < stdio.length; index++) {
+      const source = stdio[index]!;
+      if (source.kind !== 'pipe') continue;
+      const kind = source.socket ? Pair.Socket : index === 0 ? Pair.ChildReads : Pair.ChildWrites;
+      kinds[this.#pipes.length] = kind;
+      this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
+    }
+    const count = this.#pipes.length;
+    if (count === 0) return;
+    const result = addon().openPairs(kinds, count, numbers, lowestFree(request));
+    if (result < 0) throw new SyscallError({ errno: -result, step: 'stdio', option: 'stdio', syscall: 'pipe2' });
+    for (let i = 0; i < count; i++) {
+      const child = numbers[i * 2]!;
+      this.#childEnds.push(child);
+      this.#pipes[i]!.descriptor = numbers[i * 2 + 1]!;
+      writer.setInt32(sourceWord(this.#pipes[i]!.index), child);
+      writer.keepOpen(child);
+    }
+    this.#open = count;
+  }
+
+  /** After the clone the child's ends are the child's alone. */
+  closeChildEnds(): void {
+    for (const descriptor of this.#childEnds) addon().close(descriptor);
+    this.#childEnds = [];
+  }
+
+  /** For a child that never was. */
+  closeAll(): void {
+    this.closeChildEnds();
+    for (const pipe of this.#pipes) {
+      if (pipe.stream !== undefined) pipe.stream.destroy();
+      else this.#closeUntouched(pipe);
+    }
+  }
+
+  /** How many descriptors the child was given. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The stream of descriptor `index`; null where it is no pipe to us. */
+  stream(index: number): Socket | null {
+    const pipe = this.#pipes.find((candidate) => candidate.index === index);
+    if (pipe === undefined) return null;
+    return (pipe.stream ??= this.#makeStream(pipe));
+  }
+
+  #makeStream(pipe: Pipe): Socket {
+    const readable = pipe.kind !== Pair.ChildReads;
+    const writable = pipe.kind !== Pair.ChildWrites;
+    if (pipe.descriptor < 0) {
+      // Touched after it was drained: a stream that is at its end.
+      const ended = new Socket({ readable, writable });
+      if (readable) ended.push(null);
+      if (writable) ended.destroy();
+      return ended;
+    }
+    const stream = new Socket({ fd: pipe.descriptor, readable, writable });
+    pipe.descriptor = -1;
+    stream.once('close', () => this.#oneClosed());
+    return stream;
+  }
+
+  /** Calls back when all ends are closed, as 'close' of a child wants to know. */
+  whenClosed(callback: () => void): void {
+    if (this.#open === 0) callback();
+    else this.#whenClosed = callback;
+  }
+
+  /**
+   * The child has ended: streams that nobody touched are drained, so that a grandchild that still writes is never blocked for
+   * ever; touched ones that nobody reads flow, as with child_process.
+   */
+  drain(): void {
+    for (const pipe of this.#pipes) {
+      if (pipe.kind === Pair.ChildReads) {
+        if (pipe.stream === undefined) this.#closeUntouched(pipe);
+        else pipe.stream.destroy();
+        continue;
+      }
+      if (pipe.stream === undefined && addon().atEnd(pipe.descriptor)) {
+        this.#closeUntouched(pipe);
+        continue;
+      }
+      const stream = (pipe.stream ??= this.#makeStream(pipe));
+      if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+    }
+  }
+
+  #closeUntouched(pipe: Pipe): void {
+    if (pipe.descriptor < 0) return;
+    addon().close(pipe.descriptor);
+    pipe.descriptor = -1;
+    this.#oneClosed();
+  }
+
+  #oneClosed(): void {
+    if (--this.#open > 0) return;
+    this.#whenClosed?.();
+    this.#whenClosed = undefined;
+  }
+}

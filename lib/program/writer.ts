@@ -1,0 +1,359 @@
+// Writes a program: one instruction after the other into arrays that are used again for every clone.
+//
+// A clone at container size has some hundred instructions and the JavaScript thread is held while they are written, so
+// nothing here makes an object: an instruction is begun with call(), and the methods after it add to the one begun last.
+import { SyscallError } from '../errors/syscall-error';
+import { errnoByName } from '../kernel/errno';
+import { syscalls, type SyscallName } from '../kernel/syscalls';
+import { AnyErrno, ChannelWord, Field, Kind, MaxArguments, MaxInstructions, MaxResults, MaxRules, Op, Policy, Reserved } from './format';
+
+/** What an instruction is for: the way back from its number to the option that asked for it. */
+export interface Label {
+  readonly step: string;
+  /** 'mounts[0]' */
+  readonly option: string | undefined;
+  /** What an error message says in the system call's place: 'mount' for a 'move_mount'. */
+  readonly verb: string | undefined;
+  readonly path: string | undefined;
+  readonly dest: string | undefined;
+}
+
+/** A place in the data, as its offset. */
+export type Place = number;
+/** A kept result, as the number of its slot. */
+export type Slot = number;
+
+const two32 = 2 ** 32;
+
+export class Writer {
+  /** Instructions, {@link Field.Size} words each. */
+  words = new Int32Array(Field.Size * 64);
+  count = 0;
+  data = Buffer.alloc(16 * 1024);
+  dataSize = Reserved;
+  relocations = new Uint32Array(512);
+  relocationCount = 0;
+  /** Descriptors of ours that the program uses. */
+  kept = new Int32Array(16);
+  keptCount = 0;
+  slots = 0;
+  /** Whether a second clone is among the instructions. */
+  forks = false;
+  /** The steps of the wait instructions, in their order. */
+  waits: string[] = [];
+  /** Filled where somebody wants to read them: a plan, a failure. */
+  labels: Label[] | undefined;
+
+  #dataWords = new Int32Array(this.data.buffer, this.data.byteOffset, this.data.length >> 2);
+  /** Where the last instruction begins. */
+  #at = 0;
+  #step = '';
+  #option: string | undefined;
+  #index = -1;
+  #verb: string | undefined;
+  #path: string | undefined;
+  #dest: string | undefined;
+
+  /** Starts anew, with labels or without. */
+  reset(withLabels = false): this {
+    this.count = 0;
+    // What the last program left is overwritten, but for the gaps that alignment leaves.
+    this.data.fill(0, 0, this.dataSize);
+    this.dataSize = Reserved;
+    this.relocationCount = 0;
+    this.keptCount = 0;
+    this.slots = 0;
+    this.forks = false;
+    if (this.waits.length > 0) this.waits = [];
+    this.labels = withLabels ? [] : undefined;
+    return this;
+  }
+
+  /** Names the step, the option (`mounts`, 0 for `mounts[0]`) and the paths that the next instructions are for. */
+  about(step: string, option?: string, index = -1): this {
+    this.#step = step;
+    this.#option = option;
+    this.#index = index;
+    this.#verb = this.#path = this.#dest = undefined;
+    return this;
+  }
+
+  /** What an error of the next instructions says it was doing, and to which paths. */
+  subject(path: string | undefined, dest?: string, verb?: string): this {
+    this.#path = path;
+    this.#dest = dest;
+    this.#verb = verb;
+    return this;
+  }
+
+  // ---- instructions
+
+  /** Begins a system call. */
+  call(name: SyscallName): this {
+    return this.callNumber(syscalls[name]);
+  }
+
+  callNumber(number: number): this {
+    this.#begin(Op.Call);
+    this.words[this.#at + Field.Call] = number;
+    return this;
+  }
+
+  /** Writes a kept result into the data. */
+  store(slot: Slot, place: Place, width: 4 | 8): this {
+    this.#begin(Op.Store);
+    return this.result(slot).number(place).number(width);
+  }
+
+  /** Tells the parent and sleeps until it says go. */
+  wait(): this {
+    this.#begin(Op.Wait);
+    this.waits.push(this.#step);
+    return this.word(ChannelWord);
+  }
+
+  /** The end of the program, with an exit code. */
+  exit(code: number): this {
+    this.#begin(Op.Exit);
+    return this.number(code);
+  }
+
+  /** The end of the program, with an errno. */
+  fail(errno: string): this {
+    this.#begin(Op.Fail);
+    return this.number(errnoNumber(errno));
+  }
+
+  #begin(op: Op): void {
+    if (this.count === MaxInstructions) tooLarge(`a program has at most ${MaxInstructions} instructions`);
+    const at = this.count * Field.Size;
+    if (at + Field.Size > this.words.length) {
+      const larger = new Int32Array(this.words.length * 2);
+      larger.set(this.words);
+      this.words = larger;
+    }
+    const { words } = this;
+    words[at + Field.Head] = op;
+    words[at + Field.Call] = 0;
+    words[at + Field.Kinds] = 0;
+    words[at + Field.Kinds + 1] = 0;
+    this.#at = at;
+    this.count++;
+    if (this.labels !== undefined) this.#label(this.labels);
+  }
+
+  #label(labels: Label[]): void {
+    labels.push({
+      step: this.#step,
+      option: this.#index < 0 ? this.#option : `${this.#option}[${this.#index}]`,
+      verb: this.#verb,
+      path: this.#path,
+      dest: this.#dest,
+    });
+  }
+
+  // ---- arguments of the instruction begun last
+
+  #argument(kind: Kind, low: number, high: number): this {
+    const { words } = this;
+    const at = this.#at;
+    const index = (words[at + Field.Head]! >> 8) & 0xff;
+    if (index === MaxArguments) throw new RangeError(`a system call has at most ${MaxArguments} arguments`);
+    words[at + Field.Head]! += 0x100;
+    words[at + Field.Kinds + (index >> 2)]! |= kind << ((index & 3) * 8);
+    words[at + Field.Arguments + index * 2] = low;
+    words[at + Field.Arguments + index * 2 + 1] = high;
+    return this;
+  }
+
+  /** An integer of up to 53 bits. */
+  number(value: number): this {
+    return this.#argument(Kind.Number, value | 0, Math.floor(value / two32));
+  }
+
+  /** An integer of 64 bits. */
+  bigint(value: bigint): this {
+    return this.#argument(Kind.Number, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+  }
+
+  /** The address of a place in the data. */
+  place(place: Place): this {
+    return this.#argument(Kind.Data, place, 0);
+  }
+
+  /** A string of the data. */
+  text(text: string): this {
+    return this.place(this.addText(text));
+  }
+
+  /** What an earlier instruction returned. */
+  result(slot: Slot): this {
+    return this.#argument(Kind.Result, slot, 0);
+  }
+
+  /** A 32-bit word of the data, read when the instruction runs. */
+  word(place: Place): this {
+    return this.#argument(Kind.Word, place, 0);
+  }
+
+  /** The address of a place in the report. */
+  report(offset: number): this {
+    return this.#argument(Kind.Report, offset, 0);
+  }
+
+  // ---- policies of the instruction begun last
+
+  /** Keeps the result. */
+  keep(): Slot {
+    if (this.slots === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
+    this.words[this.#at + Field.Call]! |= ++this.slots << 16;
+    return this.slots - 1;
+  }
+
+  /** Goes on where the kernel answers this errno. */
+  accept(errno: string): this {
+    return this.skip(errno, 0);
+  }
+
+  /** Goes on where the kernel answers any errno. */
+  acceptAny(): this {
+    return this.#rule(AnyErrno, 0);
+  }
+
+  /** Goes on `count` instructions later where the kernel answers this errno. */
+  skip(errno: string, count: number): this {
+    return this.#rule(errnoNumber(errno), count);
+  }
+
+  #rule(errno: number, count: number): this {
+    const { words } = this;
+    const at = this.#at;
+    const index = (words[at + Field.Head]! >> 16) & 0xff;
+    if (index === MaxRules) throw new RangeError(`a system call has at most ${MaxRules} rules`);
+    words[at + Field.Head]! += 0x10000;
+    words[at + Field.Rules + index] = errno | (count << 16);
+    return this;
+  }
+
+  /** A smaller result is a failure (EIO). */
+  minimum(value: number): this {
+    this.words[this.#at + Field.Minimum] = value;
+    return this.#policy(Policy.HasMinimum);
+  }
+
+  /** EAGAIN means: once more. */
+  retry(): this {
+    return this.#policy(Policy.Retry);
+  }
+
+  /** This is a clone: go on in the new process. */
+  fork(): this {
+    this.forks = true;
+    return this.#policy(Policy.Fork);
+  }
+
+  #policy(policy: Policy): this {
+    this.words[this.#at + Field.Head]! |= policy << 24;
+    return this;
+  }
+
+  // ---- data
+
+  /** Room for this many bytes, at a multiple of 8. */
+  reserve(size: number): Place {
+    const place = (this.dataSize + 7) & ~7;
+    this.#need(place + size);
+    this.dataSize = place + size;
+    return place;
+  }
+
+  /** The string with the NUL byte that the kernel ends it at. */
+  addText(text: string): Place {
+    const place = this.dataSize;
+    // At most three bytes of UTF-8 for each unit of UTF-16.
+    this.#need(place + text.length * 3 + 1);
+    const { data } = this;
+    let at = place;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) {
+        at = place + data.write(text, place, 'utf8');
+        break;
+      }
+      data[at++] = unit;
+    }
+    data[at] = 0;
+    this.dataSize = at + 1;
+    return place;
+  }
+
+  addBytes(bytes: Uint8Array): Place {
+    const place = this.reserve(bytes.length);
+    this.data.set(bytes, place);
+    return place;
+  }
+
+  /** Room for `count` addresses and the null that ends them; {@link point} fills it. */
+  reservePointers(count: number): Place {
+    return this.reserve((count + 1) * 8);
+  }
+
+  /** Makes the word at `place` the address of `target`. */
+  point(place: Place, target: Place): void {
+    if (this.relocationCount === this.relocations.length) {
+      const larger = new Uint32Array(this.relocations.length * 2);
+      larger.set(this.relocations);
+      this.relocations = larger;
+    }
+    this.relocations[this.relocationCount++] = place;
+    this.#dataWords[place >> 2] = target;
+    this.#dataWords[(place >> 2) + 1] = 0;
+  }
+
+  setInt32(place: Place, value: number): void {
+    this.#dataWords[place >> 2] = value;
+  }
+
+  setInt64(place: Place, value: number): void {
+    this.#dataWords[place >> 2] = value | 0;
+    this.#dataWords[(place >> 2) + 1] = Math.floor(value / two32);
+  }
+
+  /** One of our descriptors is to be open, with the same number, in the stub. */
+  keepOpen(descriptor: number): void {
+    if (this.keptCount === this.kept.length) {
+      const larger = new Int32Array(this.kept.length * 2);
+      larger.set(this.kept);
+      this.kept = larger;
+    }
+    this.kept[this.keptCount++] = descriptor;
+  }
+
+  /** Ends the data at a multiple of 8, with a NUL byte after the last string. */
+  finish(): void {
+    this.reserve(8);
+  }
+
+  /** Makes sure that this many bytes more can be written to the data directly. */
+  makeRoom(size: number): void {
+    this.#need(this.dataSize + size);
+  }
+
+  #need(size: number): void {
+    if (size + 16 <= this.data.length) return;
+    const larger = Buffer.alloc(Math.max(this.data.length * 2, (size + 4096) & ~7));
+    this.data.copy(larger, 0, 0, this.dataSize);
+    this.data = larger;
+    this.#dataWords = new Int32Array(larger.buffer, larger.byteOffset, larger.length >> 2);
+  }
+}
+
+function errnoNumber(name: string): number {
+  const number = errnoByName[name];
+  if (number === undefined) throw new RangeError(`unknown errno ${name}`);
+  return number;
+}
+
+function tooLarge(reason: string): never {
+  throw new SyscallError({ code: 'E2BIG', reason });
+}

@@ -1,0 +1,140 @@
+// Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
+import { isMainThread } from 'node:worker_threads';
+
+import { addon } from '../addon';
+import { plainObject, string } from '../check';
+import { invalidArgValue } from '../errors/argument-error';
+import { constants } from '../kernel/constants';
+import type { Place, Writer } from '../program/writer';
+import { lookForParent } from './process';
+import type { Request } from './request';
+import type { Step } from './step';
+
+const { PR_SET_PDEATHSIG, SIG_SETMASK } = { ...constants, SIG_SETMASK: 2 };
+
+/** What execvp(3) searches where there is no PATH. */
+const defaultPath = '/bin:/usr/bin';
+const shell = '/bin/sh';
+/** A candidate that is not there, or not to be had, as execvp(3) sees it. */
+const elsewhere = ['ENOENT', 'ENOTDIR', 'ESTALE', 'ENODEV', 'ETIMEDOUT'];
+
+/** `NAME=value` for each variable that has a value. */
+export function checkEnvironment(value: unknown): string[] {
+  const variables: string[] = [];
+  for (const [name, text] of Object.entries(plainObject(value, 'env'))) {
+    if (name === '' || name.includes('=')) throw invalidArgValue('env', name, "must have names that are not empty and have no '='");
+    variables.push(`${string(name, 'env')}=${string(String(text), `env.${name}`)}`);
+  }
+  return variables;
+}
+
+function pathOf(variables: readonly string[]): string | undefined {
+  return variables.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length);
+}
+
+/** The files to try in turn. */
+function candidates(request: Request): string[] {
+  const { command } = request;
+  if (command.includes('/')) return [command];
+  const path = (request.env === undefined ? process.env['PATH'] : pathOf(request.env)) ?? defaultPath;
+  // An empty entry is the working directory.
+  return [...new Set(path.split(':'))].map((folder) => (folder === '' ? `./${command}` : `${folder}/${command}`));
+}
+
+function pointers(writer: Writer, targets: readonly Place[]): Place {
+  const array = writer.reservePointers(targets.length);
+  for (let i = 0; i < targets.length; i++) writer.point(array + i * 8, targets[i]!);
+  return array;
+}
+
+let places = new Uint32Array(512);
+
+function ownEnvironment(writer: Writer): Place {
+  // In a Worker process.env is an object of its own.
+  if (!isMainThread) return pointers(writer, variablesOf(process.env).map((variable) => writer.addText(variable)));
+  let count = addon().environment(writer.data, writer.dataSize, places);
+  while (count < 0) {
+    places = new Uint32Array(places.length * 2);
+    writer.makeRoom(writer.data.length);
+    count = addon().environment(writer.data, writer.dataSize, places);
+  }
+  writer.dataSize = places[count]!;
+  const array = writer.reservePointers(count);
+  for (let i = 0; i < count; i++) writer.point(array + i * 8, places[i]!);
+  return array;
+}
+
+function variablesOf(environment: NodeJS.ProcessEnv): string[] {
+  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+}
+
+/**
+ * execvp(3) as a line that only goes forward. Three blocks: the candidates as long as none was forbidden, which end in
+ * ENOENT; the same once one was, which end in EACCES; and a shell for each candidate that has no format the kernel knows.
+ */
+function execute(writer: Writer, files: readonly string[], scripts: (file: Place) => Place, argv: Place, env: Place): void {
+  const n = files.length;
+  const texts = files.map((file) => writer.addText(file));
+  const forbidden = n + 1;
+  const asScript = n === 1 ? 1 : 2 * n + 1;
+  const attempt = (i: number, at: number, next: number, denied: number): void => {
+    writer.call('execve').place(texts[i]!).place(argv).place(env);
+    writer.skip('ENOEXEC', asScript + i - at - 1);
+    if (n === 1) return;
+    for (const errno of elsewhere) writer.skip(errno, next - at - 1);
+    writer.skip('EACCES', denied - at - 1);
+  };
+  for (let i = 0; i < n; i++) attempt(i, i, i + 1, forbidden + i);
+  if (n > 1) {
+    writer.fail('ENOENT');
+    for (let i = 1; i < n; i++) attempt(i, forbidden + i - 1, forbidden + i, forbidden + i);
+    writer.fail('EACCES');
+  }
+  const interpreter = writer.addText(shell);
+  for (let i = 0; i < n; i++) writer.call('execve').place(interpreter).place(scripts(texts[i]!)).place(env);
+}
+
+export const command: Step = {
+  name: 'command',
+  options: ['env', 'argv0'],
+  after: {
+    stdio: 'the program finds its descriptors in place',
+    closeFds: 'the exec is what closes them',
+    cwd: 'a relative command starts at the working directory',
+  },
+
+  check(given, request) {
+    if (given.env !== undefined) request.env = checkEnvironment(given.env);
+    if (given.argv0 !== undefined) request.argv0 = string(given.argv0, 'argv0');
+  },
+
+  settle(request) {
+    request.files = candidates(request);
+  },
+
+  emit(writer, request) {
+    writer.about(this.name).subject(request.command);
+    // The program must not die with the thread that started it. From here on only the channel tells of Node's end.
+    writer.call('prctl').number(PR_SET_PDEATHSIG).number(0).number(0).number(0).number(0);
+    lookForParent(writer);
+    const empty = writer.reserve(8);
+    writer.call('rt_sigprocmask').number(SIG_SETMASK).place(empty).number(0).number(8);
+
+    const args = request.args.map((argument) => writer.addText(argument));
+    const argv = pointers(writer, [writer.addText(request.argv0 ?? request.command), ...args]);
+    const env =
+      request.env === undefined
+        ? ownEnvironment(writer)
+        : pointers(writer, request.env.map((variable) => writer.addText(variable)));
+    let name: Place | undefined;
+    const scripts = (file: Place): Place => pointers(writer, [(name ??= writer.addText(shell)), file, ...args]);
+    execute(writer, request.files, scripts, argv, env);
+  },
+
+  hint(code, _label, request) {
+    if (code === 'ENOENT' && !request.command.includes('/')) return 'there is no such command in PATH';
+    if (code === 'ENOENT') return 'the file, or the interpreter that it names, is missing';
+    if (code === 'E2BIG') return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
+    return undefined;
+  },
+};

@@ -1,0 +1,28 @@
+// Step `hostname`: the name of the new uts namespace.
+import { string } from '../check';
+import { Flags } from '../flags';
+import { needs } from './needs';
+import type { Step } from './step';
+
+/** __NEW_UTS_LEN of linux/utsname.h. */
+const longest = 64;
+
+export const hostname: Step = {
+  name: 'hostname',
+  options: ['hostname'],
+  after: { namespaces: 'it names the uts namespace that the process is in' },
+
+  check(given, request) {
+    request.hostname = string(given.hostname, 'hostname', { maxBytes: longest });
+  },
+
+  settle(request) {
+    if (request.hostname !== undefined) needs(request, 'hostname', Flags.NEWUTS, 'without it the host would be renamed');
+  },
+
+  emit(writer, { hostname }) {
+    if (hostname === undefined) return;
+    writer.about(this.name, 'hostname');
+    writer.call('sethostname').text(hostname).number(Buffer.byteLength(hostname));
+  },
+};

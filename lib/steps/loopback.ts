@@ -1,0 +1,39 @@
+// Step `loopback`: the loopback interface of the new network namespace, which the kernel makes down.
+import { boolean } from '../check';
+import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
+import { needs } from './needs';
+import type { Step } from './step';
+
+const { AF_INET, IFF_UP, SIOCSIFFLAGS, SOCK_CLOEXEC, SOCK_DGRAM } = constants;
+
+/** `struct ifreq`: 16 bytes of name, then a union whose first member here is the flags. */
+const ifreqSize = 40;
+const ifreqFlags = 16;
+
+export const loopback: Step = {
+  name: 'loopback',
+  options: ['loopback'],
+  after: { namespaces: 'it is an interface of the network namespace that the process is in' },
+
+  check(given, request) {
+    request.loopback = boolean(given.loopback, 'loopback');
+  },
+
+  settle(request) {
+    if (request.loopback) needs(request, 'loopback', Flags.NEWNET, 'it is the interface of a new network namespace');
+  },
+
+  emit(writer, request) {
+    if (!request.loopback) return;
+    writer.about(this.name, 'loopback').subject('lo');
+    writer.call('socket').number(AF_INET).number(SOCK_DGRAM | SOCK_CLOEXEC).number(0);
+    const socket = writer.keep();
+    const ifreq = writer.reserve(ifreqSize);
+    writer.data.write('lo\0', ifreq, 'latin1');
+    writer.setInt32(ifreq + ifreqFlags, IFF_UP);
+    // With the first interface up the kernel gives it 127.0.0.1 and ::1 by itself.
+    writer.call('ioctl').result(socket).number(SIOCSIFFLAGS).place(ifreq);
+    writer.call('close').result(socket);
+  },
+};

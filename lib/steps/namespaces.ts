@@ -1,0 +1,33 @@
+// Step `namespaces`: the new namespaces that a process can enter by itself, one call each, so that an error names its own.
+import { Flags, formatFlags } from '../flags';
+import type { Step } from './step';
+
+/** cgroup first: its root is the cgroup that the process is in at that moment. */
+const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET];
+
+export const namespaces: Step = {
+  name: 'namespaces',
+  options: [],
+  after: {
+    user: 'they belong to the user namespace that they are made in, which is what gives us the right to change them',
+    process: 'a mount namespace made before the pid namespace could not mount its proc',
+  },
+
+  emit(writer, request) {
+    if (request.flags === 0) return;
+    writer.about(this.name, 'flags');
+    for (const flag of inOrder) {
+      if (request.creates(flag)) writer.subject(formatFlags(flag)).call('unshare').number(flag);
+    }
+  },
+
+  hint(code, _label, request) {
+    if (code === 'EPERM') {
+      return request.creates(Flags.NEWUSER)
+        ? 'the new user namespace has no capabilities: see sysctl kernel.apparmor_restrict_unprivileged_userns'
+        : 'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap';
+    }
+    if (code === 'ENOSPC') return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
+    return undefined;
+  },
+};

@@ -1,0 +1,43 @@
+// Step `propagation`: whether mounts of the new mount namespace reach other ones. By default none does.
+import { oneOf } from '../check';
+import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
+import { needs } from './needs';
+import type { Step } from './step';
+
+const { AT_FDCWD, AT_RECURSIVE, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } = constants;
+
+const flagOf = { private: MS_PRIVATE, slave: MS_SLAVE, shared: MS_SHARED, unbindable: MS_UNBINDABLE } as const;
+
+/** `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd. */
+const mountAttrSize = 32;
+const mountAttrPropagation = 16;
+
+export const propagation: Step = {
+  name: 'propagation',
+  options: ['propagation'],
+  after: { namespaces: 'the mounts of the host must stay as they are' },
+
+  check(given, request) {
+    request.propagation = oneOf(given.propagation, 'propagation', ['private', 'slave', 'shared', 'unbindable', 'unchanged']);
+  },
+
+  settle(request) {
+    if (request.propagation !== undefined) {
+      needs(request, 'propagation', Flags.NEWNS, 'without it the mounts of the host would be changed');
+    } else if (request.creates(Flags.NEWNS)) {
+      request.propagation = 'private';
+    }
+  },
+
+  emit(writer, request) {
+    if (request.propagation === undefined || request.propagation === 'unchanged') return;
+    writer.about(this.name, 'propagation').subject('/');
+    const attributes = writer.reserve(mountAttrSize);
+    writer.setInt64(attributes + mountAttrPropagation, flagOf[request.propagation]);
+    // systemd makes / shared: without this, mounts made here would appear on the host.
+    writer.call('mount_setattr').number(AT_FDCWD).text('/').number(AT_RECURSIVE).place(attributes).number(mountAttrSize);
+  },
+
+  hint: (code) => (code === 'EINVAL' ? 'our root is no mount point (inside chroot?); bind-mount it to itself first' : undefined),
+};

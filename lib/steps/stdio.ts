@@ -1,0 +1,149 @@
+// Step `stdio`: the program's descriptors, from 0 on.
+import { Stream } from 'node:stream';
+
+import { fileDescriptor } from '../check';
+import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { constants } from '../kernel/constants';
+import { Reserved } from '../program/format';
+import type { Slot, Writer } from '../program/writer';
+import { defaultStdio, type Request, type StdioSource } from './request';
+import type { Step } from './step';
+
+const { AT_FDCWD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
+
+const words = "'pipe', 'overlapped', 'socket', 'inherit' or 'ignore'";
+/** The most descriptors that a child may be given at once. */
+const mostEntries = 1024;
+
+/** Where in the data the number of a source lies: our end of a pipe differs from start to start. */
+export function sourceWord(index: number): number {
+  return Reserved + index * 4;
+}
+
+function descriptorOf(value: object): unknown {
+  const { fd, _handle: handle } = value as { fd?: unknown; _handle?: { fd?: unknown } };
+  return typeof fd === 'number' ? fd : handle?.fd;
+}
+
+function checkEntry(value: unknown, index: number): StdioSource {
+  const option = `stdio[${index}]`;
+  const standard = index < 3;
+  switch (value ?? (standard ? 'pipe' : 'ignore')) {
+    case 'pipe':
+    case 'overlapped':
+      return { kind: 'pipe', socket: !standard };
+    case 'socket':
+      return { kind: 'pipe', socket: true };
+    case 'inherit':
+      return { kind: 'descriptor', descriptor: index };
+    case 'ignore':
+      return { kind: standard ? 'null' : 'closed' };
+    case 'ipc':
+      throw invalidArgValue(option, value, "cannot be 'ipc': only fork() has a channel for messages");
+    default:
+  }
+  if (typeof value === 'number') return { kind: 'descriptor', descriptor: fileDescriptor(value, option) };
+  if (typeof value === 'string') throw invalidArgValue(option, value, `must be ${words}`);
+  if (value instanceof Stream || (typeof value === 'object' && value !== null && '_handle' in value)) {
+    const descriptor = descriptorOf(value);
+    if (typeof descriptor !== 'number' || descriptor < 0) {
+      throw invalidArgValue(option, value, 'must be a stream that is open and has a descriptor of its own');
+    }
+    return { kind: 'descriptor', descriptor };
+  }
+  throw invalidArgType(option, `${words}, a descriptor or a stream`, value);
+}
+
+/** Checks a `stdio` option; missing entries of 0 to 2 are pipes, as with child_process. */
+export function checkStdio(value: unknown): readonly StdioSource[] {
+  if (value === 'pipe' || value === 'overlapped') return defaultStdio;
+  if (value === 'inherit' || value === 'ignore') return [0, 1, 2].map((index) => checkEntry(value, index));
+  if (typeof value === 'string') throw invalidArgValue('stdio', value, `must be ${words.replace("'socket', ", '')}`);
+  if (!Array.isArray(value)) throw invalidArgType('stdio', 'of type string or an instance of Array', value);
+  if (value.length > mostEntries) throw invalidArgValue('stdio', value.length, `must have at most ${mostEntries} entries`);
+  return Array.from({ length: Math.max(3, value.length) }, (_, index) => checkEntry(value[index], index));
+}
+
+/** The first number above the entries. */
+export function lowestFree(request: Request): number {
+  return Math.max(3, request.stdio.length);
+}
+
+/**
+ * First of all: room for the numbers of our ends, and what is opened before the view changes. Sources that lie where another
+ * entry goes are moved out of the way.
+ */
+export const stdioSources: Step = {
+  name: 'stdio sources',
+  options: [],
+  after: {},
+
+  emit(writer, request) {
+    const { stdio } = request;
+    writer.reserve(stdio.length * 4);
+    const none = stdio.findIndex((source) => source.kind === 'null');
+    if (none < 0) return;
+    writer.about(this.name, 'stdio', none).subject('/dev/null');
+    writer.call('openat').number(AT_FDCWD).text('/dev/null').number(O_RDWR | O_CLOEXEC).number(0);
+    moveUp(writer, writer.keep(), lowestFree(request));
+  },
+};
+
+/** The kept result of {@link stdioSources}, which is the second of the program. */
+const nullDescriptor: Slot = 1;
+
+function moveUp(writer: Writer, descriptor: Slot, lowest: number): Slot {
+  writer.call('fcntl').result(descriptor).number(F_DUPFD_CLOEXEC).number(lowest);
+  return writer.keep();
+}
+
+export const stdio: Step = {
+  name: 'stdio',
+  options: ['stdio'],
+  after: { mounts: 'errors of set-up must not go to the program’s own output' },
+
+  check(given, request) {
+    request.stdio = checkStdio(given.stdio);
+  },
+
+  emit(writer, request) {
+    const sources = request.stdio;
+    const moved: Slot[] = [];
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index]!;
+      if (source.kind !== 'descriptor' || source.descriptor === index || source.descriptor >= sources.length) continue;
+      writer.about(this.name, 'stdio', index);
+      writer.call('fcntl').number(source.descriptor).number(F_DUPFD_CLOEXEC).number(lowestFree(request));
+      moved[index] = writer.keep();
+    }
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index]!;
+      writer.about(this.name, 'stdio', index);
+      switch (source.kind) {
+        case 'closed':
+          break;
+        case 'null':
+          writer.call('dup3').result(nullDescriptor).number(index).number(0);
+          break;
+        case 'pipe':
+          writer.call('dup3').word(sourceWord(index)).number(index).number(0);
+          break;
+        case 'descriptor':
+          if (source.descriptor === index) {
+            // dup3(2) of a descriptor onto itself is EINVAL, and those of Node are close-on-exec.
+            writer.call('fcntl').number(index).number(F_SETFD).number(0);
+          } else {
+            const slot = moved[index];
+            writer.call('dup3');
+            if (slot === undefined) writer.number(source.descriptor);
+            else writer.result(slot);
+            writer.number(index).number(0);
+          }
+          writer.keepOpen(source.descriptor);
+          break;
+      }
+    }
+  },
+
+  hint: (code) => (code === 'EBADF' ? 'this descriptor is not open in Node' : undefined),
+};

@@ -1,0 +1,31 @@
+// What a step is: one option's check and its instructions, with its place in the order.
+import type { CloneOptions } from '../../types/options';
+import type { Label, Writer } from '../program/writer';
+import type { Request } from './request';
+
+export type OptionName = keyof CloneOptions;
+
+/** The options as they were given, copied; only names that some step knows, and no `undefined`. */
+export type Given = Readonly<Partial<Record<OptionName, unknown>>>;
+
+export interface Step {
+  /** As the listing and errors name it. */
+  readonly name: string;
+  /** The options that it is the home of. */
+  readonly options: readonly OptionName[];
+  /** The steps that must come before it, where both are part of a program, and why. */
+  readonly after: Readonly<Record<string, string>>;
+  /** Checks its options and leaves in the request what {@link emit} needs. Called only where one of them is given. */
+  check?(given: Given, request: Request): void;
+  /** Looks at the whole request once every option is checked: what contradicts what, what is missing. */
+  settle?(request: Request): void;
+  /** Writes its instructions. Must depend on nothing but the request: it is called again to explain a failure. */
+  emit?(writer: Writer, request: Request): void;
+  /**
+   * What we do while the stub waits in an instruction of this step.
+   * @throws SyscallError, which ends the child and is what the call rejects with
+   */
+  serve?(pid: number, request: Request): void;
+  /** What a person can do about the failure of one of its instructions. */
+  hint?(code: string, label: Label, request: Request): string | undefined;
+}

@@ -1,0 +1,16 @@
+// Step `time`: the new time namespace, which the second clone enters.
+import { Flags } from '../flags';
+import type { Step } from './step';
+
+export const time: Step = {
+  name: 'time',
+  options: [],
+  after: { user: 'a time namespace belongs to the user namespace that it is made in' },
+
+  emit(writer, request) {
+    if (!request.creates(Flags.NEWTIME)) return;
+    writer.about(this.name, 'flags').call('unshare').number(Flags.NEWTIME);
+  },
+
+  hint: (code) => (code === 'EPERM' ? 'needs CAP_SYS_ADMIN; add Flags.NEWUSER' : undefined),
+};

@@ -1,0 +1,51 @@
+// The children of this environment: who hears what of which child.
+import { isMainThread } from 'node:worker_threads';
+
+import { addon } from './addon';
+import { SyscallError } from './errors/syscall-error';
+import { Mail, type News } from './native-interface';
+
+/** Who hears of a child. */
+export interface Listener {
+  hear(news: News): void;
+}
+
+/** What the last call or news had to say beside its number, see {@link Mail}. */
+export const mailbox = new Float64Array(Mail.Size);
+
+const listeners = new Map<number, Listener>();
+let opened = false;
+
+/** Opens the watch, and the stub, before the first child. */
+export function openWatch(): void {
+  if (opened) return;
+  const native = addon();
+  // An empty path stands for the stub that the addon carries.
+  const path = process.env['NSCLONE_STUB'] ?? '';
+  const prepared = native.prepare(path);
+  if (prepared < 0) {
+    throw new SyscallError({
+      errno: -prepared,
+      step: 'stub',
+      syscall: path === '' ? 'memfd_create' : 'open',
+      path: path === '' ? undefined : path,
+      hint: 'where executable memory files are forbidden (sysctl vm.memfd_noexec), set NSCLONE_STUB to a copy of the stub',
+    });
+  }
+  const result = native.open(tell, mailbox, isMainThread);
+  if (result < 0) throw new SyscallError({ errno: -result, step: 'watch', syscall: 'epoll_create1' });
+  opened = true;
+}
+
+function tell(id: number, news: News): void {
+  listeners.get(id)?.hear(news);
+}
+
+/** From now on `listener` hears of child `id`. */
+export function listen(id: number, listener: Listener): void {
+  listeners.set(id, listener);
+}
+
+export function forget(id: number): void {
+  listeners.delete(id);
+}

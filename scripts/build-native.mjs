@@ -1,0 +1,54 @@
+// Builds the addon with node-gyp: what is out of date in a checkout, all of it where nothing was built yet.
+//
+//   node scripts/build-native.mjs                     builds
+//   node scripts/build-native.mjs --unless-prebuilt   after an install: builds only where no prebuilt addon loads
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { withNodeHeaders } from './node-headers.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+
+function loads() {
+  try {
+    require('node-gyp-build')(root);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The pinned node-gyp of a checkout, else the one that npm brings. */
+function nodeGyp() {
+  try {
+    return [process.execPath, require.resolve('node-gyp/bin/node-gyp.js')];
+  } catch {
+    const bundled = process.env.npm_config_node_gyp;
+    return bundled ? [process.execPath, bundled] : ['node-gyp'];
+  }
+}
+
+function run(...steps) {
+  const [command, ...first] = nodeGyp();
+  const options = { cwd: root, stdio: 'inherit', env: withNodeHeaders() };
+  const { status, error } = spawnSync(command, [...first, ...steps], options);
+  if (error) console.error(`nsclone: cannot run node-gyp: ${error.message}`);
+  return status === 0;
+}
+
+function build() {
+  // make compares times: a build that stands is brought up to date in a second.
+  if (existsSync(join(root, 'build/Makefile')) && run('build')) return true;
+  return run('rebuild');
+}
+
+const afterInstall = process.argv.includes('--unless-prebuilt');
+const fromSource = process.env.npm_config_build_from_source === 'true';
+// Elsewhere the package can be imported, and every call says that it needs Linux.
+if (process.platform !== 'linux') process.exit(0);
+if (afterInstall && !fromSource && loads()) process.exit(0);
+process.exit(build() ? 0 : 1);

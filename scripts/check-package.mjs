@@ -1,0 +1,135 @@
+// Packs the package as it would be published, looks at it, installs it into an empty project and uses it there.
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { withNodeHeaders } from './node-headers.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const wanted = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'binding.gyp',
+  'dist/lib/index.d.mts',
+  'dist/lib/index.d.ts',
+  'dist/lib/index.js',
+  'dist/lib/index.mjs',
+  'package.json',
+  `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
+  'scripts/build-native.mjs',
+  'scripts/node-headers.mjs',
+];
+const allowed =
+  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone\.glibc\.node|src-native\/.*\.(cc|h|gypi|py))$/;
+
+const runsThere = `
+  const child = await clone('/bin/true');
+  const { code } = await child.exited;
+  if (code !== 0) throw new Error('/bin/true ended with ' + code);`;
+const typed = `
+export async function codeOf(command: string): Promise<number | null> {
+  const child: ClonedProcess = await clone(command, ['-c', 'exit 3'], { flags: Flags.NEWUSER | Flags.NEWPID });
+  return (await child.exited).code;
+}
+// @ts-expect-error -- a hostname is a string
+void clone('/bin/true', { hostname: 5 });
+`;
+const sources = {
+  'use.cjs': `const { clone } = require('nsclone');\n(async () => {${runsThere}\n})();\n`,
+  'use.mjs': `import { clone } from 'nsclone';\n${runsThere}\n`,
+  'typed.cts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
+  'typed.mts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
+  // The library's declarations are checked too: skipLibCheck stays off.
+  'tsconfig.json': JSON.stringify({
+    compilerOptions: { module: 'node20', target: 'es2022', strict: true, noEmit: true, types: ['node'] },
+    include: ['*.cts', '*.mts'],
+  }),
+};
+
+const run = (command, args, cwd = root) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', env: withNodeHeaders(), stdio: ['ignore', 'pipe', 'inherit'] });
+const tool = (name) => join(root, 'node_modules/.bin', name);
+const heading = (text) => console.log(`package: ${text}`);
+
+/** Packs a folder with npm, and tells the archive's path and what is in it. */
+function pack(folder, into) {
+  const [packed] = JSON.parse(run('npm', ['pack', folder, '--ignore-scripts', '--json', `--pack-destination=${into}`]));
+  return { archive: join(into, packed.filename), files: packed.files.map(({ path }) => path), size: packed.size };
+}
+
+function checkFiles(files) {
+  const missing = wanted.filter((file) => !files.includes(file));
+  const foreign = files.filter((file) => !wanted.includes(file) && !allowed.test(file));
+  if (missing.length > 0) console.error(`package: lacks ${missing.join(', ')} (npm run build; npm run prebuilds)`);
+  if (foreign.length > 0) console.error(`package: should not have ${foreign.join(', ')}`);
+  if (missing.length + foreign.length > 0) process.exit(1);
+}
+
+/** An empty project with the archive in it. Its dependencies come from our node_modules: no network is needed. */
+function install(folder, archive) {
+  const dependencies = { nsclone: `file:${archive}` };
+  for (const name of Object.keys(manifest.dependencies)) {
+    dependencies[name] = `file:${pack(join(root, 'node_modules', name), dirname(archive)).archive}`;
+  }
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }));
+  run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], folder);
+  for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, name), source);
+  for (const name of ['@types/node', 'undici-types']) {
+    cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
+  }
+}
+
+function use(folder) {
+  run(process.execPath, ['use.cjs'], folder);
+  run(process.execPath, ['use.mjs'], folder);
+}
+
+function check(folder) {
+  const { archive, files, size } = pack(root, folder);
+  heading(`${files.length} files, ${Math.round(size / 1024)} kB packed`);
+  checkFiles(files);
+  heading('publint');
+  run(tool('publint'), ['run', archive, '--strict']);
+  heading('are the types wrong?');
+  run(tool('attw'), [archive, '--profile', 'node16', '--no-emoji']);
+  const consumer = join(folder, 'consumer');
+  heading('install without scripts, use by require() and import');
+  install(consumer, archive);
+  use(consumer);
+  heading('type-check a user of it');
+  run(tool('tsc'), ['-p', consumer]);
+  heading('build it from source, use it again');
+  const installed = join(consumer, 'node_modules/nsclone');
+  rmSync(join(installed, 'prebuilds'), { recursive: true });
+  run('npm', ['rebuild', 'nsclone', '--foreground-scripts'], consumer);
+  if (!readdirSync(join(installed, 'build/Release')).includes('nsclone.node'))
+    throw new Error('npm rebuild built no addon');
+  use(consumer);
+}
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nsclone-package-')));
+try {
+  check(folder);
+  heading('good');
+} catch (error) {
+  // What the failed program said on its standard output; the rest is on the terminal already.
+  if (error.stdout) console.error(error.stdout);
+  console.error(`package: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

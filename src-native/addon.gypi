@@ -1,0 +1,22 @@
+# An addon around a stub; the including target sets `stub_name`.
+{
+  'sources': [
+    'binding/children.cc', 'binding/descriptors.cc', 'binding/environment.cc', 'binding/module.cc', 'binding/namespaces.cc',
+    'launch/launch.cc', 'launch/memory_file.cc', 'launch/stack_pool.cc', 'launch/stub_descriptor.cc',
+    'watch/child.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
+  ],
+  'cflags': ['-O2'],
+  'cflags!': ['-O3'],
+  'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', '<(SHARED_INTERMEDIATE_DIR)/<(stub_name)'],
+  'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
+  # A child may run the loop after the only Worker that loaded the addon has ended: its code must stay where it is.
+  'ldflags': ['-Wl,-z,nodelete', '-Wl,-z,relro', '-Wl,-z,now', '-static-libgcc'],
+  'actions': [
+    {
+      'action_name': 'embed_stub',
+      'inputs': ['stub/embed.py', '<(PRODUCT_DIR)/<(stub_name)'],
+      'outputs': ['<(SHARED_INTERMEDIATE_DIR)/<(stub_name)/stub_image.h'],
+      'action': ['python3', 'src-native/stub/embed.py', '<(PRODUCT_DIR)/<(stub_name)', '<@(_outputs)'],
+    },
+  ],
+}

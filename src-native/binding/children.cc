@@ -1,0 +1,166 @@
+// Starting, steering and reading children.
+#include <cstring>
+#include <string>
+
+#include "binding/calls.h"
+#include "binding/environment.h"
+#include "launch/stub_descriptor.h"
+#include "watch/reaper.h"
+
+namespace nsclone {
+namespace {
+
+template <typename T>
+const T* Elements(const Napi::Value& value) {
+  size_t length = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
+  return static_cast<const T*>(data);
+}
+
+uint32_t Count(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+int32_t Integer(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
+
+// The first eight arguments of both ways to launch: four arrays, each with how much of it is filled.
+Image ImageOf(const Napi::CallbackInfo& info) {
+  return {.instructions = reinterpret_cast<const Instruction*>(Elements<uint8_t>(info[0])),
+          .instruction_count = Count(info[1]),
+          .data = Elements<uint8_t>(info[2]),
+          .data_size = Count(info[3]),
+          .relocations = Elements<uint32_t>(info[4]),
+          .relocation_count = Count(info[5]),
+          .kept = Elements<int32_t>(info[6]),
+          .kept_count = Count(info[7])};
+}
+
+Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
+Napi::Value Refused(const Napi::CallbackInfo& info, Errno error) { return Number(info, -error.value); }
+
+Fault TakeFault(Environment* environment) {
+  const Fault fault = environment->fault;
+  environment->fault = {};
+  return fault;
+}
+
+Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Launched launched, ChildTraits traits) {
+  environment->mailbox()[kMailPid] = launched.pid;
+  environment->mailbox()[kMailPidfd] = launched.pidfd.number();
+  return Number(info, environment->watch().Add(std::make_unique<Child>(std::move(launched), traits)));
+}
+
+// open(listener, mailbox, mainThread) -> 0
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  return Refused(info, Environment::Open(info.Env(), info[0], info[1], info[2].ToBoolean()));
+}
+
+// prepare(stubPath) -> 0: opens the stub, so that a host which forbids it says so before anything is cloned.
+Napi::Value Prepare(const Napi::CallbackInfo& info) {
+  int stub = -1;
+  return Refused(info, OpenStub(info[0].As<Napi::String>().Utf8Value().c_str(), &stub));
+}
+
+// launch(…image, lowest, forks, detached) -> id
+Napi::Value Launch(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  ReapAdopted();
+  int stub = -1;
+  if (const Errno error = OpenStub("", &stub)) return Refused(info, error);
+  Launched launched;
+  const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[8]), TakeFault(environment), &launched);
+  if (error) return Refused(info, error);
+  return Added(info, environment, std::move(launched),
+               {.forks = info[9].ToBoolean(), .detached = info[10].ToBoolean()});
+}
+
+// launchInPlace(…image, flags, exitSignal, executes) -> id
+Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  const InPlace how = {.flags = Count(info[8]),
+                       .exit_signal = Integer(info[9]),
+                       .executes = info[10].ToBoolean(),
+                       .wake = environment->watch().wake()};
+  Launched launched;
+  uint32_t culprit = 0;
+  const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(environment), &launched, &culprit);
+  if (error) return Refused(info, error);
+  const bool thread = (how.flags & CLONE_THREAD) != 0;
+  return Added(info, environment, std::move(launched), {.in_place = true, .thread = thread, .executes = how.executes});
+}
+
+Child* Known(const Napi::CallbackInfo& info) { return Environment::Of(info.Env())->watch().Find(Count(info[0])); }
+
+// go(id) -> 0
+Napi::Value Go(const Napi::CallbackInfo& info) {
+  const Child* child = Known(info);
+  return Number(info, child == nullptr ? -ESRCH : -child->Go());
+}
+
+// kill(id, signal) -> 0: through the pidfd
+Napi::Value Kill(const Napi::CallbackInfo& info) {
+  const Child* child = Known(info);
+  return Number(info, child == nullptr ? -ESRCH : -child->Signal(Integer(info[1])));
+}
+
+// end(id): SIGKILL for every process of it
+Napi::Value EndChild(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  if (child != nullptr) child->Kill();
+  return Number(info, 0);
+}
+
+// setRef(id, ref)
+Napi::Value SetRef(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env())->watch().SetRef(Count(info[0]), info[1].ToBoolean());
+  return Number(info, 0);
+}
+
+// result(id, slot) -> number
+Napi::Value Result(const Napi::CallbackInfo& info) {
+  const Child* child = Environment::Of(info.Env())->Find(Count(info[0]));
+  const uint32_t slot = Count(info[1]);
+  if (child == nullptr || slot >= kResults) return Number(info, -ESRCH);
+  return Number(info, static_cast<double>(child->report().results[slot]));
+}
+
+// bytes(id, offset, target) -> 0: what the child left in the data
+Napi::Value Bytes(const Napi::CallbackInfo& info) {
+  const Child* child = Environment::Of(info.Env())->Find(Count(info[0]));
+  size_t length = 0;
+  void* target = nullptr;
+  napi_get_typedarray_info(info.Env(), info[2], nullptr, &length, &target, nullptr, nullptr);
+  const uint8_t* data = child == nullptr ? nullptr : child->data(Count(info[1]), length);
+  if (data == nullptr) return Number(info, -ESRCH);
+  memcpy(target, data, length);
+  return Number(info, 0);
+}
+
+#ifdef NSCLONE_FAULTS
+// setFault(instruction, errno): the next child fails there; with errno -1 it is killed there.
+Napi::Value SetFault(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env())->fault = {Count(info[0]) + 1, Integer(info[1])};
+  return Number(info, 0);
+}
+#endif
+
+}  // namespace
+
+void ExportChildren(Napi::Env env, Napi::Object exports) {
+  const auto set = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, call, name));
+  };
+  set("open", Open);
+  set("prepare", Prepare);
+  set("launch", Launch);
+  set("launchInPlace", LaunchHere);
+  set("go", Go);
+  set("kill", Kill);
+  set("end", EndChild);
+  set("setRef", SetRef);
+  set("result", Result);
+  set("bytes", Bytes);
+#ifdef NSCLONE_FAULTS
+  set("setFault", SetFault);
+#endif
+}
+
+}  // namespace nsclone

@@ -1,0 +1,110 @@
+// Descriptors that JavaScript keeps: made, probed and closed here, as fs.closeSync() of a foreign one warns in a Worker.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <vector>
+
+#include "binding/calls.h"
+#include "launch/descriptor.h"
+#include "launch/result.h"
+
+namespace nsclone {
+namespace {
+
+enum class Ends : int32_t { kChildReads = 0, kChildWrites = 1, kSocket = 2 };
+
+struct Pair {
+  Descriptor child;
+  Descriptor ours;
+};
+
+// libuv never closes a stream on 0, 1 or 2, and the child's end must not lie where the program's own stdio goes.
+Errno MoveUp(Descriptor* descriptor, int lowest) {
+  if (descriptor->number() >= lowest) return {};
+  *descriptor = Descriptor(fcntl(descriptor->number(), F_DUPFD_CLOEXEC, lowest));
+  return descriptor->open() ? Errno{} : Errno::Last();
+}
+
+Errno OpenPair(Ends ends, int lowest, Pair* pair) {
+  int both[2];
+  const int failed = ends == Ends::kSocket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both)
+                                           : pipe2(both, O_CLOEXEC);
+  if (failed != 0) return Errno::Last();
+  const bool reads = ends == Ends::kChildReads;
+  pair->child = Descriptor(both[reads ? 0 : 1]);
+  pair->ours = Descriptor(both[reads ? 1 : 0]);
+  if (const Errno error = MoveUp(&pair->child, lowest)) return error;
+  return MoveUp(&pair->ours, lowest);
+}
+
+// openPairs(kinds: Int32Array, count, numbers: Int32Array, lowest) -> 0: [child's end, ours] of each; all or none.
+Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
+  const auto kinds = info[0].As<Napi::Int32Array>();
+  auto numbers = info[2].As<Napi::Int32Array>();
+  const uint32_t count = info[1].As<Napi::Number>().Uint32Value();
+  const int lowest = info[3].As<Napi::Number>().Int32Value();
+  std::vector<Pair> pairs(count);
+  for (uint32_t i = 0; i < count; i++) {
+    if (const Errno error = OpenPair(static_cast<Ends>(kinds[i]), lowest, &pairs[i])) {
+      return Napi::Number::New(info.Env(), -error.value);
+    }
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    numbers[size_t{i} * 2] = pairs[i].child.Release();
+    numbers[size_t{i} * 2 + 1] = pairs[i].ours.Release();
+  }
+  return Napi::Number::New(info.Env(), 0);
+}
+
+Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
+  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
+}
+
+// close(descriptor) -> 0
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  return Answer(info, close(info[0].As<Napi::Number>().Int32Value()));
+}
+
+// atEnd(descriptor) -> boolean: nothing is left in this pipe and nobody writes to it any more.
+Napi::Value AtEnd(const Napi::CallbackInfo& info) {
+  // A read end that we have not made a stream of is blocking: asked by poll, never by read.
+  pollfd poll_on = {info[0].As<Napi::Number>().Int32Value(), POLLIN, 0};
+  const bool quiet = poll(&poll_on, 1, 0) == 1 && (poll_on.revents & POLLIN) == 0 && (poll_on.revents & POLLHUP) != 0;
+  return Napi::Boolean::New(info.Env(), quiet);
+}
+
+// environment(target: Uint8Array, at, places: Uint32Array) -> count, with where they end behind the last place; -E2BIG
+// when they do not fit. Reading process.env costs
+// half a microsecond a variable.
+Napi::Value Environment(const Napi::CallbackInfo& info) {
+  auto target = info[0].As<Napi::Uint8Array>();
+  size_t at = info[1].As<Napi::Number>().Uint32Value();
+  auto places = info[2].As<Napi::Uint32Array>();
+  uint8_t* data = target.Data();
+  const size_t room = target.ByteLength();
+  uint32_t count = 0;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; variable++) {
+    const size_t size = strlen(*variable) + 1;
+    if (count + 1 >= places.ElementLength() || at + size > room) return Napi::Number::New(info.Env(), -E2BIG);
+    memcpy(data + at, *variable, size);
+    places[count++] = static_cast<uint32_t>(at);
+    at += size;
+  }
+  places[count] = static_cast<uint32_t>(at);
+  return Napi::Number::New(info.Env(), count);
+}
+
+}  // namespace
+
+void ExportDescriptors(Napi::Env env, Napi::Object exports) {
+  exports.Set("openPairs", Napi::Function::New(env, OpenPairs, "openPairs"));
+  exports.Set("close", Napi::Function::New(env, Close, "close"));
+  exports.Set("environment", Napi::Function::New(env, Environment, "environment"));
+  exports.Set("atEnd", Napi::Function::New(env, AtEnd, "atEnd"));
+}
+
+}  // namespace nsclone

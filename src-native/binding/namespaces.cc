@@ -1,0 +1,74 @@
+// unshare(2), setns(2) and what they need, on the calling thread.
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "binding/calls.h"
+#include "launch/descriptor.h"
+
+namespace nsclone {
+namespace {
+
+Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
+  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
+}
+
+// unshare(flags) -> 0
+Napi::Value Unshare(const Napi::CallbackInfo& info) {
+  return Answer(info, unshare(static_cast<int>(info[0].As<Napi::Number>().Uint32Value())));
+}
+
+// setns(descriptor, flags) -> 0
+Napi::Value Setns(const Napi::CallbackInfo& info) {
+  return Answer(info, setns(info[0].As<Napi::Number>().Int32Value(),
+                            static_cast<int>(info[1].As<Napi::Number>().Uint32Value())));
+}
+
+// openNamespace(path) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
+Napi::Value OpenNamespace(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  return Answer(info, open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
+// openPidfd(pid) -> descriptor
+Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
+  return Answer(info, syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0));
+}
+
+// hasCapability(capability) -> 1 or 0
+Napi::Value HasCapability(const Napi::CallbackInfo& info) {
+  const uint32_t capability = info[0].As<Napi::Number>().Uint32Value();
+  __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  const int64_t result = syscall(SYS_capget, &who, sets);
+  if (result < 0 || capability > 63) return Answer(info, result);
+  return Answer(info, sets[capability / 32].effective >> (capability % 32) & 1);
+}
+
+// startThreadPool() -> 0: after unshare(CLONE_NEWPID) a thread can create no thread any more, and libuv aborts when its
+// pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
+Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(info.Env(), &loop);
+  auto* work = new uv_work_t;
+  const int error = uv_queue_work(
+      loop, work, [](uv_work_t*) {}, [](uv_work_t* done, int) { delete done; });
+  if (error != 0) delete work;
+  return Napi::Number::New(info.Env(), error);
+}
+
+}  // namespace
+
+void ExportNamespaces(Napi::Env env, Napi::Object exports) {
+  exports.Set("hasCapability", Napi::Function::New(env, HasCapability, "hasCapability"));
+  exports.Set("unshare", Napi::Function::New(env, Unshare, "unshare"));
+  exports.Set("setns", Napi::Function::New(env, Setns, "setns"));
+  exports.Set("openNamespace", Napi::Function::New(env, OpenNamespace, "openNamespace"));
+  exports.Set("openPidfd", Napi::Function::New(env, OpenPidfd, "openPidfd"));
+  exports.Set("startThreadPool", Napi::Function::New(env, StartThreadPool, "startThreadPool"));
+}
+
+}  // namespace nsclone

@@ -1,0 +1,15 @@
+// The descriptor that the stub is executed from.
+#ifndef NSCLONE_LAUNCH_STUB_DESCRIPTOR_H_
+#define NSCLONE_LAUNCH_STUB_DESCRIPTOR_H_
+
+#include "launch/result.h"
+
+namespace nsclone {
+
+// A sealed memory file with the stub in it, made once. `path` (NSCLONE_STUB) names a file to take instead, where the
+// host forbids executable memory files or an administrator wants a security profile on a path.
+Errno OpenStub(const char* path, int* descriptor);
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_LAUNCH_STUB_DESCRIPTOR_H_

@@ -1,0 +1,134 @@
+// The layout of a program and of its report, as TypeScript writes them and the loop reads them.
+// lib/program/format.ts holds the same numbers; test/native/format.test.ts compares the two.
+#ifndef NSCLONE_LOOP_FORMAT_H_
+#define NSCLONE_LOOP_FORMAT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace nsclone {
+
+enum class Op : uint8_t {
+  kCall = 0,   // a system call
+  kStore = 1,  // a result into a word of the data
+  kWait = 2,   // tell the parent, sleep until it says go
+  kExit = 3,   // the end, with an exit code
+  kFail = 4,   // the end, with an errno
+};
+
+enum class Kind : uint8_t {
+  kNumber = 0,  // the value itself
+  kData = 1,    // the address of a place in the data
+  kResult = 2,  // the kept result of an earlier instruction
+  kWord = 3,    // a signed 32-bit word loaded from the data
+  kReport = 4,  // the address of a place in the report
+};
+
+// Bits of Instruction::policy.
+inline constexpr uint8_t kHasMinimum = 1;  // a smaller result is a failure (EIO)
+inline constexpr uint8_t kRetry = 2;       // EAGAIN means: once more
+inline constexpr uint8_t kFork = 4;        // go on where the result is 0; the caller of a clone leaves
+
+inline constexpr uint16_t kAnyErrno = 0xffff;
+inline constexpr uint32_t kArguments = 6;
+inline constexpr uint32_t kRules = 8;
+
+// On this errno go forward over `skip` instructions; the result is -errno.
+struct Rule {
+  uint16_t error;
+  uint16_t skip;
+};
+
+struct Instruction {
+  Op op;
+  uint8_t argument_count;
+  uint8_t rule_count;
+  uint8_t policy;
+  uint16_t number;  // of the system call
+  uint16_t keep;    // 0: the result is forgotten; n: it is kept in slot n - 1
+  uint8_t kinds[8];
+  int32_t minimum;
+  int32_t reserved;
+  Rule rules[kRules];
+  int64_t arguments[kArguments];
+};
+static_assert(sizeof(Instruction) == 104);
+static_assert(offsetof(Instruction, rules) == 24);
+static_assert(offsetof(Instruction, arguments) == 56);
+
+enum class State : uint32_t {
+  kNew = 0,      // not one instruction has run
+  kRunning = 1,
+  kWaiting = 2,  // in a wait instruction
+  kExec = 3,     // inside execve(2), or past it
+  kDone = 4,     // the line is at its end
+  kFailed = 5,   // `instruction` and `error` say what
+};
+
+// Values of Report::instruction for what comes before the first instruction.
+inline constexpr uint32_t kEnteringStub = 0xffffffff;
+inline constexpr uint32_t kArrivingInStub = 0xfffffffe;
+inline constexpr uint32_t kLoading = 0xfffffffd;
+
+inline constexpr uint32_t kReportSize = 4096;
+inline constexpr uint32_t kResults = 500;
+
+// One page that the child and Node share: it says how far the child is.
+struct Report {
+  volatile uint32_t state;
+  volatile uint32_t instruction;
+  volatile int32_t error;
+  volatile int32_t pid;  // of the second clone's process, written by the kernel
+  volatile int32_t status;
+  // A test build fails (or, with the errno -1, kills) at this instruction; 0 is none, n is n - 1.
+  volatile uint32_t fault_instruction;
+  volatile int32_t fault_error;
+  uint32_t reserved[9];
+  volatile int64_t results[kResults];
+};
+static_assert(offsetof(Report, results) == 64);
+static_assert(sizeof(Report) <= kReportSize);
+
+// What follows the report in the memory file: this header, then instructions, data, relocations and kept descriptors.
+struct Header {
+  uint32_t size;  // of everything from here on
+  uint32_t instruction_count;
+  uint32_t data_size;
+  uint32_t relocation_count;  // words of the data that hold an offset and become an address
+  uint32_t kept_count;        // descriptors whose close-on-exec flag is off for the stub
+  int32_t channel;
+  int32_t lowest;  // the first number above the stdio entries
+  int32_t stub;
+  // Capabilities of a Node that is not root: carried through the exec of the stub, then put back.
+  uint64_t carried;
+  uint64_t inheritable;
+  uint64_t ambient;
+};
+static_assert(sizeof(Header) == 56);
+
+inline constexpr uint32_t kMaxInstructions = 16384;
+inline constexpr uint32_t kMaxData = 1U << 26;
+inline constexpr uint32_t kMaxKept = 4096;
+// The data opens with a word that the stub sets to its end of the channel.
+inline constexpr uint32_t kChannelWord = 0;
+
+// Where the parts lie behind a header; false when they do not fit into `size` bytes.
+struct Parts {
+  uint64_t instructions, data, relocations, kept, end;
+};
+inline bool Locate(const Header& header, uint64_t size, Parts* parts) {
+  if (header.instruction_count > kMaxInstructions || header.data_size > kMaxData || header.data_size % 8 != 0 ||
+      header.relocation_count > kMaxData / 8 || header.kept_count > kMaxKept) {
+    return false;
+  }
+  parts->instructions = sizeof(Header);
+  parts->data = parts->instructions + uint64_t{header.instruction_count} * sizeof(Instruction);
+  parts->relocations = parts->data + header.data_size;
+  parts->kept = parts->relocations + uint64_t{header.relocation_count} * 4;
+  parts->end = parts->kept + uint64_t{header.kept_count} * 4;
+  return parts->end <= size;
+}
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_LOOP_FORMAT_H_

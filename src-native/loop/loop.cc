@@ -1,0 +1,146 @@
+// The loop itself: it knows system calls and no option. It runs where libc may not be called, in shared memory too.
+#include "loop/loop.h"
+
+#include <asm/errno.h>
+
+#include "loop/syscall.h"
+
+namespace nsclone {
+namespace {
+
+constexpr int kRetries = 1000;
+constexpr int kGone = 127;      // what a shell exits with for a command that it could not start
+constexpr int64_t kSigKill = 9;
+constexpr int64_t kMsgNoSignal = 0x4000;
+
+void Enter(Report* report, State state) {
+  // The parent reads state last written: the compiler must not move the other words behind it.
+  __atomic_store_n(const_cast<uint32_t*>(&report->state), static_cast<uint32_t>(state), __ATOMIC_RELEASE);
+}
+
+int Fail(Report* report, int64_t error) {
+  report->error = static_cast<int32_t>(error);
+  Enter(report, State::kFailed);
+  return kGone;
+}
+
+int64_t Value(const Program& program, const Report* report, const Instruction& instruction, uint32_t i) {
+  const int64_t value = instruction.arguments[i];
+  switch (static_cast<Kind>(instruction.kinds[i])) {
+    case Kind::kNumber:
+      return value;
+    case Kind::kData:
+      return Argument(program.data + value);
+    case Kind::kResult:
+      return report->results[value];
+    case Kind::kWord:
+      return *reinterpret_cast<const int32_t*>(program.data + value);
+    case Kind::kReport:
+      return Argument(reinterpret_cast<const volatile uint8_t*>(report) + value);
+  }
+  return 0;
+}
+
+int64_t CallOnce(const Program& program, const Report* report, const Instruction& instruction) {
+  int64_t values[kArguments];
+  for (uint32_t i = 0; i < kArguments; i++) {
+    values[i] = i < instruction.argument_count ? Value(program, report, instruction, i) : 0;
+  }
+  return Call6(instruction.number, values[0], values[1], values[2], values[3], values[4], values[5]);
+}
+
+int64_t CallWithPolicy(const Program& program, Report* report, const Instruction& instruction) {
+#ifdef NSCLONE_FAULTS
+  if (report->fault_instruction == report->instruction + 1) {
+    if (report->fault_error < 0) Call(__NR_kill, Call(__NR_getpid), kSigKill);
+    return -int64_t{report->fault_error};
+  }
+#endif
+  const bool executes = instruction.number == __NR_execve || instruction.number == __NR_execveat;
+  if (executes) Enter(report, State::kExec);
+  int64_t result = CallOnce(program, report, instruction);
+  if (executes) Enter(report, State::kRunning);
+  for (int left = kRetries; result == -EAGAIN && (instruction.policy & kRetry) != 0 && left > 0; left--) {
+    Call(__NR_sched_yield);
+    result = CallOnce(program, report, instruction);
+  }
+  if ((instruction.policy & kHasMinimum) != 0 && result >= 0 && result < instruction.minimum) return -EIO;
+  return result;
+}
+
+// Results between -4095 and -1 are errnos; all others are values (an address may look negative).
+bool IsError(int64_t result) { return result < 0 && result >= -4095; }
+
+const Rule* Match(const Instruction& instruction, int64_t result) {
+  for (uint32_t i = 0; i < instruction.rule_count; i++) {
+    const Rule& rule = instruction.rules[i];
+    if (rule.error == kAnyErrno || rule.error == -result) return &rule;
+  }
+  return nullptr;
+}
+
+// True when the parent said go; false when it is gone.
+bool Wait(Report* report, int64_t channel) {
+  const uint8_t waiting = 1;
+  uint8_t answer = 0;
+  Enter(report, State::kWaiting);
+  if (Call(__NR_sendto, channel, &waiting, 1, kMsgNoSignal, 0, 0) != 1) return false;
+  if (Call(__NR_recvfrom, channel, &answer, 1, 0, 0, 0) != 1) return false;
+  Enter(report, State::kRunning);
+  return true;
+}
+
+}  // namespace
+
+int Run(const Program& program, Report* report) {
+  Enter(report, State::kRunning);
+  for (uint32_t i = 0; i < program.count; i++) {
+    const Instruction& instruction = program.instructions[i];
+    report->instruction = i;
+    int64_t result = 0;
+    switch (instruction.op) {
+      case Op::kCall:
+        result = CallWithPolicy(program, report, instruction);
+        break;
+      case Op::kStore: {
+        result = Value(program, report, instruction, 0);
+        uint8_t* place = program.data + instruction.arguments[1];
+        if (instruction.arguments[2] == 4) {
+          *reinterpret_cast<int32_t*>(place) = static_cast<int32_t>(result);
+        } else {
+          *reinterpret_cast<int64_t*>(place) = result;
+        }
+        continue;
+      }
+      case Op::kWait:
+#ifdef NSCLONE_FAULTS
+        if (report->fault_instruction == i + 1) {
+          if (report->fault_error < 0) Call(__NR_kill, Call(__NR_getpid), kSigKill);
+          return Fail(report, report->fault_error);
+        }
+#endif
+        if (!Wait(report, Value(program, report, instruction, 0))) return kGone;
+        continue;
+      case Op::kExit:
+        Enter(report, State::kDone);
+        return static_cast<int>(Value(program, report, instruction, 0));
+      case Op::kFail: {
+        const int64_t error = Value(program, report, instruction, 0);
+        return Fail(report, error < 0 ? -error : error);
+      }
+    }
+    if (IsError(result)) {
+      const Rule* rule = Match(instruction, result);
+      if (rule == nullptr) return Fail(report, -result);
+      i += rule->skip;
+    } else if ((instruction.policy & kFork) != 0 && result > 0) {
+      // The report belongs to the new process from here on: nothing may be written into it.
+      return 0;
+    }
+    if (instruction.keep != 0) report->results[instruction.keep - 1] = result;
+  }
+  Enter(report, State::kDone);
+  return 0;
+}
+
+}  // namespace nsclone

@@ -1,0 +1,27 @@
+// The loop: checks a program and runs it, one system call after the other. Compiled into the addon and into the stub.
+#ifndef NSCLONE_LOOP_LOOP_H_
+#define NSCLONE_LOOP_LOOP_H_
+
+#include "loop/format.h"
+
+namespace nsclone {
+
+struct Program {
+  const Instruction* instructions;
+  uint32_t count;
+  uint8_t* data;
+  const Header* header;
+  const int32_t* kept;
+};
+
+// Checks every count, offset, skip and kind of `block` (which `Header` opens) and turns offsets into addresses. Safe for
+// arbitrary bytes: after it, no instruction can make the loop itself read or write outside the block and the report.
+// False where the block is no program; `*culprit` is then the offending instruction.
+bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit);
+
+// Runs to the end, a failure, or through execve(2). Returns the exit code to leave with.
+int Run(const Program& program, Report* report);
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_LOOP_LOOP_H_

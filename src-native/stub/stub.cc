@@ -1,0 +1,124 @@
+// The stub: a static program without a C library that is executed at once in the child. It maps the report, takes the
+// program into its own memory, puts the process back to what the user's Node had, and runs the loop.
+#include <linux/mman.h>
+#include <asm/signal.h>
+#include <asm/unistd.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+
+#include "loop/format.h"
+#include "loop/loop.h"
+#include "loop/syscall.h"
+
+namespace nsclone {
+namespace {
+
+constexpr int kGone = 127;
+constexpr int64_t kProtection = PROT_READ | PROT_WRITE;
+
+[[noreturn]] void Leave(int64_t code) {
+  for (;;) Call(__NR_exit_group, code);
+}
+
+[[noreturn]] void Refuse(Report* report, uint32_t where, int64_t error) {
+  report->instruction = where;
+  report->error = static_cast<int32_t>(error);
+  report->state = static_cast<uint32_t>(State::kFailed);
+  Leave(kGone);
+}
+
+bool Failed(int64_t result) { return result < 0 && result >= -4095; }
+
+int64_t ParseDescriptor(const char* text) {
+  int64_t number = 0;
+  for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (*text - '0');
+  return number;
+}
+
+// Above every stdio entry, so that no dup3(2) of the program lands on it; closed by the exec.
+int64_t MoveUp(int64_t channel, int64_t lowest) {
+  if (channel >= lowest) {
+    const int64_t result = Call(__NR_fcntl, channel, F_SETFD, FD_CLOEXEC);
+    return Failed(result) ? result : channel;
+  }
+  const int64_t moved = Call(__NR_fcntl, channel, F_DUPFD_CLOEXEC, lowest);
+  Call(__NR_close, channel);
+  return moved;
+}
+
+// exec(2) resets handlers but leaves ignored signals ignored, and Node ignores SIGPIPE and SIGXFSZ.
+void ResetSignals() {
+  struct {
+    uint64_t handler, flags, restorer, mask;
+  } action = {0, 0, 0, 0};
+  for (int64_t signal = 1; signal <= 64; signal++) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    Call(__NR_rt_sigaction, signal, &action, 0, 8);
+  }
+}
+
+// A Node that is not root could bring its capabilities through the exec only as ambient ones. Back to what it had:
+// what nobody asked for must not reach the program (the class of CVE-2022-24769).
+int64_t PutCapabilitiesBack(const Header& header) {
+  if (header.carried == 0) return 0;
+  __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  int64_t result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (Failed(result)) return result;
+  result = Call(__NR_capget, &who, sets);
+  if (Failed(result)) return result;
+  sets[0].inheritable = static_cast<uint32_t>(header.inheritable);
+  sets[1].inheritable = static_cast<uint32_t>(header.inheritable >> 32);
+  result = Call(__NR_capset, &who, sets);
+  for (int64_t capability = 0; capability < 64 && !Failed(result); capability++) {
+    if ((header.ambient >> capability & 1) == 0) continue;
+    result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+  }
+  return result;
+}
+
+[[noreturn]] void Main(const char* const* arguments) {
+  const int64_t file = ParseDescriptor(arguments[1]);
+  const int64_t mapped = Call6(__NR_mmap, 0, kReportSize, kProtection, MAP_SHARED, file, 0);
+  if (Failed(mapped)) Leave(kGone);
+  auto* report = reinterpret_cast<Report*>(mapped);
+
+  uint32_t size = 0;
+  if (Call(__NR_pread64, file, &size, 4, kReportSize) != 4) Refuse(report, kArrivingInStub, 5);
+  const int64_t own = Call6(__NR_mmap, 0, size, kProtection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (Failed(own)) Refuse(report, kArrivingInStub, -own);
+  auto* block = reinterpret_cast<uint8_t*>(own);
+  if (Call(__NR_pread64, file, block, size, kReportSize) != size) Refuse(report, kArrivingInStub, 5);
+  Call(__NR_close, file);
+
+  Program program = {};
+  uint32_t culprit = 0;
+  if (!Load(block, size, &program, &culprit)) Refuse(report, culprit, 22);
+  const Header& header = *program.header;
+  for (uint32_t i = 0; i < header.kept_count; i++) Call(__NR_fcntl, program.kept[i], F_SETFD, FD_CLOEXEC);
+  const int64_t channel = MoveUp(header.channel, header.lowest);
+  if (Failed(channel)) Refuse(report, kArrivingInStub, -channel);
+  *reinterpret_cast<int32_t*>(program.data + kChannelWord) = static_cast<int32_t>(channel);
+
+  // The slash tells this process from every program: exec(2) sets the name to what follows the last slash of a path.
+  Call(__NR_prctl, PR_SET_NAME, "nsclone/stub", 0, 0, 0);
+  ResetSignals();
+  const int64_t result = PutCapabilitiesBack(header);
+  if (Failed(result)) Refuse(report, kArrivingInStub, -result);
+  Leave(Run(program, report));
+}
+
+}  // namespace
+}  // namespace nsclone
+
+extern "C" [[noreturn]] __attribute__((used, visibility("hidden"))) void StubMain(const int64_t* stack) {
+  nsclone::Main(reinterpret_cast<const char* const*>(stack + 1));
+}
+
+// The kernel enters here with argc on top of the stack and no return address.
+#if defined(__x86_64__)
+asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall StubMain\n\tud2\n");
+#else
+asm(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tmov x0, sp\n\tbl StubMain\n\tbrk 1\n");
+#endif

@@ -1,0 +1,82 @@
+// A child from its clone to its end: which of its processes live, and what can be said of it.
+#ifndef NSCLONE_WATCH_CHILD_H_
+#define NSCLONE_WATCH_CHILD_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "launch/launch.h"
+#include "watch/process.h"
+
+namespace nsclone {
+
+enum class Phase : uint8_t {
+  kStarting,  // in set-up
+  kStarted,   // the command has been executed, or the recorded line is done
+  kEnded,     // all reaped after it had started
+  kFailed,    // all reaped without having started
+};
+
+struct ChildTraits {
+  bool in_place = false;
+  bool thread = false;
+  bool executes = false;  // in place, and the program ends in an execve(2)
+  bool forks = false;     // a second clone comes: the first process is only the middle one
+  bool detached = false;
+};
+
+class Child {
+ public:
+  Child(Launched launched, ChildTraits traits);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // Takes one step along the phases where the facts allow it, never waiting. True when the phase has changed.
+  bool Advance();
+  // The facts are not clear yet and nothing will wake us for them.
+  bool wants_recheck() const { return wants_recheck_; }
+
+  // SIGKILL for whatever there is of it, now and as it appears.
+  void Kill();
+  int Signal(int signal) const;
+  // Lets a waiting stub go on.
+  int Go() const;
+
+  enum class Message : uint8_t { kNone, kWaiting, kClosed };
+  // What the channel has to say; at its end it is closed.
+  Message Receive();
+
+  Phase phase() const { return phase_; }
+  const ChildTraits& traits() const { return traits_; }
+  const Report& report() const { return *file_->report(); }
+  const Process& program() const { return program_; }
+  const Process& middle() const { return middle_; }
+  int channel() const { return channel_.number(); }
+  // How it ended; of a failed one, how its last process died.
+  End end() const;
+  // The memory that a recorded program wrote to.
+  const uint8_t* data(uint64_t offset, uint64_t length) const;
+
+ private:
+  void FindProgram();
+  bool ProgramEnded() const;
+  bool HasStarted(bool ended);
+  bool AdvanceStarting();
+  bool AdvanceStarted();
+  void ReapProgram();
+
+  ChildTraits traits_;
+  Phase phase_ = Phase::kStarting;
+  bool ending_ = false;
+  bool wants_recheck_ = false;
+  std::unique_ptr<MemoryFile> file_;
+  Descriptor channel_;
+  Process middle_;
+  Process program_;
+  size_t stack_;
+};
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_WATCH_CHILD_H_

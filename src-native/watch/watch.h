@@ -1,0 +1,79 @@
+// The children of one environment (the main thread, a Worker), and one epoll descriptor that wakes it for all of them.
+#ifndef NSCLONE_WATCH_WATCH_H_
+#define NSCLONE_WATCH_WATCH_H_
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "launch/descriptor.h"
+#include "watch/child.h"
+
+namespace nsclone {
+
+enum class News : uint32_t { kWaiting = 0, kStarted = 1, kEnded = 2, kFailed = 3 };
+
+class Watch {
+ public:
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void Hear(uint32_t id, News news, const Child& child) = 0;
+  };
+
+  static Errno Open(uv_loop_t* loop, Listener* listener, Watch** watch);
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // Never 0.
+  uint32_t Add(std::unique_ptr<Child> child);
+  Child* Find(uint32_t id);
+  // Whether this child keeps the event loop alive; at first it does.
+  void SetRef(uint32_t id, bool ref);
+  // An eventfd that the end of a thread writes to.
+  int wake() const { return wake_.number(); }
+
+  // The environment ends: kills its children (`kill_all`: started ones too, but for detached ones), hands what is not
+  // reaped at once to the process, closes the handles and calls `closed`, after which the watch is gone.
+  void Close(bool kill_all, void (*closed)(void*), void* data);
+
+ private:
+  struct Entry {
+    std::unique_ptr<Child> child;
+    bool ref = true;
+    int channel = -1;
+    int middle = -1;
+    int program = -1;
+  };
+
+  Watch(uv_loop_t* loop, Listener* listener) : loop_(loop), listener_(listener) {}
+  ~Watch() = default;
+
+  void Follow(uint32_t id, Entry* entry);
+  void FollowOne(uint32_t id, int descriptor, int* followed);
+  void Forget(int* followed);
+  void HearChannel(uint32_t id);
+  void Settle(uint32_t id);
+  void WakeUp();
+  void Recheck();
+  void UpdateRef();
+
+  uv_loop_t* loop_;
+  Listener* listener_;
+  Descriptor epoll_;
+  Descriptor wake_;
+  uv_poll_t poll_;
+  uv_timer_t timer_;
+  std::unordered_map<uint32_t, Entry> entries_;
+  uint32_t last_id_ = 0;
+  size_t referenced_ = 0;
+  int open_handles_ = 0;
+  void (*closed_)(void*) = nullptr;
+  void* closed_data_ = nullptr;
+};
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_WATCH_WATCH_H_
