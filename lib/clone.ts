@@ -13,7 +13,11 @@ import { checkStart } from './steps/assemble';
  * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
  * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
  */
-export function clone(command: string, args: readonly string[] | undefined, options?: CloneOptions): Promise<ClonedProcess>;
+export function clone(
+  command: string,
+  args: readonly string[] | undefined,
+  options?: CloneOptions,
+): Promise<ClonedProcess>;
 /** Starts a plan once more. */
 export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess>;
 export function clone(what: string, options?: CloneOptions): Promise<ClonedProcess>;

@@ -48,6 +48,8 @@ export interface Addon {
   unshare(flags: number): number;
   setns(descriptor: number, flags: number): number;
   openNamespace(path: string): number;
+  /** The `CLONE_NEW…` flag of a namespace; -ENOTTY where the descriptor is none. */
+  namespaceType(descriptor: number): number;
   openPidfd(pid: number): number;
   startThreadPool(): number;
   /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */

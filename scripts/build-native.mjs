@@ -35,7 +35,7 @@ function nodeGyp() {
 function run(...steps) {
   const [command, ...first] = nodeGyp();
   const options = { cwd: root, stdio: 'inherit', env: withNodeHeaders() };
-  const { status, error } = spawnSync(command, [...first, ...steps], options);
+  const { status, error } = spawnSync(command, [...first, ...steps, '--loglevel=warn', '--jobs=max'], options);
   if (error) console.error(`nsclone: cannot run node-gyp: ${error.message}`);
   return status === 0;
 }

@@ -14,8 +14,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { withNodeHeaders } from './node-headers.mjs';
-
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const wanted = [
@@ -49,7 +47,13 @@ void clone('/bin/true', { hostname: 5 });
 `;
 const sources = {
   'use.cjs': `const { clone } = require('nsclone');\n(async () => {${runsThere}\n})();\n`,
-  'use.mjs': `import { clone } from 'nsclone';\n${runsThere}\n`,
+  'use.mjs': `import * as module from 'nsclone';
+  import { createRequire } from 'node:module';
+  const { clone } = module;${runsThere}
+  // One copy of every class, under the same names, whichever way it is loaded.
+  const names = Object.entries(createRequire(import.meta.url)('nsclone'));
+  const other = names.filter(([name, value]) => module[name] !== value).map(([name]) => name);
+  if (other.length > 0) throw new Error('import lacks, or has others of: ' + other.join(', '));\n`,
   'typed.cts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
   'typed.mts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
   // The library's declarations are checked too: skipLibCheck stays off.
@@ -60,7 +64,7 @@ const sources = {
 };
 
 const run = (command, args, cwd = root) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', env: withNodeHeaders(), stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const tool = (name) => join(root, 'node_modules/.bin', name);
 const heading = (text) => console.log(`package: ${text}`);
 

@@ -87,7 +87,9 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
 
   get stdio(): ClonedProcess['stdio'] {
     const length = this.#birth.pipes?.length ?? 0;
-    return Array.from({ length: Math.max(3, length) }, (_, index) => this.#stream(index)) as unknown as ClonedProcess['stdio'];
+    return Array.from({ length: Math.max(3, length) }, (_, index) =>
+      this.#stream(index),
+    ) as unknown as ClonedProcess['stdio'];
   }
 
   #stream(index: number): (Readable & Writable) | null {
@@ -172,7 +174,11 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     const number = signal === 0 ? 0 : signalNumber(signal);
     if (number === undefined) throw unknownSignal('signal argument', signal, signalNames());
     if (this.#birth.thread) {
-      throw new SyscallError({ code: 'EPERM', syscall: 'pidfd_send_signal', hint: 'a thread cannot be killed without all of Node' });
+      throw new SyscallError({
+        code: 'EPERM',
+        syscall: 'pidfd_send_signal',
+        hint: 'a thread cannot be killed without all of Node',
+      });
     }
     if (this.#status !== undefined) return false;
     const result = addon().kill(this.#id, number);
@@ -198,7 +204,10 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   send(...args: unknown[]): boolean {
     const error = Object.assign(new Error('Channel closed'), { code: 'ERR_IPC_CHANNEL_CLOSED' });
     const callback = args.at(-1);
-    process.nextTick(() => (typeof callback === 'function' ? callback(error) : this.emit('error', error)));
+    process.nextTick(() => {
+      if (typeof callback === 'function') (callback as (error: Error) => void)(error);
+      else this.emit('error', error);
+    });
     return false;
   }
 

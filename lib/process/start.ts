@@ -1,4 +1,6 @@
 // Starts a written program in the stub.
+import { debuglog } from 'node:util';
+
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
@@ -6,10 +8,14 @@ import { Writer } from '../program/writer';
 import { assemble, stepNamed } from '../steps/assemble';
 import type { Request } from '../steps/request';
 import { lowestFree } from '../steps/stdio';
+import { Plan } from '../plan';
 import { openWatch } from '../watch';
 import { Child } from './child';
 import { readCommandFailure } from './failure';
 import { Pipes } from './pipes';
+
+/** NODE_DEBUG=nsclone prints every plan. */
+const debug = debuglog('nsclone');
 
 /** Used again for every clone: its arrays have grown to what is needed. */
 const scratch = new Writer();
@@ -31,7 +37,13 @@ export function startWritten(writer: Writer, request: Request): Promise<ClonedPr
   });
 }
 
-function launch(writer: Writer, request: Request, resolve: (child: ClonedProcess) => void, reject: (error: Error) => void): void {
+function launch(
+  writer: Writer,
+  request: Request,
+  resolve: (child: ClonedProcess) => void,
+  reject: (error: Error) => void,
+): void {
+  if (debug.enabled) debug('%s', new Plan(request));
   const kept = writer.keptCount;
   const pipes = new Pipes(request, writer);
   const id = addon().launch(

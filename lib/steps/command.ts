@@ -2,8 +2,8 @@
 import { isMainThread } from 'node:worker_threads';
 
 import { addon } from '../addon';
-import { plainObject, string } from '../check';
-import { invalidArgValue } from '../errors/argument-error';
+import { string } from '../check';
+import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import type { Place, Writer } from '../program/writer';
 import { lookForParent } from './process';
@@ -20,12 +20,24 @@ const elsewhere = ['ENOENT', 'ENOTDIR', 'ESTALE', 'ENODEV', 'ETIMEDOUT'];
 
 /** `NAME=value` for each variable that has a value. */
 export function checkEnvironment(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidArgType('env', 'of type object', value);
   const variables: string[] = [];
-  for (const [name, text] of Object.entries(plainObject(value, 'env'))) {
-    if (name === '' || name.includes('=')) throw invalidArgValue('env', name, "must have names that are not empty and have no '='");
-    variables.push(`${string(name, 'env')}=${string(String(text), `env.${name}`)}`);
+  // Inherited ones too, as child_process has it: process.env itself is an object with a prototype.
+  for (const name in value) {
+    const text = (value as Record<string, unknown>)[name];
+    if (text === undefined) continue;
+    if (name === '' || name.includes('='))
+      throw invalidArgValue('env', name, "must have names that are not empty and have no '='");
+    variables.push(`${string(name, 'env')}=${string(textOf(text, `env.${name}`), `env.${name}`)}`);
   }
   return variables;
+}
+
+function textOf(value: unknown, option: string): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw invalidArgType(option, 'of type string', value);
 }
 
 function pathOf(variables: readonly string[]): string | undefined {
@@ -51,7 +63,11 @@ let places = new Uint32Array(512);
 
 function ownEnvironment(writer: Writer): Place {
   // In a Worker process.env is an object of its own.
-  if (!isMainThread) return pointers(writer, variablesOf(process.env).map((variable) => writer.addText(variable)));
+  if (!isMainThread)
+    return pointers(
+      writer,
+      variablesOf(process.env).map((variable) => writer.addText(variable)),
+    );
   let count = addon().environment(writer.data, writer.dataSize, places);
   while (count < 0) {
     places = new Uint32Array(places.length * 2);
@@ -72,7 +88,13 @@ function variablesOf(environment: NodeJS.ProcessEnv): string[] {
  * execvp(3) as a line that only goes forward. Three blocks: the candidates as long as none was forbidden, which end in
  * ENOENT; the same once one was, which end in EACCES; and a shell for each candidate that has no format the kernel knows.
  */
-function execute(writer: Writer, files: readonly string[], scripts: (file: Place) => Place, argv: Place, env: Place): void {
+function execute(
+  writer: Writer,
+  files: readonly string[],
+  scripts: (file: Place) => Place,
+  argv: Place,
+  env: Place,
+): void {
   const n = files.length;
   const texts = files.map((file) => writer.addText(file));
   const forbidden = n + 1;
@@ -125,7 +147,10 @@ export const command: Step = {
     const env =
       request.env === undefined
         ? ownEnvironment(writer)
-        : pointers(writer, request.env.map((variable) => writer.addText(variable)));
+        : pointers(
+            writer,
+            request.env.map((variable) => writer.addText(variable)),
+          );
     let name: Place | undefined;
     const scripts = (file: Place): Place => pointers(writer, [(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);
@@ -134,7 +159,8 @@ export const command: Step = {
   hint(code, _label, request) {
     if (code === 'ENOENT' && !request.command.includes('/')) return 'there is no such command in PATH';
     if (code === 'ENOENT') return 'the file, or the interpreter that it names, is missing';
-    if (code === 'E2BIG') return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
+    if (code === 'E2BIG')
+      return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
     return undefined;
   },
 };

@@ -29,7 +29,10 @@ export const flags: Step = {
     for (const [flag, reason] of reasons) {
       const bad = (value & flag) >>> 0;
       if (bad !== 0) {
-        throw refusedOption('flags', `cannot have ${formatFlags(bad)} with a command: ${reason}; record() a child for it`);
+        throw refusedOption(
+          'flags',
+          `cannot have ${formatFlags(bad)} with a command: ${reason}; record() a child for it`,
+        );
       }
     }
     const other = (value & ~(namespaceMask | meaningless)) >>> 0;

@@ -17,7 +17,8 @@ export const hostname: Step = {
   },
 
   settle(request) {
-    if (request.hostname !== undefined) needs(request, 'hostname', Flags.NEWUTS, 'without it the host would be renamed');
+    if (request.hostname !== undefined)
+      needs(request, 'hostname', Flags.NEWUTS, 'without it the host would be renamed');
   },
 
   emit(writer, { hostname }) {

@@ -27,7 +27,11 @@ export const loopback: Step = {
   emit(writer, request) {
     if (!request.loopback) return;
     writer.about(this.name, 'loopback').subject('lo');
-    writer.call('socket').number(AF_INET).number(SOCK_DGRAM | SOCK_CLOEXEC).number(0);
+    writer
+      .call('socket')
+      .number(AF_INET)
+      .number(SOCK_DGRAM | SOCK_CLOEXEC)
+      .number(0);
     const socket = writer.keep();
     const ifreq = writer.reserve(ifreqSize);
     writer.data.write('lo\0', ifreq, 'latin1');

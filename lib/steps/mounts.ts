@@ -60,13 +60,19 @@ function makeTarget(writer: Writer, target: string): void {
   while (end >= 0) {
     end = target.indexOf('/', end + 1);
     const folder = end < 0 ? target : target.slice(0, end);
-    if (folder !== '' && !folder.endsWith('/')) writer.call('mkdirat').number(AT_FDCWD).text(folder).number(0o755).accept('EEXIST');
+    if (folder !== '' && !folder.endsWith('/'))
+      writer.call('mkdirat').number(AT_FDCWD).text(folder).number(0o755).accept('EEXIST');
   }
 }
 
 /** `/`, as the process sees it now: what RESOLVE_IN_ROOT keeps a path below. */
 function openRoot(writer: Writer): Slot {
-  writer.call('openat').number(AT_FDCWD).text('/').number(O_PATH | O_DIRECTORY | O_CLOEXEC).number(0);
+  writer
+    .call('openat')
+    .number(AT_FDCWD)
+    .text('/')
+    .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
+    .number(0);
   return writer.keep();
 }
 
@@ -113,7 +119,13 @@ export const mounts: Step = {
       if (mount.create === true) makeTarget(writer, mount.target);
       const made = newFileSystem(writer, mount);
       const target = openTarget(writer, root, mount.target);
-      writer.call('move_mount').result(made).text('').result(target).text('').number(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+      writer
+        .call('move_mount')
+        .result(made)
+        .text('')
+        .result(target)
+        .text('')
+        .number(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
       writer.call('close').result(made);
       writer.call('close').result(target);
     }

@@ -11,7 +11,14 @@ const SIGKILL = 9;
 /** Whether Node is still there: its end of the channel closes with it. */
 export function lookForParent(writer: Writer): void {
   const byte = writer.reserve(8);
-  writer.call('recvfrom').word(ChannelWord).place(byte).number(1).number(MSG_PEEK | MSG_DONTWAIT).number(0).number(0);
+  writer
+    .call('recvfrom')
+    .word(ChannelWord)
+    .place(byte)
+    .number(1)
+    .number(MSG_PEEK | MSG_DONTWAIT)
+    .number(0)
+    .number(0);
   // No message is what we hope for. End-of-file is a result of 0.
   writer.minimum(1).accept('EAGAIN');
 }
@@ -36,7 +43,8 @@ export const process: Step = {
   },
 
   hint(code) {
-    if (code === 'ENOSPC') return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
+    if (code === 'ENOSPC')
+      return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
     if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
     return undefined;
   },

@@ -19,7 +19,13 @@ export const propagation: Step = {
   after: { namespaces: 'the mounts of the host must stay as they are' },
 
   check(given, request) {
-    request.propagation = oneOf(given.propagation, 'propagation', ['private', 'slave', 'shared', 'unbindable', 'unchanged']);
+    request.propagation = oneOf(given.propagation, 'propagation', [
+      'private',
+      'slave',
+      'shared',
+      'unbindable',
+      'unchanged',
+    ]);
   },
 
   settle(request) {
@@ -36,8 +42,15 @@ export const propagation: Step = {
     const attributes = writer.reserve(mountAttrSize);
     writer.setInt64(attributes + mountAttrPropagation, flagOf[request.propagation]);
     // systemd makes / shared: without this, mounts made here would appear on the host.
-    writer.call('mount_setattr').number(AT_FDCWD).text('/').number(AT_RECURSIVE).place(attributes).number(mountAttrSize);
+    writer
+      .call('mount_setattr')
+      .number(AT_FDCWD)
+      .text('/')
+      .number(AT_RECURSIVE)
+      .place(attributes)
+      .number(mountAttrSize);
   },
 
-  hint: (code) => (code === 'EINVAL' ? 'our root is no mount point (inside chroot?); bind-mount it to itself first' : undefined),
+  hint: (code) =>
+    code === 'EINVAL' ? 'our root is no mount point (inside chroot?); bind-mount it to itself first' : undefined,
 };

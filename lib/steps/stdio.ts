@@ -60,7 +60,8 @@ export function checkStdio(value: unknown): readonly StdioSource[] {
   if (value === 'inherit' || value === 'ignore') return [0, 1, 2].map((index) => checkEntry(value, index));
   if (typeof value === 'string') throw invalidArgValue('stdio', value, `must be ${words.replace("'socket', ", '')}`);
   if (!Array.isArray(value)) throw invalidArgType('stdio', 'of type string or an instance of Array', value);
-  if (value.length > mostEntries) throw invalidArgValue('stdio', value.length, `must have at most ${mostEntries} entries`);
+  if (value.length > mostEntries)
+    throw invalidArgValue('stdio', value.length, `must have at most ${mostEntries} entries`);
   return Array.from({ length: Math.max(3, value.length) }, (_, index) => checkEntry(value[index], index));
 }
 
@@ -84,7 +85,12 @@ export const stdioSources: Step = {
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;
     writer.about(this.name, 'stdio', none).subject('/dev/null');
-    writer.call('openat').number(AT_FDCWD).text('/dev/null').number(O_RDWR | O_CLOEXEC).number(0);
+    writer
+      .call('openat')
+      .number(AT_FDCWD)
+      .text('/dev/null')
+      .number(O_RDWR | O_CLOEXEC)
+      .number(0);
     moveUp(writer, writer.keep(), lowestFree(request));
   },
 };

@@ -24,7 +24,11 @@ export function mapLine(form: MapForm, own: number): string {
 
 function writeFile(writer: Writer, proc: Slot, file: string, text: string): void {
   writer.subject(`/proc/self/${file}`);
-  writer.call('openat').result(proc).text(file).number(O_WRONLY | O_CLOEXEC);
+  writer
+    .call('openat')
+    .result(proc)
+    .text(file)
+    .number(O_WRONLY | O_CLOEXEC);
   const descriptor = writer.keep();
   // The kernel takes a map in one write; a shorter one would be half a map.
   writer.call('write').result(descriptor).text(text).number(text.length).minimum(text.length);
@@ -48,7 +52,8 @@ export const user: Step = {
     if (gidMap !== undefined) needs(request, 'gidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace');
     if (setgroups !== undefined) needs(request, 'setgroups', Flags.NEWUSER, 'it is a property of a new user namespace');
     if (gidMap === undefined) {
-      if (setgroups === 'allow') throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
+      if (setgroups === 'allow')
+        throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
       return;
     }
     const privileged = hasCapability(CAP_SETGID);
@@ -66,7 +71,11 @@ export const user: Step = {
     if (byStub) {
       // Before the view changes. The files themselves belong to the namespace that they are opened in.
       writer.about(this.name, 'uidMap').subject('/proc/self');
-      writer.call('openat').number(AT_FDCWD).text('/proc/self').number(O_PATH | O_DIRECTORY | O_CLOEXEC);
+      writer
+        .call('openat')
+        .number(AT_FDCWD)
+        .text('/proc/self')
+        .number(O_PATH | O_DIRECTORY | O_CLOEXEC);
       proc = writer.keep();
     }
     writer.about(this.name, 'flags').call('unshare').number(Flags.NEWUSER);

@@ -1,7 +1,9 @@
 // unshare(2), setns(2) and what they need, on the calling thread.
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <uv.h>
@@ -31,6 +33,11 @@ Napi::Value Setns(const Napi::CallbackInfo& info) {
 Napi::Value OpenNamespace(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>().Utf8Value();
   return Answer(info, open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
+// namespaceType(descriptor) -> its CLONE_NEW… flag; -ENOTTY where it is no namespace
+Napi::Value NamespaceType(const Napi::CallbackInfo& info) {
+  return Answer(info, ioctl(info[0].As<Napi::Number>().Int32Value(), NS_GET_NSTYPE));
 }
 
 // openPidfd(pid) -> descriptor
@@ -67,6 +74,7 @@ void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   exports.Set("unshare", Napi::Function::New(env, Unshare, "unshare"));
   exports.Set("setns", Napi::Function::New(env, Setns, "setns"));
   exports.Set("openNamespace", Napi::Function::New(env, OpenNamespace, "openNamespace"));
+  exports.Set("namespaceType", Napi::Function::New(env, NamespaceType, "namespaceType"));
   exports.Set("openPidfd", Napi::Function::New(env, OpenPidfd, "openPidfd"));
   exports.Set("startThreadPool", Napi::Function::New(env, StartThreadPool, "startThreadPool"));
 }

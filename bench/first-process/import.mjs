@@ -1,0 +1,2 @@
+// A Node process that imports the package and does nothing with it.
+import 'nsclone';

@@ -1,0 +1,32 @@
+// Runs a script in a Node process of its own, with the built package: what it does to its threads and limits ends with it.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** The root of the package, for `require()` in scripts. */
+export const root = join(__dirname, '../..');
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs CommonJS source; `nsclone` and `fs` are defined in it, and `await` is allowed. */
+export function runScript(source: string, wrapper: readonly string[] = []): Outcome {
+  const script = `const nsclone = require(${JSON.stringify(root)}); const fs = require('node:fs');
+    (async () => { ${source} })().catch((error) => { console.error(error); process.exit(70); });`;
+  const [command, ...args] = [...wrapper, process.execPath, '-e', script] as [string, ...string[]];
+  const { status, signal, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 25_000 });
+  return { status, signal, stdout, stderr };
+}
+
+/** Runs a script that prints one JSON value. */
+export function evaluate<T>(source: string, wrapper: readonly string[] = []): T {
+  const { status, stdout, stderr } = runScript(
+    `console.log(JSON.stringify(await (async () => { ${source} })()));`,
+    wrapper,
+  );
+  if (status !== 0) throw new Error(`the script ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}

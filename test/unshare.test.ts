@@ -1,0 +1,103 @@
+// unshare() and unshareSync(): on the calling thread, and what is refused there.
+import { Flags, unshare, unshareSync } from '../lib';
+import { namespaceKinds } from '../lib/flags';
+import { evaluate, runScript } from './support/own-process';
+
+const isRoot = process.getuid!() === 0;
+const asRoot = isRoot ? it : it.skip;
+const whenRoot = isRoot ? '' : ' (skipped: needs CAP_SYS_ADMIN)';
+
+const link = (kind: string): string => `fs.readlinkSync('/proc/thread-self/ns/${kind}')`;
+
+describe('unshare gives the calling thread new namespaces', () => {
+  for (const { kind, name } of namespaceKinds) {
+    if (kind === 'user' || kind === 'pid' || kind === 'time') continue;
+    asRoot(`of kind ${kind}${whenRoot}`, () => {
+      const [before, after] = evaluate<string[]>(
+        `const before = ${link(kind)}; nsclone.unshareSync(nsclone.Flags.${name}); return [before, ${link(kind)}];`,
+      );
+      expect(after).toMatch(new RegExp(`^${kind}:\\[\\d+\\]$`));
+      expect(after).not.toBe(before);
+    });
+  }
+
+  asRoot(`several at once, done when the function returns${whenRoot}`, () => {
+    const same = evaluate<boolean[]>(`
+      const look = () => [${link('uts')}, ${link('net')}, ${link('ipc')}];
+      const before = look();
+      const promise = nsclone.unshare(nsclone.Flags.NEWUTS | nsclone.Flags.NEWNET);
+      const after = look();
+      await promise;
+      return after.map((id, i) => id === before[i]);`);
+    expect(same).toEqual([false, false, true]);
+  });
+
+  asRoot(`for children only, of kind pid: the next one is pid 1, and the thread pool still works${whenRoot}`, () => {
+    const result = evaluate<{ output: string; file: string }>(`
+      nsclone.unshareSync(nsclone.Flags.NEWPID);
+      const child = await nsclone.clone('/bin/sh', ['-c', 'echo $$; read wait'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const output = String(await new Promise((resolve) => child.stdout.once('data', resolve)));
+      const file = await fs.promises.readFile('/proc/sys/kernel/ostype', 'utf8');
+      child.stdin.end();
+      await child.exited;
+      return { output, file };`);
+    expect(result).toEqual({ output: '1\n', file: 'Linux\n' });
+  });
+
+  asRoot(`and children are born into them${whenRoot}`, () => {
+    const [own, child] = evaluate<string[]>(`
+      nsclone.unshareSync(nsclone.Flags.NEWUTS);
+      const child = await nsclone.clone('readlink', ['/proc/self/ns/uts']);
+      let text = '';
+      for await (const chunk of child.stdout) text += chunk;
+      return [${link('uts')}, text.trim()];`);
+    expect(child).toBe(own);
+  });
+
+  it('does nothing for no flags', async () => {
+    await expect(unshare(Flags.NONE)).resolves.toBeUndefined();
+  });
+});
+
+describe('unshare refuses', () => {
+  it.each([
+    ['NEWUSER', /use clone\(\) with Flags\.NEWUSER/],
+    ['FILES', /thread pool/],
+    ['VM', /process with threads/],
+    ['THREAD', /process with threads/],
+    ['SIGHAND', /process with threads/],
+    ['VFORK', /unshare\(2\) does not know it/],
+  ] as const)('%s, with the reason', (name, reason) => {
+    expect(() => unshareSync(Flags[name])).toThrow(reason);
+    expect(() => unshareSync(Flags[name])).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', option: 'flags' }),
+    );
+  });
+
+  it.each([[NaN], ['NEWNET'], [1.5], [2 ** 32], [undefined], [1n]])('%p as flags', async (value) => {
+    await expect(unshare(value as number)).rejects.toMatchObject({ option: 'flags' });
+  });
+
+  it('never throws synchronously from the Promise form', async () => {
+    let promise: Promise<void> | undefined;
+    expect(() => (promise = unshare(Flags.NEWUSER))).not.toThrow();
+    await expect(promise).rejects.toThrow(/NEWUSER/);
+  });
+
+  it('what the kernel refuses, naming the call, the flags and what to do', () => {
+    const wrapper = isRoot ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] : [];
+    const { stdout, stderr } = runScript(
+      `try { nsclone.unshareSync(nsclone.Flags.NEWNET); } catch ({ code, syscall, message }) {
+         console.log(JSON.stringify({ code, syscall, message })); }`,
+      wrapper,
+    );
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({
+      code: 'EPERM',
+      syscall: 'unshare',
+      message:
+        'EPERM: operation not permitted, unshare CLONE_NEWNET (flags): needs CAP_SYS_ADMIN; an ordinary user gets ' +
+        'namespaces with clone() and Flags.NEWUSER',
+    });
+  });
+});

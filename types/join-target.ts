@@ -1,0 +1,23 @@
+// Namespaces to enter.
+
+/** A process by its pid; it must be alive. */
+export interface PidTarget {
+  pid: number;
+  /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
+  flags?: number;
+}
+
+/** A process by a descriptor of it, see pidfd_open(2): unlike a pid it never means another one. */
+export interface PidfdTarget {
+  pidfd: number;
+  /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
+  flags?: number;
+}
+
+/** A namespace by a descriptor of it, as opened from `/proc/PID/ns/net`. */
+export interface DescriptorTarget {
+  fd: number;
+}
+
+/** Namespaces to enter: a path (`/proc/PID/ns/net`, a bind mount of it), a descriptor, or a process. */
+export type JoinTarget = string | DescriptorTarget | PidTarget | PidfdTarget;
