@@ -6,7 +6,7 @@
   'target_defaults': {
     'include_dirs': ['src-native'],
     'cflags': ['-Wall', '-Wextra', '-Werror', '-Wno-missing-field-initializers'],
-    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-exceptions', '-fno-rtti'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
     'cflags_cc': ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden'],
     'default_configuration': 'Release',
   },

@@ -36,6 +36,7 @@ const typescript = [
       'lib/check',
       'lib/flags',
       'lib/privilege',
+      'lib/own-environment',
       'types/',
     ],
     // A step never calls another step; what steps have in common is in files that the order does not list.

@@ -1,7 +1,7 @@
 # An addon around a stub; the including target sets `stub_name`.
 {
   'sources': [
-    'binding/children.cc', 'binding/descriptors.cc', 'binding/environment.cc', 'binding/module.cc', 'binding/namespaces.cc',
+    'binding/children.cc', 'binding/descriptors.cc', 'binding/environment.cc', 'binding/libstdcxx.cc', 'binding/module.cc', 'binding/namespaces.cc',
     'launch/launch.cc', 'launch/memory_file.cc', 'launch/stack_pool.cc', 'launch/stub_descriptor.cc',
     'watch/child.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
   ],

@@ -298,6 +298,13 @@ export class Writer {
     return this.reserve((count + 1) * 8);
   }
 
+  /** An array of addresses, ended by a null. */
+  addPointers(targets: readonly Place[]): Place {
+    const array = this.reservePointers(targets.length);
+    for (let i = 0; i < targets.length; i++) this.point(array + i * 8, targets[i]!);
+    return array;
+  }
+
   /** Makes the word at `place` the address of `target`. */
   point(place: Place, target: Place): void {
     if (this.relocationCount === this.relocations.length) {

@@ -1,12 +1,10 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
-import { isMainThread } from 'node:worker_threads';
-
-import { addon } from '../addon';
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
+import { ownEnvironment } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
-import { lookForParent } from './process';
+import { lookForParent } from './look-for-parent';
 import type { Request } from './request';
 import type { Step } from './step';
 
@@ -51,37 +49,6 @@ function candidates(request: Request): string[] {
   const path = (request.env === undefined ? process.env['PATH'] : pathOf(request.env)) ?? defaultPath;
   // An empty entry is the working directory.
   return [...new Set(path.split(':'))].map((folder) => (folder === '' ? `./${command}` : `${folder}/${command}`));
-}
-
-function pointers(writer: Writer, targets: readonly Place[]): Place {
-  const array = writer.reservePointers(targets.length);
-  for (let i = 0; i < targets.length; i++) writer.point(array + i * 8, targets[i]!);
-  return array;
-}
-
-let places = new Uint32Array(512);
-
-function ownEnvironment(writer: Writer): Place {
-  // In a Worker process.env is an object of its own.
-  if (!isMainThread)
-    return pointers(
-      writer,
-      variablesOf(process.env).map((variable) => writer.addText(variable)),
-    );
-  let count = addon().environment(writer.data, writer.dataSize, places);
-  while (count < 0) {
-    places = new Uint32Array(places.length * 2);
-    writer.makeRoom(writer.data.length);
-    count = addon().environment(writer.data, writer.dataSize, places);
-  }
-  writer.dataSize = places[count]!;
-  const array = writer.reservePointers(count);
-  for (let i = 0; i < count; i++) writer.point(array + i * 8, places[i]!);
-  return array;
-}
-
-function variablesOf(environment: NodeJS.ProcessEnv): string[] {
-  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
 }
 
 /**
@@ -143,16 +110,13 @@ export const command: Step = {
     writer.call('rt_sigprocmask').number(SIG_SETMASK).place(empty).number(0).number(8);
 
     const args = request.args.map((argument) => writer.addText(argument));
-    const argv = pointers(writer, [writer.addText(request.argv0 ?? request.command), ...args]);
+    const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
     const env =
       request.env === undefined
         ? ownEnvironment(writer)
-        : pointers(
-            writer,
-            request.env.map((variable) => writer.addText(variable)),
-          );
+        : writer.addPointers(request.env.map((variable) => writer.addText(variable)));
     let name: Place | undefined;
-    const scripts = (file: Place): Place => pointers(writer, [(name ??= writer.addText(shell)), file, ...args]);
+    const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);
   },
 

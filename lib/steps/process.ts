@@ -1,27 +1,12 @@
 // Step `process`: the second clone, where the program must be born into what only a new process can enter.
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
-import { ChannelWord, ReportPid } from '../program/format';
-import type { Writer } from '../program/writer';
+import { ReportPid } from '../program/format';
+import { lookForParent } from './look-for-parent';
 import type { Step } from './step';
 
-const { MSG_DONTWAIT, MSG_PEEK, PR_SET_PDEATHSIG } = constants;
+const { PR_SET_PDEATHSIG } = constants;
 const SIGKILL = 9;
-
-/** Whether Node is still there: its end of the channel closes with it. */
-export function lookForParent(writer: Writer): void {
-  const byte = writer.reserve(8);
-  writer
-    .call('recvfrom')
-    .word(ChannelWord)
-    .place(byte)
-    .number(1)
-    .number(MSG_PEEK | MSG_DONTWAIT)
-    .number(0)
-    .number(0);
-  // No message is what we hope for. End-of-file is a result of 0.
-  writer.minimum(1).accept('EAGAIN');
-}
 
 export const process: Step = {
   name: 'process',
