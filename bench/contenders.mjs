@@ -66,9 +66,10 @@ export const UNSHARE = [
 export const BWRAP = [
   'bwrap',
   [
-    ...['--unshare-user', '--uid', '0', '--gid', '0', '--unshare-pid', '--as-pid-1', '--unshare-uts', '--hostname', 'box'],
-    ...['--unshare-ipc', '--unshare-net', '--unshare-cgroup', '--dev-bind', '/', '/', '--proc', '/proc', TRUE],
-  ],
+    '--unshare-user --uid 0 --gid 0 --unshare-pid --as-pid-1 --unshare-uts --hostname box --unshare-ipc --unshare-net',
+    '--unshare-cgroup --dev-bind / / --proc /proc',
+    TRUE,
+  ].flatMap((words) => words.split(' ')),
 ];
 
 /** The peer, once it has run for this user; else undefined with the reason noted in `missing`. */
@@ -77,7 +78,7 @@ export async function installedPeer([command, args], missing) {
     await promisify(execFile)(command, args);
     return spawned(command, args);
   } catch (error) {
-    const reason = error.code === 'ENOENT' ? 'not installed' : `fails here: ${(error.stderr || error.message).trim()}`;
+    const reason = error.code === 'ENOENT' ? 'not installed' : `fails here: ${complaint(error)}`;
     missing.push({ subject: command, reason });
     return undefined;
   }
@@ -85,4 +86,8 @@ export async function installedPeer([command, args], missing) {
 
 function succeeded({ code, signal }) {
   if (code !== 0) throw new Error(`the child ended with ${signal ?? `code ${code}`}`);
+}
+
+function complaint({ stderr, message }) {
+  return [stderr?.trim(), message].find(Boolean);
 }

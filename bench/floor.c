@@ -27,200 +27,220 @@
 
 enum { IN_FLIGHT = 64, STACK_SIZE = 64 * 1024, SETUP_FAILED = 125 };
 
-extern char **environ;
+extern char** environ;
 
-static char *const program[] = {"/bin/true", NULL};
+static char* const program[] = {"/bin/true", NULL};
 static int dev_null;
 
 /* Shared with the child, which lives in our memory until its exec. */
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
-static const char *failed_call;
+static const char* failed_call;
 static int failed_errno;
 static _Atomic int gid_map_is_written;
 static char uid_map[64];
 static char gid_map[64];
 
-static _Noreturn void die(const char *call, int error) {
-    fprintf(stderr, "floor: %s: %s\n", call, strerror(error));
-    exit(1);
+static _Noreturn void die(const char* call, int error) {
+  fprintf(stderr, "floor: %s: %s\n", call, strerror(error));
+  exit(1);
 }
 
 static long long now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
 /* From here to `start_in_namespaces`: the child. It must not return, and must not touch stdio. */
 
-static _Noreturn void fail(const char *call) {
-    failed_call = call;
-    failed_errno = errno;
-    _exit(SETUP_FAILED);
+static _Noreturn void fail(const char* call) {
+  failed_call = call;
+  failed_errno = errno;
+  _exit(SETUP_FAILED);
 }
 
 static _Noreturn void become_program(void) {
-    for (int fd = 0; fd <= 2; fd++) {
-        if (dup2(dev_null, fd) < 0) {
-            fail("dup2");
-        }
+  for (int fd = 0; fd <= 2; fd++) {
+    if (dup2(dev_null, fd) < 0) {
+      fail("dup2");
     }
-    execve(program[0], program, environ);
-    fail("execve");
+  }
+  execve(program[0], program, environ);
+  fail("execve");
 }
 
-static void write_file(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    ssize_t length = (ssize_t)strlen(text);
-    if (fd < 0 || write(fd, text, (size_t)length) != length) {
-        fail(path);
-    }
-    close(fd);
+static void write_file(const char* path, const char* text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  ssize_t length = (ssize_t)strlen(text);
+  if (fd < 0 || write(fd, text, (size_t)length) != length) {
+    fail(path);
+  }
+  close(fd);
 }
 
 static void bring_loopback_up(void) {
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
-        fail("loopback");
-    }
-    close(fd);
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0) {
+    fail("loopback");
+  }
+  close(fd);
 }
 
 static void mount_proc(void) {
-    int context = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
-    if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-        fail("fsconfig proc");
-    }
-    int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
-    if (tree < 0 || syscall(SYS_move_mount, tree, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
-        fail("move_mount /proc");
-    }
-    close(tree);
-    close(context);
+  int context = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+  if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+    fail("fsconfig proc");
+  }
+  int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+  if (tree < 0 || syscall(SYS_move_mount, tree, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    fail("move_mount /proc");
+  }
+  close(tree);
+  close(context);
 }
 
 /* What clone('/bin/true', [], { flags: NEWUSER | NEWPID | NEWNS | NEWUTS | NEWIPC | NEWNET | NEWCGROUP, uidMap: 'root',
  * gidMap: 'root', hostname: 'box', mounts: [{ type: 'proc', target: '/proc' }], loopback: true, stdio: 'ignore' })
  * asks of the kernel. The namespaces are there already: the clone made them. */
-static int enter(void *parent_writes_gid_map) {
-    write_file("/proc/self/uid_map", uid_map);
-    if (parent_writes_gid_map) {
-        while (!atomic_load(&gid_map_is_written)) {
-            syscall(SYS_futex, &gid_map_is_written, FUTEX_WAIT, 0, NULL, NULL, 0);
-        }
-    } else {
-        write_file("/proc/self/setgroups", "deny");
-        write_file("/proc/self/gid_map", gid_map);
+static int enter(void* parent_writes_gid_map) {
+  write_file("/proc/self/uid_map", uid_map);
+  if (parent_writes_gid_map) {
+    while (!atomic_load(&gid_map_is_written)) {
+      syscall(SYS_futex, &gid_map_is_written, FUTEX_WAIT, 0, NULL, NULL, 0);
     }
-    if (sethostname("box", 3) < 0) {
-        fail("sethostname");
-    }
-    bring_loopback_up();
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-        fail("mount private");
-    }
-    mount_proc();
-    become_program();
+  } else {
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/gid_map", gid_map);
+  }
+  if (sethostname("box", 3) < 0) {
+    fail("sethostname");
+  }
+  bring_loopback_up();
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+    fail("mount private");
+  }
+  mount_proc();
+  become_program();
 }
 
 /* The parent again. */
 
 static pid_t start_plain(void) {
-    pid_t pid = vfork();
-    if (pid == 0) {
-        become_program();
-    }
-    if (pid < 0) {
-        die("vfork", errno);
-    }
-    return pid;
+  pid_t pid = vfork();
+  if (pid == 0) {
+    become_program();
+  }
+  if (pid < 0) {
+    die("vfork", errno);
+  }
+  return pid;
 }
 
 /* A gid_map with groups still allowed has to be written by a process that is privileged outside (user_namespaces(7)),
  * so there the parent cannot be suspended by CLONE_VFORK. It has only this one child, whose stack stays its own. */
 static pid_t start_in_namespaces(void) {
-    const int namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |
-                           CLONE_NEWCGROUP;
-    static char yes;
-    int privileged = geteuid() == 0;
-    atomic_store(&gid_map_is_written, 0);
-    pid_t pid = clone(enter, stack + STACK_SIZE, CLONE_VM | (privileged ? 0 : CLONE_VFORK) | namespaces | SIGCHLD,
-                      privileged ? &yes : NULL);
-    if (pid < 0) {
-        die("clone", errno);
+  const int namespaces =
+      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+  static char yes;
+  int privileged = geteuid() == 0;
+  atomic_store(&gid_map_is_written, 0);
+  pid_t pid = clone(enter, stack + STACK_SIZE, CLONE_VM | (privileged ? 0 : CLONE_VFORK) | namespaces | SIGCHLD,
+                    privileged ? &yes : NULL);
+  if (pid < 0) {
+    die("clone", errno);
+  }
+  if (privileged) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/gid_map", (int)pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, gid_map, strlen(gid_map)) < 0) {
+      int error = errno;
+      kill(pid, SIGKILL);
+      die(path, error);
     }
-    if (privileged) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%d/gid_map", (int)pid);
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, gid_map, strlen(gid_map)) < 0) {
-            int error = errno;
-            kill(pid, SIGKILL);
-            die(path, error);
-        }
-        atomic_store(&gid_map_is_written, 1);
-        syscall(SYS_futex, &gid_map_is_written, FUTEX_WAKE, 1, NULL, NULL, 0);
-        close(fd);
-    }
-    return pid;
+    atomic_store(&gid_map_is_written, 1);
+    syscall(SYS_futex, &gid_map_is_written, FUTEX_WAKE, 1, NULL, NULL, 0);
+    close(fd);
+  }
+  return pid;
 }
 
-static void wait_for(idtype_t which, pid_t pid) {
-    siginfo_t end;
-    while (waitid(which, (id_t)pid, &end, WEXITED) < 0) {
-        if (errno != EINTR) {
-            die("waitid", errno);
-        }
+static pid_t wait_for(idtype_t which, pid_t pid) {
+  siginfo_t end;
+  while (waitid(which, (id_t)pid, &end, WEXITED) < 0) {
+    if (errno != EINTR) {
+      die("waitid", errno);
     }
-    if (end.si_code != CLD_EXITED || end.si_status != 0) {
-        die(failed_call ? failed_call : "/bin/true did not succeed", failed_errno);
-    }
+  }
+  if (end.si_code != CLD_EXITED || end.si_status != 0) {
+    die(failed_call ? failed_call : "/bin/true did not succeed", failed_errno);
+  }
+  return end.si_pid;
 }
 
 static void one_by_one(pid_t (*start)(void), long count) {
-    for (long i = 0; i < count; i++) {
-        long long began = now();
-        wait_for(P_PID, start());
-        printf("%s%lld", i ? "," : "", now() - began);
-    }
+  for (long i = 0; i < count; i++) {
+    long long began = now();
+    wait_for(P_PID, start());
+    printf("%s%lld", i ? "," : "", now() - began);
+  }
 }
 
+static int run_program(void* nothing) {
+  (void)nothing;
+  become_program();
+}
+
+/* Not vfork: its caller is suspended until the exec, so one start would wait for the other. Each child has a stack. */
 static void in_flight(long count) {
-    long long began = now();
-    long started = 0;
-    for (long ended = 0; ended < count; ended++) {
-        while (started < count && started - ended < IN_FLIGHT) {
-            start_plain();
-            started++;
+  static char stacks[IN_FLIGHT][STACK_SIZE] __attribute__((aligned(16)));
+  pid_t alive[IN_FLIGHT] = {0};
+  long long began = now();
+  long started = 0;
+  for (long ended = 0; ended < count;) {
+    for (int slot = 0; slot < IN_FLIGHT && started < count; slot++) {
+      if (alive[slot] == 0) {
+        alive[slot] = clone(run_program, stacks[slot] + STACK_SIZE, CLONE_VM | SIGCHLD, NULL);
+        if (alive[slot] < 0) {
+          die("clone", errno);
         }
-        wait_for(P_ALL, 0);
+        started++;
+      }
     }
-    printf("%lld", now() - began);
+    pid_t gone = wait_for(P_ALL, 0);
+    for (int slot = 0; slot < IN_FLIGHT; slot++) {
+      if (alive[slot] == gone) {
+        alive[slot] = 0;
+        ended++;
+      }
+    }
+  }
+  printf("%lld", now() - began);
 }
 
 int main(void) {
-    char mode[16];
-    long count;
-    dev_null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (dev_null < 0) {
-        die("/dev/null", errno);
+  char mode[16];
+  long count;
+  dev_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (dev_null < 0) {
+    die("/dev/null", errno);
+  }
+  snprintf(uid_map, sizeof uid_map, "0 %u 1\n", (unsigned)geteuid());
+  snprintf(gid_map, sizeof gid_map, "0 %u 1\n", (unsigned)getegid());
+  while (scanf("%15s %ld", mode, &count) == 2) {
+    printf("[");
+    if (!strcmp(mode, "plain")) {
+      one_by_one(start_plain, count);
+    } else if (!strcmp(mode, "namespaces")) {
+      one_by_one(start_in_namespaces, count);
+    } else if (!strcmp(mode, "inflight")) {
+      in_flight(count);
+    } else {
+      die(mode, EINVAL);
     }
-    snprintf(uid_map, sizeof uid_map, "0 %u 1\n", (unsigned)geteuid());
-    snprintf(gid_map, sizeof gid_map, "0 %u 1\n", (unsigned)getegid());
-    while (scanf("%15s %ld", mode, &count) == 2) {
-        printf("[");
-        if (!strcmp(mode, "plain")) {
-            one_by_one(start_plain, count);
-        } else if (!strcmp(mode, "namespaces")) {
-            one_by_one(start_in_namespaces, count);
-        } else if (!strcmp(mode, "inflight")) {
-            in_flight(count);
-        } else {
-            die(mode, EINVAL);
-        }
-        printf("]\n");
-        fflush(stdout);
-    }
-    return 0;
+    printf("]\n");
+    fflush(stdout);
+  }
+  return 0;
 }

@@ -24,6 +24,12 @@ export function goalText({ atMost, atLeast, unit }) {
   return `${atMost === undefined ? '≥' : '≤'} ${unit ? quantity(limit, unit) : `${threeDigits(limit)} ×`}`;
 }
 
+/** What a goal compares with: the part of the other figure's name that differs, its subject or else its variant. */
+export function otherOf({ of, to, minus }) {
+  const [variant, , subject] = to ?? minus;
+  return subject === of[2] ? variant : subject;
+}
+
 export function verdict({ met }) {
   if (met === undefined) return 'not measured';
   return met ? 'met' : 'MISSED';

@@ -28,7 +28,15 @@ export async function interleave(contenders, { rounds, own = false, missing, pro
     }
   }
   progress(rounds, rounds);
-  return [...figures.values()].filter(({ subject }) => alive.has(subject));
+  return inOrder([...figures.values()], [...alive.keys()]);
+}
+
+/** Metric by metric, the contenders in the order they were given; without those that were dropped. */
+function inOrder(figures, subjects) {
+  const metrics = [...new Set(figures.map(({ metric }) => metric))];
+  return metrics.flatMap((wanted) =>
+    subjects.flatMap((one) => figures.filter(({ metric, subject }) => metric === wanted && subject === one)),
+  );
 }
 
 function keep(figures, subject, sample) {

@@ -1,5 +1,5 @@
 // The goals as an SVG: how far each result lies from its goal, on a logarithmic scale.
-import { goalText, valueText, verdict } from './format.mjs';
+import { goalText, otherOf, valueText, verdict } from './format.mjs';
 
 const WIDTH = 1000;
 const LINE = 24;
@@ -26,8 +26,8 @@ ${goals.map((goal, at) => bar(goal, TOP + at * LINE)).join('\n')}
 }
 
 function bar(goal, y) {
-  const { name, of, to, minus, met } = goal;
-  const label = text(10, y + 15, `${name}: ${of[0]}, ${of[2]} ${to ? '/' : '−'} ${other(of, to ?? minus)}`);
+  const { name, of, to, met } = goal;
+  const label = text(10, y + 15, `${name}: ${of[0]}, ${of[2]} ${to ? '/' : '−'} ${otherOf(goal)}`);
   const note = text(WIDTH - 10, y + 15, `${valueText(goal)} (${goalText(goal)})`, 'text-anchor="end"');
   if (met === undefined) return `${label}${text(CENTRE + 8, y + 15, verdict(goal), 'fill="#888"')}${note}`;
   const length = distance(goal) * DECADE_WIDTH;
@@ -35,8 +35,6 @@ function bar(goal, y) {
   const colour = met ? '#2a8a4a' : '#c2402e';
   return `${label}<rect x="${x.toFixed(1)}" y="${y + 4}" width="${Math.abs(length).toFixed(1)}" height="14" fill="${colour}"/>${note}`;
 }
-
-const other = (of, to) => (of[2] === to[2] ? to[0] : to[2]);
 
 /** Decades from the goal, negative when better, cut at the edge of the picture. */
 function distance({ value, atMost, atLeast }) {

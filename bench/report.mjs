@@ -1,11 +1,11 @@
 // One table on stdout, and the same as JSON and as a plot under bench/results/.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { goalText, quantity, valueText, verdict } from './format.mjs';
+import { goalText, otherOf, quantity, valueText, verdict } from './format.mjs';
 import { plot } from './plot.mjs';
 import { find, judge } from './statistics.mjs';
 
-const HEAD = ['', 'median', 'p95', 'runs', 'result', 'of', 'goal', ''];
+const HEAD = ['', 'median', 'p95', 'runs', 'result', 'against', 'goal', ''];
 const ENOUGH_RUNS = 50;
 
 export function report({ machine, quick, rows }, { json }) {
@@ -29,13 +29,15 @@ function table({ machine, quick, rows }) {
   const goals = rows.flatMap((row) => row.goals);
   const count = (wanted) => goals.filter(({ met }) => met === wanted).length;
   return [
-    `nsclone ${machine.nsclone}, Node ${machine.node}, Linux ${machine.kernel}, ${machine.cpu}, ${machine.user}` +
+    `nsclone ${machine.nsclone}, Node ${machine.node}, Linux ${machine.kernel}, ${machine.cpu}, ${machine.user}, load ${machine.load}` +
       (quick ? ', a quick run: too few runs to rely on' : ''),
     '',
     ...aligned,
     ...rows.flatMap(missingLines),
     `Goals: ${count(true)} met, ${count(false)} missed, ${count(undefined)} not measured.` +
-      (rows.some(({ figures }) => figures.some(({ runs }) => runs < ENOUGH_RUNS)) ? ` (* fewer than ${ENOUGH_RUNS} runs)` : ''),
+      (rows.some(({ figures }) => figures.some(({ runs }) => runs < ENOUGH_RUNS))
+        ? ` (* fewer than ${ENOUGH_RUNS} runs)`
+        : ''),
   ].join('\n');
 }
 
@@ -46,7 +48,10 @@ function rowLines({ figures, goals }) {
     const [first = [], ...more] = goals.filter(isAbout(figure)).map(goalCells);
     const { variant, metric, subject, median, p95, runs, unit } = figure;
     const values = [quantity(median, unit), quantity(p95, unit), `${runs}${runs < ENOUGH_RUNS ? '*' : ''}`];
-    return [[`  ${variant}, ${metric}: ${subject}`, ...values, ...first], ...more.map((cells) => ['', '', '', '', ...cells])];
+    return [
+      [`  ${variant}, ${metric}: ${subject}`, ...values, ...first],
+      ...more.map((cells) => ['', '', '', '', ...cells]),
+    ];
   });
   const unmeasured = goals
     .filter((goal) => !figures.some((figure) => isAbout(figure)(goal)))
@@ -54,10 +59,7 @@ function rowLines({ figures, goals }) {
   return [...measured, ...unmeasured];
 }
 
-const goalCells = (goal) => [valueText(goal), (goal.to ?? goal.minus).at(goal.to ? comparedBy(goal) : 0), goalText(goal), verdict(goal)];
-
-/** The part of the other figure's name that differs: the subject, or the variant for "the same at 50 MB". */
-const comparedBy = ({ of, to }) => (of[2] === to[2] ? 0 : 2);
+const goalCells = (goal) => [valueText(goal), otherOf(goal), goalText(goal), verdict(goal)];
 
 const missingLines = ({ name, missing }) =>
   missing.map(({ variant, subject, reason }) => `Missing in ${name} (${variant}): ${subject}: ${reason}`);

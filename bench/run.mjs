@@ -32,10 +32,15 @@ if (options.help) {
   process.exit();
 }
 
-buildFloor();
+try {
+  buildFloor();
+} catch (error) {
+  console.error(`The C floor is not built: ${error.message}`);
+}
+const where = machine(); // before the load that we make
 const rows = [];
 for (const name of chosen()) rows.push(await run(name));
-report({ machine: machine(), quick: options.quick, rows }, options);
+report({ machine: where, quick: options.quick, rows }, options);
 
 function names() {
   const found = readdirSync(new URL('rows/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));

@@ -34,10 +34,10 @@ async function worstDelay({ start, exited }) {
   let next = setImmediate(turn);
   try {
     await Promise.all(Array.from({ length: CHILDREN }, () => exited(start())));
+    return { 'worst delay': Math.max(worst, since(lastTurn)) };
   } finally {
     clearImmediate(next);
   }
-  return { 'worst delay': worst };
 }
 
 const at = (subject) => ['100 children', 'worst delay', subject];

@@ -34,12 +34,13 @@ function touched(mebibytes) {
 
 const at = (variant, subject) => [variant, 'held', subject];
 
+const ofSpawn = (subject, atMost) => ({ of: at('50 MB', subject), to: at('50 MB', 'spawn'), atMost });
+
+const flat = (subject) => ({ of: at('4 GB', subject), to: at('50 MB', subject), atMost: 1.5 });
+
 export const goals = [
-  ...[
-    ['clone', 0.08],
-    ['clone, all namespaces', 0.12],
-  ].flatMap(([subject, atMost]) => [
-    { of: at('50 MB', subject), to: at('50 MB', 'spawn'), atMost },
-    { of: at('4 GB', subject), to: at('50 MB', subject), atMost: 1.5 },
-  ]),
+  ofSpawn('clone', 0.08),
+  ofSpawn('clone, all namespaces', 0.12),
+  flat('clone'),
+  flat('clone, all namespaces'),
 ];
