@@ -1,8 +1,11 @@
-// clone(): a command or a plan, in new namespaces.
+// clone(): a command or a plan, in new namespaces; or a recorded program.
 import type { ClonedProcess } from '../types/child';
 import type { CloneOptions, StartOptions } from '../types/options';
+import type { RecordedOptions } from '../types/record';
 import { checkCommand, Plan } from './plan';
 import { startRequest, startWritten } from './process/start';
+import { startRecorded } from './process/start-recorded';
+import { Program } from './record';
 import { checkStart } from './steps/assemble';
 
 /**
@@ -20,8 +23,18 @@ export function clone(
 ): Promise<ClonedProcess>;
 /** Starts a plan once more. */
 export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess>;
+/**
+ * Runs a recorded program in a child that shares with Node what `options.flags` say.
+ *
+ * Resolves when its line is done, or has executed a program, with what it brought back in `results`. Rejects with the call that
+ * failed (`option` is 'program[3]' for the fourth one recorded), the child reaped. Never throws synchronously.
+ * @throws ArgumentError for flags that the kernel refuses together, and for calls that would take Node's process or memory
+ *   from under it; SyscallError for what the kernel refused
+ */
+export function clone<R>(program: Program<R>, options?: RecordedOptions): Promise<ClonedProcess<R>>;
 export function clone(what: string, options?: CloneOptions): Promise<ClonedProcess>;
-export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess> {
+export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess<unknown>> {
+  if (what instanceof Program) return startRecorded(what as Program<unknown>, args);
   if (what instanceof Plan) {
     if (args === undefined) return startWritten(what.writer, what.request);
     return startRequest(checkStart(what.request, args));

@@ -7,12 +7,40 @@ export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
 export { Plan, plan } from './plan';
+export { Program, record } from './record';
 export { setns, setnsSync } from './setns';
 export { unshare, unshareSync } from './unshare';
+import { warm } from './warm';
+export type {
+  AbstractUnixAddress,
+  BufferHandle,
+  Bytes,
+  Calls,
+  CapabilitySets,
+  Environment,
+  Fd,
+  Int,
+  InterfaceRequest,
+  InternetAddress,
+  MountAttributes,
+  NetlinkAddress,
+  OpenHow,
+  Result,
+  Rlimit,
+  Signal,
+  SignalAction,
+  SocketAddress,
+  Timespec,
+  UnixAddress,
+  Value,
+} from '../types/calls';
 export type { ClonedProcess, ExitStatus } from '../types/child';
 export type { ArgumentError } from '../types/errors';
 export type { NamespaceKind } from '../types/flags';
 export type { DescriptorTarget, JoinTarget, PidTarget, PidfdTarget } from '../types/join-target';
 export type { Mount, MountBase, ProcMount } from '../types/mounts';
 export type { CloneOptions, Propagation, StartOptions } from '../types/options';
+export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { Stdio, StdioEntry } from '../types/stdio';
+
+warm();

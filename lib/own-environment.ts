@@ -1,6 +1,4 @@
 // Our own environment, as an array of strings of a program.
-import { isMainThread } from 'node:worker_threads';
-
 import { addon } from './addon';
 import type { Place, Writer } from './program/writer';
 
@@ -10,7 +8,8 @@ let places = new Uint32Array(512);
 /** Copies it into the data of a program. Reading `process.env` would cost half a microsecond a variable. */
 export function ownEnvironment(writer: Writer): Place {
   // In a Worker process.env is an object of its own.
-  if (!isMainThread) return writer.addPointers(variablesOf(process.env).map((variable) => writer.addText(variable)));
+  if (addon().isMainThread() === 0)
+    return writer.addPointers(variablesOf(process.env).map((variable) => writer.addText(variable)));
   let count = addon().environment(writer.data, writer.dataSize, places);
   while (count < 0) {
     places = new Uint32Array(places.length * 2);

@@ -1,6 +1,4 @@
 // The children of this environment: who hears what of which child.
-import { isMainThread } from 'node:worker_threads';
-
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
 import { Mail, type News } from './native-interface';
@@ -32,7 +30,7 @@ export function openWatch(): void {
       hint: 'where executable memory files are forbidden (sysctl vm.memfd_noexec), set NSCLONE_STUB to a copy of the stub',
     });
   }
-  const result = native.open(tell, mailbox, isMainThread);
+  const result = native.open(tell, mailbox);
   if (result < 0) throw new SyscallError({ errno: -result, step: 'watch', syscall: 'epoll_create1' });
   opened = true;
 }

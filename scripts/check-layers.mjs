@@ -24,7 +24,10 @@ const typescript = [
   { of: 'lib/errors/', may: ['lib/errors/', 'lib/kernel/', 'types/'] },
   { of: 'lib/flags', may: ['lib/errors/', 'lib/kernel/', 'types/'] },
   { of: 'lib/check', may: ['lib/errors/', 'lib/kernel/', 'lib/flags', 'types/'] },
-  { of: 'lib/program/', may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'] },
+  {
+    of: 'lib/program/',
+    may: ['lib/net', 'lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
+  },
   { of: 'lib/steps/order', may: ['lib/steps/', 'lib/program/', 'types/'] },
   {
     of: 'lib/steps/',

@@ -26,7 +26,7 @@ export function readFailure(writer: Writer, hint: (code: string, label: Label) =
     step: label?.step,
     option: label?.option,
     syscall: syscall ?? label?.verb ?? (label?.step === 'command' ? 'execve' : undefined),
-    verb: label?.verb,
+    verb: label?.detail === undefined ? label?.verb : `${label.verb ?? syscall} ${label.detail}`,
     path: label?.path ?? path,
     dest: label?.dest,
   };

@@ -1,9 +1,10 @@
 // The ends of a child's pipes that we keep: opened before the clone, made into streams when first touched.
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
+import { net } from '../net';
 import type { Writer } from '../program/writer';
 import type { Request } from '../steps/request';
 import { lowestFree, sourceWord } from '../steps/stdio';
@@ -87,12 +88,12 @@ export class Pipes {
     const writable = pipe.kind !== Pair.ChildWrites;
     if (pipe.descriptor < 0) {
       // Touched after it was drained: a stream that is at its end.
-      const ended = new Socket({ readable, writable });
+      const ended = new (net().Socket)({ readable, writable });
       if (readable) ended.push(null);
       if (writable) ended.destroy();
       return ended;
     }
-    const stream = new Socket({ fd: pipe.descriptor, readable, writable });
+    const stream = new (net().Socket)({ fd: pipe.descriptor, readable, writable });
     pipe.descriptor = -1;
     stream.once('close', () => this.#oneClosed());
     return stream;

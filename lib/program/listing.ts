@@ -2,10 +2,12 @@
 import { printable } from '../errors/printable';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno';
+import { signalName } from '../kernel/signals';
 import { syscallName } from '../kernel/syscalls';
 import { AnyErrno, ChannelWord, Field, Kind, Op, Policy, Reserved } from './format';
-import { signatureOf } from './signatures';
-import { quote, spellOne, spellSet } from './spelling';
+import { spellSocketAddress } from './calls/socket-address';
+import { kindOf, signatureOf } from './signatures';
+import { quote, spellOne, spellSet, spellSocketType } from './spelling';
 import { structs } from './structs';
 import type { Writer } from './writer';
 
@@ -79,7 +81,8 @@ class Reader {
 
   strings(place: number): string[] {
     const texts: string[] = [];
-    for (let at = place; this.#data.getUint32(at, true) !== 0; at += 8) texts.push(this.string(this.#data.getUint32(at, true)));
+    for (let at = place; this.#data.getUint32(at, true) !== 0; at += 8)
+      texts.push(this.string(this.#data.getUint32(at, true)));
     return texts;
   }
 
@@ -87,14 +90,32 @@ class Reader {
     return this.#writer.data.subarray(place, Math.min(place + length, this.#writer.dataSize));
   }
 
+  bits(place: number): bigint {
+    return this.#data.getBigUint64(place, true);
+  }
+
+  /** Whether the program was recorded, so that its data has no words of stdio. */
+  recorded(instruction: number): boolean {
+    return this.#writer.labels?.[instruction]?.step === 'program';
+  }
+
   number(place: number, size: 1 | 2 | 4 | 8): number {
     if (size === 8) return Number(this.#data.getBigInt64(place, true));
-    return size === 4 ? this.#data.getInt32(place, true) : size === 2 ? this.#data.getUint16(place, true) : this.#data.getUint8(place);
+    return size === 4
+      ? this.#data.getInt32(place, true)
+      : size === 2
+        ? this.#data.getUint16(place, true)
+        : this.#data.getUint8(place);
   }
 }
 
+/** Kinds of which 0 is no number. */
+const addresses = new Set(
+  'argv bytes capabilities env fprog null out path pointer sigaction sigset sockaddr struct text'.split(' '),
+);
+
 function spellNumber(value: number, kind: string): string {
-  const [word, about = ''] = kind.split(':') as [string, string?];
+  const { word, about } = kindOf(kind);
   switch (word) {
     case 'fd':
       return value === constants.AT_FDCWD ? 'AT_FDCWD' : String(value);
@@ -102,23 +123,21 @@ function spellNumber(value: number, kind: string): string {
       return spellSet(value, about);
     case 'one':
       return spellOne(value, about);
+    case 'socktype':
+      return spellSocketType(value);
     case 'octal':
       return value === 0 ? '0' : `0${value.toString(8)}`;
-    case 'path':
-    case 'text':
-    case 'argv':
-    case 'pointer':
-    case 'bytes':
-    case 'out':
-    case 'struct':
-      return value === 0 ? 'NULL' : String(value);
+    case 'signal':
+      return value === 0 ? '0' : signalName(value);
+    case 'limit':
+      return value === -1 ? 'RLIM_INFINITY' : String(value);
     default:
+      if (value === 0 && addresses.has(word)) return 'NULL';
       return value === 0xffffffff ? '~0' : String(value);
   }
 }
 
 function spellStruct(reader: Reader, place: number, name: string): string {
-  if (name === 'ifreq') return `{${quote(reader.string(place))}, ${spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC')}}`;
   const struct = structs[name];
   if (struct === undefined) return `{${name}}`;
   const fields = Object.entries(struct.fields)
@@ -128,6 +147,13 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   return `{${fields.join(', ')}}`;
 }
 
+function spellSignals(mask: bigint): string {
+  const names = Array.from({ length: 64 }, (_, bit) =>
+    ((mask >> BigInt(bit)) & 1n) === 0n ? '' : signalName(bit + 1),
+  );
+  return `[${names.filter((name) => name !== '').join(' ')}]`;
+}
+
 function spellBytes(bytes: Buffer): string {
   const text = bytes.toString('latin1', 0, shown);
   const rest = bytes.length > shown ? '…' : '';
@@ -135,18 +161,31 @@ function spellBytes(bytes: Buffer): string {
 }
 
 function spellPlace(reader: Reader, instruction: number, index: number, place: number, kind: string): string {
-  const [word, about = ''] = kind.split(':') as [string, string?];
+  const { word, about } = kindOf(kind);
   switch (word) {
     case 'path':
     case 'text':
       return quote(reader.string(place));
-    case 'argv': {
-      const texts = reader.strings(place);
-      // The second array of an execve(2) is the environment: long, and full of secrets.
-      if (index === 2) return `[${texts.length} variables]`;
-      return `[${texts.map(quote).join(', ')}]`;
-    }
+    case 'argv':
+      return `[${reader.strings(place).map(quote).join(', ')}]`;
+    case 'env':
+      // Long, and full of secrets.
+      return `[${reader.strings(place).length} variables]`;
+    case 'sockaddr':
+      return spellSocketAddress(reader.bytes(place, reader.value(instruction, index + 1)));
+    case 'ifreq':
+      return `{${quote(reader.string(place))}, ${spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC')}}`;
+    case 'sigset':
+      return spellSignals(reader.bits(place));
+    case 'sigaction':
+      return reader.number(place, 8) === 1 ? '{SIG_IGN}' : '{SIG_DFL}';
+    case 'fprog':
+      return `{${reader.number(place, 2)} instructions}`;
+    case 'groups':
+      return `[${Array.from({ length: reader.value(instruction, index - 1) }, (_, i) => reader.number(place + i * 4, 4) >>> 0).join(', ')}]`;
     case 'bytes':
+      // Memory that an earlier call fills, as far as that call will say.
+      if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;
       return spellBytes(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'struct':
       return spellStruct(reader, place, about);
@@ -165,6 +204,7 @@ function spellArgument(reader: Reader, instruction: number, index: number, kind:
     case Kind.Result:
       return `r${value}`;
     case Kind.Word:
+      if (reader.recorded(instruction)) return `data[${value}]`;
       return value === ChannelWord ? 'channel' : `stdio.source[${(value - Reserved) / 4}]`;
     case Kind.Report:
       return '&report.pid';
@@ -215,7 +255,12 @@ export function list(writer: Writer): string {
   const reader = new Reader(writer);
   const rows = Array.from({ length: writer.count }, (_, instruction) => {
     const label = writer.labels?.[instruction];
-    return [String(instruction), label?.step ?? '', label?.option ?? '', printable(spellInstruction(reader, instruction))];
+    return [
+      String(instruction),
+      label?.step ?? '',
+      label?.option ?? '',
+      printable(spellInstruction(reader, instruction)),
+    ];
   });
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
   const widths = [width(0), width(1), width(2)];
@@ -231,7 +276,8 @@ export function callAt(writer: Writer, instruction: number): { syscall: string |
   const reader = new Reader(writer);
   if (instruction >= writer.count || reader.op(instruction) !== Op.Call) return { syscall: undefined, path: undefined };
   const syscall = reader.name(instruction);
-  const index = signatureOf(syscall).indexOf('path');
-  const isText = index >= 0 && index < reader.argumentCount(instruction) && reader.kind(instruction, index) === Kind.Data;
+  const index = signatureOf(syscall).findIndex((kind) => kindOf(kind).word === 'path');
+  const isText =
+    index >= 0 && index < reader.argumentCount(instruction) && reader.kind(instruction, index) === Kind.Data;
   return { syscall, path: isText ? reader.string(reader.value(instruction, index)) : undefined };
 }

@@ -4,7 +4,19 @@ import { formatFlags } from '../flags';
 import { constants } from '../kernel/constants';
 
 /** Masks and aliases that would hide what a number says. */
-const unfit = new Set(['O_ACCMODE', 'O_NDELAY', 'S_IFMT', 'MSG_TRYHARD', 'AF_UNSPEC', 'AF_LOCAL', 'AF_ROUTE', 'AF_FILE', 'MS_RMT_MASK', 'MS_MGC_MSK', 'O_LARGEFILE']);
+const unfit = new Set([
+  'O_ACCMODE',
+  'O_NDELAY',
+  'S_IFMT',
+  'MSG_TRYHARD',
+  'AF_UNSPEC',
+  'AF_LOCAL',
+  'AF_ROUTE',
+  'AF_FILE',
+  'MS_RMT_MASK',
+  'MS_MGC_MSK',
+  'O_LARGEFILE',
+]);
 
 /** Not of the constants that recording needs. */
 const masking = { SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 };
@@ -46,6 +58,14 @@ export function spellSet(value: number, prefixes: string): string {
   }
   if (rest !== 0) parts.push(`0x${(rest >>> 0).toString(16)}`);
   return parts.length === 0 ? '0' : parts.join('|');
+}
+
+/** 'SOCK_STREAM|SOCK_CLOEXEC': the type is a number in the lower bits. */
+export function spellSocketType(value: number): string {
+  const type = value & 0xf;
+  const flags = value & ~0xf;
+  const name = spellOne(type, 'SOCK_STREAM,SOCK_DGRAM,SOCK_RAW,SOCK_RDM,SOCK_SEQPACKET,SOCK_PACKET');
+  return flags === 0 ? name : `${name}|${spellSet(flags, 'SOCK_CLOEXEC,SOCK_NONBLOCK')}`;
 }
 
 /** 'AF_INET'; the number where it has no name. */

@@ -1,7 +1,7 @@
 // The structs that programs hand to the kernel: their sizes and fields, checked against the headers by a test.
 
 /** A field: its offset, its size in bytes, and how it is spelled. */
-interface Field {
+export interface Field {
   readonly at: number;
   readonly size: 1 | 2 | 4 | 8;
   readonly kind?: string;
@@ -12,7 +12,8 @@ export interface Struct {
   readonly fields: Readonly<Record<string, Field>>;
 }
 
-const offset = (at: number, size: 1 | 2 | 4 | 8, kind?: string): Field => (kind === undefined ? { at, size } : { at, size, kind });
+const offset = (at: number, size: 1 | 2 | 4 | 8, kind?: string): Field =>
+  kind === undefined ? { at, size } : { at, size, kind };
 
 export const structs: Readonly<Record<string, Struct>> = {
   mount_attr: {
@@ -21,12 +22,13 @@ export const structs: Readonly<Record<string, Struct>> = {
       attr_set: offset(0, 8, 'set:MOUNT_ATTR_'),
       attr_clr: offset(8, 8, 'set:MOUNT_ATTR_'),
       propagation: offset(16, 8, 'set:MS_'),
-      userns_fd: offset(24, 8),
+      userns_fd: offset(24, 8, 'fd'),
     },
   },
   open_how: {
     size: 24,
     fields: { flags: offset(0, 8, 'set:O_'), mode: offset(8, 8, 'octal'), resolve: offset(16, 8, 'set:RESOLVE_') },
   },
+  rlimit64: { size: 16, fields: { rlim_cur: offset(0, 8, 'limit'), rlim_max: offset(8, 8, 'limit') } },
   timespec: { size: 16, fields: { tv_sec: offset(0, 8), tv_nsec: offset(8, 8) } },
 };

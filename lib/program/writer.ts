@@ -5,7 +5,19 @@
 import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { syscalls, type SyscallName } from '../kernel/syscalls';
-import { AnyErrno, ChannelWord, Field, Kind, MaxArguments, MaxInstructions, MaxResults, MaxRules, Op, Policy, Reserved } from './format';
+import {
+  AnyErrno,
+  ChannelWord,
+  Field,
+  Kind,
+  MaxArguments,
+  MaxInstructions,
+  MaxResults,
+  MaxRules,
+  Op,
+  Policy,
+  Reserved,
+} from './format';
 
 /** What an instruction is for: the way back from its number to the option that asked for it. */
 export interface Label {
@@ -14,6 +26,8 @@ export interface Label {
   readonly option: string | undefined;
   /** What an error message says in the system call's place: 'mount' for a 'move_mount'. */
   readonly verb: string | undefined;
+  /** What the system call was about, where that is no path: 'CLONE_NEWNET'. */
+  readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly dest: string | undefined;
 }
@@ -51,6 +65,7 @@ export class Writer {
   #option: string | undefined;
   #index = -1;
   #verb: string | undefined;
+  #detail: string | undefined;
   #path: string | undefined;
   #dest: string | undefined;
 
@@ -74,7 +89,7 @@ export class Writer {
     this.#step = step;
     this.#option = option;
     this.#index = index;
-    this.#verb = this.#path = this.#dest = undefined;
+    this.#verb = this.#detail = this.#path = this.#dest = undefined;
     return this;
   }
 
@@ -83,6 +98,12 @@ export class Writer {
     this.#path = path;
     this.#dest = dest;
     this.#verb = verb;
+    return this;
+  }
+
+  /** What the next instructions are about, where that is no path. */
+  detail(detail: string): this {
+    this.#detail = detail;
     return this;
   }
 
@@ -147,6 +168,7 @@ export class Writer {
       step: this.#step,
       option: this.#index < 0 ? this.#option : `${this.#option}[${this.#index}]`,
       verb: this.#verb,
+      detail: this.#detail,
       path: this.#path,
       dest: this.#dest,
     });
@@ -202,6 +224,12 @@ export class Writer {
   }
 
   // ---- policies of the instruction begun last
+
+  /** Goes back to an instruction begun before: what follows is about that one. */
+  at(instruction: number): this {
+    this.#at = instruction * Field.Size;
+    return this;
+  }
 
   /** Keeps the result. */
   keep(): Slot {

@@ -8,7 +8,8 @@ import { lookForParent } from './look-for-parent';
 import type { Request } from './request';
 import type { Step } from './step';
 
-const { PR_SET_PDEATHSIG, SIG_SETMASK } = { ...constants, SIG_SETMASK: 2 };
+const { PR_SET_PDEATHSIG } = constants;
+const SIG_SETMASK = 2;
 
 /** What execvp(3) searches where there is no PATH. */
 const defaultPath = '/bin:/usr/bin';

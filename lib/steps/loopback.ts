@@ -26,7 +26,7 @@ export const loopback: Step = {
 
   emit(writer, request) {
     if (!request.loopback) return;
-    writer.about(this.name, 'loopback').subject('lo');
+    writer.about(this.name, 'loopback').detail('lo');
     writer
       .call('socket')
       .number(AF_INET)

@@ -17,7 +17,7 @@ export const namespaces: Step = {
     if (request.flags === 0) return;
     writer.about(this.name, 'flags');
     for (const flag of inOrder) {
-      if (request.creates(flag)) writer.subject(formatFlags(flag)).call('unshare').number(flag);
+      if (request.creates(flag)) writer.detail(formatFlags(flag)).call('unshare').number(flag);
     }
   },
 

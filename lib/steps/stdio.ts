@@ -1,6 +1,4 @@
 // Step `stdio`: the program's descriptors, from 0 on.
-import { Stream } from 'node:stream';
-
 import { fileDescriptor } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
@@ -44,7 +42,8 @@ function checkEntry(value: unknown, index: number): StdioSource {
   }
   if (typeof value === 'number') return { kind: 'descriptor', descriptor: fileDescriptor(value, option) };
   if (typeof value === 'string') throw invalidArgValue(option, value, `must be ${words}`);
-  if (value instanceof Stream || (typeof value === 'object' && value !== null && '_handle' in value)) {
+  // Told by its shape, as child_process does: a stream of another realm or library is one too.
+  if (typeof value === 'object' && value !== null && ('fd' in value || '_handle' in value || 'pipe' in value)) {
     const descriptor = descriptorOf(value);
     if (typeof descriptor !== 'number' || descriptor < 0) {
       throw invalidArgValue(option, value, 'must be a stream that is open and has a descriptor of its own');

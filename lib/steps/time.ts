@@ -9,8 +9,12 @@ export const time: Step = {
 
   emit(writer, request) {
     if (!request.creates(Flags.NEWTIME)) return;
-    writer.about(this.name, 'flags').call('unshare').number(Flags.NEWTIME);
+    writer.about(this.name, 'flags').detail('CLONE_NEWTIME').call('unshare').number(Flags.NEWTIME);
   },
 
-  hint: (code) => (code === 'EPERM' ? 'needs CAP_SYS_ADMIN; add Flags.NEWUSER' : undefined),
+  hint(code, _label, request) {
+    if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
+    if (code === 'ENOSPC') return 'no (more) time namespaces here; see the sysctl user.max_time_namespaces';
+    return undefined;
+  },
 };

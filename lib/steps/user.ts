@@ -70,7 +70,9 @@ export const user: Step = {
     let proc: Slot = 0;
     if (byStub) {
       // Before the view changes. The files themselves belong to the namespace that they are opened in.
-      writer.about(this.name, 'uidMap').subject('/proc/self');
+      writer
+        .about(this.name, uidMap === undefined ? (gidMap === undefined ? 'setgroups' : 'gidMap') : 'uidMap')
+        .subject('/proc/self');
       writer
         .call('openat')
         .number(AT_FDCWD)
@@ -78,7 +80,7 @@ export const user: Step = {
         .number(O_PATH | O_DIRECTORY | O_CLOEXEC);
       proc = writer.keep();
     }
-    writer.about(this.name, 'flags').call('unshare').number(Flags.NEWUSER);
+    writer.about(this.name, 'flags').detail('CLONE_NEWUSER').call('unshare').number(Flags.NEWUSER);
     if (uidMap !== undefined) {
       writer.about(this.name, 'uidMap');
       writeFile(writer, proc, 'uid_map', mapLine(uidMap, geteuid!()));

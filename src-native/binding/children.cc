@@ -1,4 +1,7 @@
 // Starting, steering and reading children.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <string>
 
@@ -36,6 +39,9 @@ Image ImageOf(const Napi::CallbackInfo& info) {
 Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
 Napi::Value Refused(const Napi::CallbackInfo& info, Errno error) { return Number(info, -error.value); }
 
+// The JavaScript thread that is the process's first one is no Worker's.
+bool OnMainThread() { return syscall(SYS_gettid) == getpid(); }
+
 Fault TakeFault(Environment* environment) {
   const Fault fault = environment->fault;
   environment->fault = {};
@@ -48,10 +54,13 @@ Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Laun
   return Number(info, environment->watch().Add(std::make_unique<Child>(std::move(launched), traits)));
 }
 
-// open(listener, mailbox, mainThread) -> 0
+// open(listener, mailbox) -> 0
 Napi::Value Open(const Napi::CallbackInfo& info) {
-  return Refused(info, Environment::Open(info.Env(), info[0], info[1], info[2].ToBoolean()));
+  return Refused(info, Environment::Open(info.Env(), info[0], info[1], OnMainThread()));
 }
+
+// isMainThread() -> 1 or 0
+Napi::Value IsMainThread(const Napi::CallbackInfo& info) { return Number(info, OnMainThread() ? 1 : 0); }
 
 // prepare(stubPath) -> 0: opens the stub, so that a host which forbids it says so before anything is cloned.
 Napi::Value Prepare(const Napi::CallbackInfo& info) {
@@ -62,6 +71,7 @@ Napi::Value Prepare(const Napi::CallbackInfo& info) {
 // launch(…image, lowest, forks, detached) -> id
 Napi::Value Launch(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
+  if (environment == nullptr) return Refused(info, {ESHUTDOWN});
   ReapAdopted();
   int stub = -1;
   if (const Errno error = OpenStub("", &stub)) return Refused(info, error);
@@ -75,6 +85,7 @@ Napi::Value Launch(const Napi::CallbackInfo& info) {
 // launchInPlace(…image, flags, exitSignal, executes) -> id
 Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
+  if (environment == nullptr) return Refused(info, {ESHUTDOWN});
   const InPlace how = {.flags = Count(info[8]),
                        .exit_signal = Integer(info[9]),
                        .executes = info[10].ToBoolean(),
@@ -87,7 +98,18 @@ Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   return Added(info, environment, std::move(launched), {.in_place = true, .thread = thread, .executes = how.executes});
 }
 
-Child* Known(const Napi::CallbackInfo& info) { return Environment::Of(info.Env())->watch().Find(Count(info[0])); }
+// None before the watch is opened, nor once the environment is being torn down.
+Child* Known(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  return environment == nullptr ? nullptr : environment->watch().Find(Count(info[0]));
+}
+
+// As Known(), for a child in place, whose memory is kept until its end has been told.
+const Child* Remembered(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  const Child* child = environment == nullptr ? nullptr : environment->Find(Count(info[0]));
+  return child != nullptr && child->has_memory() ? child : nullptr;
+}
 
 // go(id) -> 0
 Napi::Value Go(const Napi::CallbackInfo& info) {
@@ -110,13 +132,13 @@ Napi::Value EndChild(const Napi::CallbackInfo& info) {
 
 // setRef(id, ref)
 Napi::Value SetRef(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env())->watch().SetRef(Count(info[0]), info[1].ToBoolean());
+  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().SetRef(Count(info[0]), info[1].ToBoolean());
   return Number(info, 0);
 }
 
 // result(id, slot) -> number
 Napi::Value Result(const Napi::CallbackInfo& info) {
-  const Child* child = Environment::Of(info.Env())->Find(Count(info[0]));
+  const Child* child = Remembered(info);
   const uint32_t slot = Count(info[1]);
   if (child == nullptr || slot >= kResults) return Number(info, -ESRCH);
   return Number(info, static_cast<double>(child->report().results[slot]));
@@ -124,7 +146,7 @@ Napi::Value Result(const Napi::CallbackInfo& info) {
 
 // bytes(id, offset, target) -> 0: what the child left in the data
 Napi::Value Bytes(const Napi::CallbackInfo& info) {
-  const Child* child = Environment::Of(info.Env())->Find(Count(info[0]));
+  const Child* child = Remembered(info);
   size_t length = 0;
   void* target = nullptr;
   napi_get_typedarray_info(info.Env(), info[2], nullptr, &length, &target, nullptr, nullptr);
@@ -137,7 +159,9 @@ Napi::Value Bytes(const Napi::CallbackInfo& info) {
 #ifdef NSCLONE_FAULTS
 // setFault(instruction, errno): the next child fails there; with errno -1 it is killed there.
 Napi::Value SetFault(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env())->fault = {Count(info[0]) + 1, Integer(info[1])};
+  Environment* environment = Environment::Of(info.Env());
+  if (environment == nullptr) return Refused(info, {ESHUTDOWN});
+  environment->fault = {Count(info[0]) + 1, Integer(info[1])};
   return Number(info, 0);
 }
 #endif
@@ -148,6 +172,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   const auto set = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, call, name));
   };
+  set("isMainThread", IsMainThread);
   set("open", Open);
   set("prepare", Prepare);
   set("launch", Launch);

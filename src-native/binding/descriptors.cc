@@ -1,4 +1,5 @@
-// Descriptors that JavaScript keeps: made, probed and closed here, as fs.closeSync() of a foreign one warns in a Worker.
+// Descriptors that JavaScript keeps: made, probed and closed here, as fs.closeSync() of a foreign one warns in a
+// Worker.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,15 +25,14 @@ struct Pair {
 
 // libuv never closes a stream on 0, 1 or 2, and the child's end must not lie where the program's own stdio goes.
 Errno MoveUp(Descriptor* descriptor, int lowest) {
-  if (descriptor->number() >= lowest) return {};
-  *descriptor = Descriptor(fcntl(descriptor->number(), F_DUPFD_CLOEXEC, lowest));
+  *descriptor = Above(std::move(*descriptor), lowest);
   return descriptor->open() ? Errno{} : Errno::Last();
 }
 
 Errno OpenPair(Ends ends, int lowest, Pair* pair) {
   int both[2];
-  const int failed = ends == Ends::kSocket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both)
-                                           : pipe2(both, O_CLOEXEC);
+  const int failed =
+      ends == Ends::kSocket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) : pipe2(both, O_CLOEXEC);
   if (failed != 0) return Errno::Last();
   const bool reads = ends == Ends::kChildReads;
   pair->child = Descriptor(both[reads ? 0 : 1]);

@@ -1,4 +1,5 @@
-// One environment's life: opened by its first use, closed by an async cleanup hook that waits for the last close callback.
+// One environment's life: opened by its first use, closed by an async cleanup hook that waits for the last close
+// callback.
 #include "binding/environment.h"
 
 #include <cstring>
@@ -16,22 +17,14 @@ void PostEnd(const End& end, double* mailbox) {
   mailbox[kMailCoreDumped] = end.core_dumped ? 1 : 0;
   mailbox[kMailUsageKnown] = end.usage_known ? 1 : 0;
   const rusage& usage = end.usage;
-  const double values[] = {Microseconds(usage.ru_utime),
-                           Microseconds(usage.ru_stime),
-                           static_cast<double>(usage.ru_maxrss),
-                           static_cast<double>(usage.ru_ixrss),
-                           static_cast<double>(usage.ru_idrss),
-                           static_cast<double>(usage.ru_isrss),
-                           static_cast<double>(usage.ru_minflt),
-                           static_cast<double>(usage.ru_majflt),
-                           static_cast<double>(usage.ru_nswap),
-                           static_cast<double>(usage.ru_inblock),
-                           static_cast<double>(usage.ru_oublock),
-                           static_cast<double>(usage.ru_msgsnd),
-                           static_cast<double>(usage.ru_msgrcv),
-                           static_cast<double>(usage.ru_nsignals),
-                           static_cast<double>(usage.ru_nvcsw),
-                           static_cast<double>(usage.ru_nivcsw)};
+  const double values[] = {Microseconds(usage.ru_utime),          Microseconds(usage.ru_stime),
+                           static_cast<double>(usage.ru_maxrss),  static_cast<double>(usage.ru_ixrss),
+                           static_cast<double>(usage.ru_idrss),   static_cast<double>(usage.ru_isrss),
+                           static_cast<double>(usage.ru_minflt),  static_cast<double>(usage.ru_majflt),
+                           static_cast<double>(usage.ru_nswap),   static_cast<double>(usage.ru_inblock),
+                           static_cast<double>(usage.ru_oublock), static_cast<double>(usage.ru_msgsnd),
+                           static_cast<double>(usage.ru_msgrcv),  static_cast<double>(usage.ru_nsignals),
+                           static_cast<double>(usage.ru_nvcsw),   static_cast<double>(usage.ru_nivcsw)};
   static_assert(sizeof(values) / sizeof(values[0]) == kMailSize - kMailUsage);
   memcpy(mailbox + kMailUsage, values, sizeof(values));
 }
@@ -72,6 +65,7 @@ void Environment::CleanUp(napi_async_cleanup_hook_handle, void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->closing_ = true;
   napi_set_instance_data(environment->env_, nullptr, nullptr, nullptr);
+  napi_async_destroy(environment->env_, environment->context_);
   // At the end of the main thread started children live on, as they do with child_process.
   environment->watch_->Close(
       !environment->main_thread_,

@@ -9,8 +9,8 @@
 
 namespace nsclone {
 
-// Places in the mailbox, a Float64Array that both sides know: what a call or a piece of news has to say beside its number.
-// lib/addon.ts has the same list.
+// Places in the mailbox, a Float64Array that both sides know: what a call or a piece of news has to say beside its
+// number. lib/addon.ts has the same list.
 enum Mail : uint32_t {
   kMailPid = 0,
   kMailPidfd = 1,

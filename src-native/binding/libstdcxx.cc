@@ -1,5 +1,5 @@
-// The one function of libstdc++ that the containers call and that systems as old as Node's own floor (glibc 2.28) lack: their
-// libstdc++ has no symbol of version GLIBCXX_3.4.29.
+// The one function of libstdc++ that the containers call and that systems as old as Node's own floor (glibc 2.28) lack:
+// their libstdc++ has no symbol of version GLIBCXX_3.4.29.
 #include <cstdlib>
 
 namespace std {

@@ -6,7 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <uv.h>
+
+#include <cerrno>
 
 #include "binding/calls.h"
 #include "launch/descriptor.h"
@@ -25,8 +26,8 @@ Napi::Value Unshare(const Napi::CallbackInfo& info) {
 
 // setns(descriptor, flags) -> 0
 Napi::Value Setns(const Napi::CallbackInfo& info) {
-  return Answer(info, setns(info[0].As<Napi::Number>().Int32Value(),
-                            static_cast<int>(info[1].As<Napi::Number>().Uint32Value())));
+  return Answer(
+      info, setns(info[0].As<Napi::Number>().Int32Value(), static_cast<int>(info[1].As<Napi::Number>().Uint32Value())));
 }
 
 // openNamespace(path) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
@@ -57,14 +58,26 @@ Napi::Value HasCapability(const Napi::CallbackInfo& info) {
 
 // startThreadPool() -> 0: after unshare(CLONE_NEWPID) a thread can create no thread any more, and libuv aborts when its
 // pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
+// As Node's own kind of job: a Worker that ends waits for those, and aborts the process over one that it does not know.
 Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
-  uv_loop_t* loop = nullptr;
-  napi_get_uv_event_loop(info.Env(), &loop);
-  auto* work = new uv_work_t;
-  const int error = uv_queue_work(
-      loop, work, [](uv_work_t*) {}, [](uv_work_t* done, int) { delete done; });
-  if (error != 0) delete work;
-  return Napi::Number::New(info.Env(), error);
+  struct Job {
+    napi_async_work work;
+  };
+  const napi_env env = info.Env();
+  auto* job = new Job;
+  const auto done = [](napi_env environment, napi_status, void* data) {
+    auto* finished = static_cast<Job*>(data);
+    napi_delete_async_work(environment, finished->work);
+    delete finished;
+  };
+  napi_value name = nullptr;
+  napi_create_string_utf8(env, "nsclone", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_async_work(env, nullptr, name, [](napi_env, void*) {}, done, job, &job->work) != napi_ok) {
+    delete job;
+    return Napi::Number::New(env, -ENOMEM);
+  }
+  napi_queue_async_work(env, job->work);
+  return Napi::Number::New(env, 0);
 }
 
 }  // namespace

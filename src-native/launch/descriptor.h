@@ -36,8 +36,8 @@ class Descriptor {
   int number_ = -1;
 };
 
-// Where Node was started without stdio, new descriptors get the numbers 0 to 2: no place for ours, as the stdio of a child is
-// made from what lies there. Not open where there is no other number; errno tells.
+// Where Node was started without stdio, new descriptors get the numbers 0 to 2: no place for ours, as the stdio of a
+// child is made from what lies there. Not open where there is no other number; errno tells.
 inline Descriptor Above(Descriptor descriptor, int lowest) {
   if (!descriptor.open() || descriptor.number() >= lowest) return descriptor;
   return Descriptor(fcntl(descriptor.number(), F_DUPFD_CLOEXEC, lowest));

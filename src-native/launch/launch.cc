@@ -17,8 +17,8 @@
 namespace nsclone {
 namespace {
 
-// V8's and libuv's handlers must never run in a child that shares our memory: nothing is delivered from before the clone,
-// and the child inherits the full mask.
+// V8's and libuv's handlers must never run in a child that shares our memory: nothing is delivered from before the
+// clone, and the child inherits the full mask.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -98,7 +98,8 @@ void ReadCapabilities(Header* header) {
   if (header->carried == 0) return;
   header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
   for (unsigned capability = 0; capability < 64; capability++) {
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1) header->ambient |= uint64_t{1} << capability;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
+      header->ambient |= uint64_t{1} << capability;
   }
 }
 
@@ -134,8 +135,7 @@ Errno OpenChannel(Descriptor* ours, Descriptor* theirs) {
   *ours = Descriptor(ends[0]);
   *theirs = Descriptor(ends[1]);
   for (Descriptor* end : {ours, theirs}) {
-    if (end->number() >= 3) continue;
-    *end = Descriptor(fcntl(end->number(), F_DUPFD_CLOEXEC, 3));
+    *end = AboveStdio(std::move(*end));
     if (!end->open()) return Errno::Last();
   }
   return {};
@@ -183,7 +183,7 @@ Errno LaunchStub(const Image& image, int stub, int lowest, Fault fault, Launched
     return {static_cast<int>(-pid)};
   }
   launched->pid = static_cast<pid_t>(pid);
-  launched->pidfd = Descriptor(pidfd);
+  launched->pidfd = AboveStdio(Descriptor(pidfd));
   return {};
 }
 
@@ -218,7 +218,7 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
   if (pid < 0 || (how.flags & CLONE_VM) == 0) stacks.Release(launched->stack);
   if (pid < 0) return {static_cast<int>(-pid)};
   launched->pid = static_cast<pid_t>(pid);
-  launched->pidfd = Descriptor(pidfd);
+  launched->pidfd = AboveStdio(Descriptor(pidfd));
   return {};
 }
 

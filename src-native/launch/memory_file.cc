@@ -7,6 +7,10 @@
 #include <mutex>
 #include <vector>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
 namespace nsclone {
 namespace {
 
@@ -24,6 +28,14 @@ Pool& ThePool() {
   return *pool;
 }
 
+// From Linux 6.3 to 6.5 the sysctl vm.memfd_noexec=2 refuses whoever does not say that he needs no execution;
+// before 6.3 the flag is unknown.
+Descriptor NewMemory() {
+  Descriptor file(memfd_create("nsclone/program", MFD_CLOEXEC | MFD_NOEXEC_SEAL));
+  if (!file.open() && errno == EINVAL) file = Descriptor(memfd_create("nsclone/program", MFD_CLOEXEC));
+  return AboveStdio(std::move(file));
+}
+
 }  // namespace
 
 MemoryFile::~MemoryFile() { munmap(base_, capacity_); }
@@ -39,14 +51,10 @@ Errno MemoryFile::Acquire(size_t size, std::unique_ptr<MemoryFile>* file) {
     }
   }
   if (*file == nullptr) {
-    const size_t capacity = needed <= kPooledCapacity ? kPooledCapacity : (needed + kReportSize - 1) & ~(kReportSize - 1);
-    Descriptor descriptor(memfd_create("nsclone/program", MFD_CLOEXEC));
+    const size_t capacity =
+        needed <= kPooledCapacity ? kPooledCapacity : (needed + kReportSize - 1) & ~(kReportSize - 1);
+    Descriptor descriptor = NewMemory();
     if (!descriptor.open()) return Errno::Last();
-    if (descriptor.number() < 3) {
-      // Node without stdio: our own numbers must not be where the program's stdio goes.
-      descriptor = Descriptor(fcntl(descriptor.number(), F_DUPFD_CLOEXEC, 3));
-      if (!descriptor.open()) return Errno::Last();
-    }
     if (ftruncate(descriptor.number(), static_cast<off_t>(capacity)) != 0) return Errno::Last();
     void* base = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number(), 0);
     if (base == MAP_FAILED) return Errno::Last();

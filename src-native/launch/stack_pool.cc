@@ -2,7 +2,6 @@
 #include "launch/stack_pool.h"
 
 #include <sys/mman.h>
-#include <sched.h>
 #include <time.h>
 
 namespace nsclone {

@@ -13,8 +13,9 @@ namespace nsclone {
 class StackPool {
  public:
   static constexpr size_t kStacks = 128;
-  static constexpr size_t kStackSize = 16 * 1024;
-  static constexpr size_t kGuardSize = 4096;
+  // Multiples of the largest page that a kernel may have (64 KiB, on arm64): mprotect(2) takes whole pages only.
+  static constexpr size_t kStackSize = 64 * 1024;
+  static constexpr size_t kGuardSize = 64 * 1024;
 
   // Children on their way to the stub, which leave within microseconds, and recorded ones, which may stay: the one kind
   // must not use up what the other needs.

@@ -18,9 +18,8 @@
 namespace nsclone {
 namespace {
 
-Errno AboveStdio(Descriptor descriptor, int* number) {
-  if (!descriptor.open()) return Errno::Last();
-  if (descriptor.number() < 3) descriptor = Descriptor(fcntl(descriptor.number(), F_DUPFD_CLOEXEC, 3));
+Errno Keep(Descriptor made, int* number) {
+  Descriptor descriptor = AboveStdio(std::move(made));
   if (!descriptor.open()) return Errno::Last();
   *number = descriptor.Release();
   return {};
@@ -39,7 +38,7 @@ Errno Seal(int* number) {
   if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
     return Errno::Last();
   }
-  return AboveStdio(std::move(file), number);
+  return Keep(std::move(file), number);
 }
 
 }  // namespace
@@ -49,7 +48,7 @@ Errno OpenStub(const char* path, int* descriptor) {
   static int opened = -1;
   const std::lock_guard lock(*mutex);
   if (opened < 0) {
-    const Errno error = path[0] != '\0' ? AboveStdio(Descriptor(open(path, O_PATH | O_CLOEXEC)), &opened) : Seal(&opened);
+    const Errno error = path[0] != '\0' ? Keep(Descriptor(open(path, O_PATH | O_CLOEXEC)), &opened) : Seal(&opened);
     if (error) return error;
   }
   *descriptor = opened;

@@ -57,7 +57,7 @@ static_assert(offsetof(Instruction, rules) == 24);
 static_assert(offsetof(Instruction, arguments) == 56);
 
 enum class State : uint32_t {
-  kNew = 0,      // not one instruction has run
+  kNew = 0,  // not one instruction has run
   kRunning = 1,
   kWaiting = 2,  // in a wait instruction
   kExec = 3,     // inside execve(2), or past it
@@ -69,6 +69,9 @@ enum class State : uint32_t {
 inline constexpr uint32_t kEnteringStub = 0xffffffff;
 inline constexpr uint32_t kArrivingInStub = 0xfffffffe;
 inline constexpr uint32_t kLoading = 0xfffffffd;
+
+// What a test build's child sends over the channel in the place of a wait.
+inline constexpr uint8_t kKillMe = 2;
 
 inline constexpr uint32_t kReportSize = 4096;
 inline constexpr uint32_t kResults = 500;
@@ -111,14 +114,15 @@ inline constexpr uint32_t kMaxData = 1U << 26;
 inline constexpr uint32_t kMaxKept = 4096;
 // The data opens with a word that the stub sets to its end of the channel.
 inline constexpr uint32_t kChannelWord = 0;
+inline constexpr uint32_t kReserved = 8;
 
 // Where the parts lie behind a header; false when they do not fit into `size` bytes.
 struct Parts {
   uint64_t instructions, data, relocations, kept, end;
 };
 inline bool Locate(const Header& header, uint64_t size, Parts* parts) {
-  if (header.instruction_count > kMaxInstructions || header.data_size > kMaxData || header.data_size % 8 != 0 ||
-      header.relocation_count > kMaxData / 8 || header.kept_count > kMaxKept) {
+  if (header.instruction_count > kMaxInstructions || header.data_size < kReserved || header.data_size > kMaxData ||
+      header.data_size % 8 != 0 || header.relocation_count > kMaxData / 8 || header.kept_count > kMaxKept) {
     return false;
   }
   parts->instructions = sizeof(Header);

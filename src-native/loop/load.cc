@@ -32,8 +32,8 @@ bool CheckShape(const Instruction& instruction, uint32_t data_size) {
       const int64_t width = instruction.arguments[2];
       return instruction.argument_count == 3 && (width == 4 || width == 8) &&
              instruction.kinds[1] == static_cast<uint8_t>(Kind::kNumber) &&
-             instruction.kinds[2] == static_cast<uint8_t>(Kind::kNumber) && offset % static_cast<uint64_t>(width) == 0 &&
-             Fits(offset, static_cast<uint64_t>(width), data_size);
+             instruction.kinds[2] == static_cast<uint8_t>(Kind::kNumber) &&
+             offset % static_cast<uint64_t>(width) == 0 && Fits(offset, static_cast<uint64_t>(width), data_size);
     }
     case Op::kWait:
     case Op::kExit:
@@ -83,7 +83,8 @@ bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit) {
     if (!Fits(*word, 1, header.data_size)) return false;
     *word += reinterpret_cast<uintptr_t>(data);
   }
-  *program = {instructions, header.instruction_count, data, &header, reinterpret_cast<const int32_t*>(block + parts.kept)};
+  *program = {instructions, header.instruction_count, data, &header,
+              reinterpret_cast<const int32_t*>(block + parts.kept)};
   return true;
 }
 

@@ -9,8 +9,8 @@ namespace nsclone {
 namespace {
 
 constexpr int kRetries = 1000;
-constexpr int kGone = 127;      // what a shell exits with for a command that it could not start
-constexpr int64_t kSigKill = 9;
+constexpr int kGone = 127;                        // what a shell exits with for a command that it could not start
+[[maybe_unused]] constexpr int64_t kSigKill = 9;  // of a fault
 constexpr int64_t kMsgNoSignal = 0x4000;
 
 void Enter(Report* report, State state) {
@@ -41,6 +41,16 @@ int64_t Value(const Program& program, const Report* report, const Instruction& i
   return 0;
 }
 
+#ifdef NSCLONE_FAULTS
+// A pid 1 cannot kill itself, so it asks Node for it.
+[[noreturn]] void Die(const Program& program) {
+  const uint8_t kill_me = kKillMe;
+  Call(__NR_kill, Call(__NR_getpid), kSigKill);
+  Call(__NR_sendto, *reinterpret_cast<const int32_t*>(program.data + kChannelWord), &kill_me, 1, kMsgNoSignal, 0, 0);
+  for (;;) Call(__NR_sched_yield);
+}
+#endif
+
 int64_t CallOnce(const Program& program, const Report* report, const Instruction& instruction) {
   int64_t values[kArguments];
   for (uint32_t i = 0; i < kArguments; i++) {
@@ -52,7 +62,7 @@ int64_t CallOnce(const Program& program, const Report* report, const Instruction
 int64_t CallWithPolicy(const Program& program, Report* report, const Instruction& instruction) {
 #ifdef NSCLONE_FAULTS
   if (report->fault_instruction == report->instruction + 1) {
-    if (report->fault_error < 0) Call(__NR_kill, Call(__NR_getpid), kSigKill);
+    if (report->fault_error < 0) Die(program);
     return -int64_t{report->fault_error};
   }
 #endif
@@ -115,7 +125,7 @@ int Run(const Program& program, Report* report) {
       case Op::kWait:
 #ifdef NSCLONE_FAULTS
         if (report->fault_instruction == i + 1) {
-          if (report->fault_error < 0) Call(__NR_kill, Call(__NR_getpid), kSigKill);
+          if (report->fault_error < 0) Die(program);
           return Fail(report, report->fault_error);
         }
 #endif
@@ -126,7 +136,7 @@ int Run(const Program& program, Report* report) {
         return static_cast<int>(Value(program, report, instruction, 0));
       case Op::kFail: {
         const int64_t error = Value(program, report, instruction, 0);
-        return Fail(report, error < 0 ? -error : error);
+        return Fail(report, IsError(error) ? -error : error);
       }
     }
     if (IsError(result)) {

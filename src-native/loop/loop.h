@@ -14,9 +14,9 @@ struct Program {
   const int32_t* kept;
 };
 
-// Checks every count, offset, skip and kind of `block` (which `Header` opens) and turns offsets into addresses. Safe for
-// arbitrary bytes: after it, no instruction can make the loop itself read or write outside the block and the report.
-// False where the block is no program; `*culprit` is then the offending instruction.
+// Checks every count, offset, skip and kind of `block` (which `Header` opens) and turns offsets into addresses. Safe
+// for arbitrary bytes: after it, no instruction can make the loop itself read or write outside the block and the
+// report. False where the block is no program; `*culprit` is then the offending instruction.
 bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit);
 
 // Runs to the end, a failure, or through execve(2). Returns the exit code to leave with.

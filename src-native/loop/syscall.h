@@ -14,10 +14,7 @@ inline __attribute__((always_inline)) int64_t Call6(int64_t number, int64_t a, i
   register int64_t r10 asm("r10") = d;
   register int64_t r8 asm("r8") = e;
   register int64_t r9 asm("r9") = f;
-  asm volatile("syscall"
-               : "+a"(result)
-               : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-               : "rcx", "r11", "memory");
+  asm volatile("syscall" : "+a"(result) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
   return result;
 #elif defined(__aarch64__)
   register int64_t x8 asm("x8") = number;

@@ -1,10 +1,10 @@
 // The stub: a static program without a C library that is executed at once in the child. It maps the report, takes the
 // program into its own memory, puts the process back to what the user's Node had, and runs the loop.
-#include <linux/mman.h>
 #include <asm/signal.h>
 #include <asm/unistd.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/mman.h>
 #include <linux/prctl.h>
 
 #include "loop/format.h"

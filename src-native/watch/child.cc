@@ -1,5 +1,5 @@
-// Judges a child by three facts: the report page, the channel's end, and its processes. End-of-file and a readable pidfd
-// only wake; what happened is in the page and in the process.
+// Judges a child by three facts: the report page, the channel's end, and its processes. End-of-file and a readable
+// pidfd only wake; what happened is in the page and in the process.
 #include "watch/child.h"
 
 #include <sys/socket.h>
@@ -8,6 +8,12 @@
 #include <csignal>
 
 namespace nsclone {
+namespace {
+
+// Rounds of a millisecond for a process to die in.
+constexpr uint32_t kPatience = 100;
+
+}  // namespace
 
 Child::Child(Launched launched, ChildTraits traits)
     : traits_(traits), file_(std::move(launched.file)), channel_(std::move(launched.channel)), stack_(launched.stack) {
@@ -26,6 +32,12 @@ int Child::Go() const {
 Child::Message Child::Receive() {
   uint8_t message = 0;
   const ssize_t length = recv(channel_.number(), &message, 1, MSG_DONTWAIT);
+#ifdef NSCLONE_FAULTS
+  if (length == 1 && message == kKillMe) {
+    Kill();
+    return Message::kNone;
+  }
+#endif
   if (length == 1) return Message::kWaiting;
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return Message::kNone;
   channel_.Close();
@@ -51,19 +63,23 @@ bool Child::ProgramEnded() const {
 }
 
 bool Child::HasStarted(bool ended) {
-  const auto state = static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));
+  const auto state =
+      static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));
+  unclear_ = false;
   // A line in place is done when its process has ended: only then are its results all there.
   if (state == State::kDone) return ended;
   if (state != State::kExec) return false;
-  if (program_.HasExecuted(!traits_.in_place)) return true;
+  const Process::Executed executed = program_.HasExecuted(!traits_.in_place);
+  if (executed == Process::Executed::kYes) return true;
   // Inside execve(2), or dying: a few microseconds tell.
   wants_recheck_ = !ended;
-  return false;
+  unclear_ = executed == Process::Executed::kUnknown;
+  // Out of the channel and still alive: not dying, so past the exec.
+  return unclear_ && !ended && !traits_.in_place && ++unclear_rounds_ > kPatience;
 }
 
-void Child::ReapProgram() {
-  if (!traits_.thread) program_.Reap();
-}
+// True when there is nothing to reap any more.
+bool Child::ReapProgram() { return traits_.thread || program_.reaped() || program_.Reap(); }
 
 bool Child::AdvanceStarting() {
   FindProgram();
@@ -73,6 +89,9 @@ bool Child::AdvanceStarting() {
     if (!middle_.reaped()) return false;
     FindProgram();
     if (program_.known()) return AdvanceStarting();
+    // There is one, and no descriptor left for its pidfd.
+    wants_recheck_ = report().pid != 0;
+    if (wants_recheck_) return false;
     phase_ = Phase::kFailed;
     return true;
   }
@@ -81,33 +100,31 @@ bool Child::AdvanceStarting() {
   if (!ended && traits_.in_place && !traits_.executes) return false;
   // Nothing wakes for an exec in place, nor for the moment between a thread's last write and its end.
   const auto state = static_cast<State>(report().state);
-  if (traits_.executes || (traits_.thread && (state == State::kDone || state == State::kFailed))) wants_recheck_ = !ended;
+  if (traits_.executes || (traits_.thread && (state == State::kDone || state == State::kFailed)))
+    wants_recheck_ = !ended;
   if (HasStarted(ended)) {
     phase_ = Phase::kStarted;
     return true;
   }
   // A stub that said it failed is on its way out.
-  if (!ended || middle_.present()) return false;
-  ReapProgram();
-  phase_ = Phase::kFailed;
+  if (!ended || middle_.present() || !ReapProgram()) return false;
+  // Inside execve(2) a process can only be killed: one that exited was past it. Of one that somebody else has reaped
+  // without a trace the same is to be believed.
+  phase_ = unclear_ && program_.end().signal == 0 ? Phase::kStarted : Phase::kFailed;
   return true;
 }
 
 bool Child::AdvanceStarted() {
   // Past the exec nobody maps the file any more.
   if (!traits_.in_place && !middle_.present()) MemoryFile::Release(std::move(file_));
-  if (middle_.present() || !ProgramEnded()) return false;
-  ReapProgram();
+  if (middle_.present() || !ProgramEnded() || !ReapProgram()) return false;
   phase_ = Phase::kEnded;
   return true;
 }
 
 bool Child::Advance() {
   wants_recheck_ = false;
-  if (middle_.present() && middle_.Ended()) {
-    middle_.Reap();
-    middle_.Close();
-  }
+  if (middle_.present() && middle_.Ended()) middle_.Reap();
   switch (phase_) {
     case Phase::kStarting:
       return AdvanceStarting();
@@ -118,6 +135,10 @@ bool Child::Advance() {
       return false;
   }
   return false;
+}
+
+void Child::CloseReaped() {
+  if (middle_.reaped()) middle_.Close();
 }
 
 End Child::end() const {

@@ -35,7 +35,11 @@ class Child {
   // Takes one step along the phases where the facts allow it, never waiting. True when the phase has changed.
   bool Advance();
   // The facts are not clear yet and nothing will wake us for them.
-  bool wants_recheck() const { return wants_recheck_; }
+  bool wants_recheck() const { return wants_recheck_ || middle_.traced() || program_.traced(); }
+  // Closes what is left of a middle process that is reaped.
+  void CloseReaped();
+  // For a thread: the descriptor that it writes to before its end must stay ours until then.
+  void Keep(std::shared_ptr<Descriptor> wake) { wake_ = std::move(wake); }
 
   // SIGKILL for whatever there is of it, now and as it appears.
   void Kill();
@@ -48,6 +52,10 @@ class Child {
   Message Receive();
 
   Phase phase() const { return phase_; }
+  // Killed, and about to be gone.
+  bool dying() const { return ending_ && !traits_.thread; }
+  // Whether the report and the data are still there.
+  bool has_memory() const { return file_ != nullptr; }
   const ChildTraits& traits() const { return traits_; }
   const Report& report() const { return *file_->report(); }
   const Process& program() const { return program_; }
@@ -64,17 +72,20 @@ class Child {
   bool HasStarted(bool ended);
   bool AdvanceStarting();
   bool AdvanceStarted();
-  void ReapProgram();
+  bool ReapProgram();
 
   ChildTraits traits_;
   Phase phase_ = Phase::kStarting;
   bool ending_ = false;
   bool wants_recheck_ = false;
+  bool unclear_ = false;  // inside the exec or past it, and nobody can tell which
+  uint32_t unclear_rounds_ = 0;
   std::unique_ptr<MemoryFile> file_;
   Descriptor channel_;
   Process middle_;
   Process program_;
   size_t stack_;
+  std::shared_ptr<Descriptor> wake_;
 };
 
 }  // namespace nsclone

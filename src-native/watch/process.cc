@@ -52,8 +52,9 @@ End AskPidfd(int pidfd) {
 }  // namespace
 
 Process Process::Open(pid_t pid) {
-  int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  return {pid, Descriptor(pidfd)};
+  Descriptor pidfd = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+  if (!pidfd.open()) return {};
+  return {pid, std::move(pidfd)};
 }
 
 bool Process::Ended() const {
@@ -61,18 +62,20 @@ bool Process::Ended() const {
   return poll(&poll_on, 1, 0) == 1;
 }
 
-void Process::Reap() {
+bool Process::Reap() {
   siginfo_t info = {};
-  reaped_ = true;
   long result = -1;
   do {
-    // The raw call, for the resource usage that the C library's does not return. __WALL: an own exit signal is reset only
-    // by the exec.
+    // The raw call, for the resource usage that the C library's does not return. __WALL: an own exit signal is reset
+    // only by the exec.
     result = syscall(SYS_waitid, P_PIDFD, pidfd_.number(), &info, WEXITED | WNOHANG | __WALL, &end_.usage);
   } while (result != 0 && errno == EINTR);
+  traced_ = result == 0 && info.si_pid == 0;
+  if (traced_) return false;
+  reaped_ = true;
   if (result != 0) {
     end_ = AskPidfd(pidfd_.number());
-    return;
+    return true;
   }
   end_.usage_known = true;
   if (info.si_code == CLD_EXITED) {
@@ -81,6 +84,7 @@ void Process::Reap() {
     end_.signal = info.si_status;
     end_.core_dumped = info.si_code == CLD_DUMPED;
   }
+  return true;
 }
 
 int Process::Signal(int signal) const {
@@ -88,26 +92,25 @@ int Process::Signal(int signal) const {
   return syscall(SYS_pidfd_send_signal, pidfd_.number(), signal, nullptr, 0) == 0 ? 0 : errno;
 }
 
-bool Process::HasExecuted(bool in_stub) const {
+Process::Executed Process::HasExecuted(bool in_stub) const {
   constexpr unsigned long kForkNoExec = 0x40;  // PF_FORKNOEXEC
   char path[32];
   char text[512];
   snprintf(path, sizeof(path), "/proc/%d/stat", pid_);
   const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
-  if (!file.open()) return false;
+  if (!file.open()) return Executed::kUnknown;
   const ssize_t length = read(file.number(), text, sizeof(text) - 1);
-  if (length <= 0) return false;
+  if (length <= 0) return Executed::kUnknown;
   text[length] = '\0';
-  if (in_stub) return strstr(text, "(nsclone/stub)") == nullptr;
   // pid (comm) state ppid pgrp session tty_nr tpgid flags: a name may hold spaces and brackets, so from its end.
   const char* rest = strrchr(text, ')');
-  if (rest == nullptr) return false;
-  rest += 2;
-  for (int field = 0; field < 6 && rest != nullptr; field++) {
-    rest = strchr(rest, ' ');
-    if (rest != nullptr) rest++;
-  }
-  return rest != nullptr && (strtoul(rest, nullptr, 10) & kForkNoExec) == 0;
+  int parent = 0;
+  unsigned long flags = 0;
+  if (rest == nullptr || sscanf(rest, ") %*c %d %*d %*d %*d %*d %lu", &parent, &flags) != 2) return Executed::kUnknown;
+  if (!in_stub) return (flags & kForkNoExec) == 0 ? Executed::kYes : Executed::kNo;
+  // With the /proc of another pid namespace the number is somebody else's.
+  if (parent != getpid()) return Executed::kUnknown;
+  return strstr(text, "(nsclone/stub)") == nullptr ? Executed::kYes : Executed::kNo;
 }
 
 }  // namespace nsclone

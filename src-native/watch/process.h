@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "launch/descriptor.h"
 
 namespace nsclone {
@@ -29,25 +31,31 @@ class Process {
   bool reaped() const { return reaped_; }
   // It may still run, or waits to be reaped.
   bool present() const { return known() && !reaped_; }
+  // Ended, and its tracer has not let go of it. Its pidfd stays readable all the while.
+  bool traced() const { return traced_ && !reaped_; }
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.number(); }
   const End& end() const { return end_; }
 
   // It has ended; it may still have to be reaped.
   bool Ended() const;
-  // Takes the status of an ended process.
-  void Reap();
+  // Takes the status of an ended process. False where it is not to be had yet: a tracer sees a zombie before its parent
+  // does.
+  bool Reap();
   int Signal(int signal) const;
   void Close() { pidfd_.Close(); }
 
   // Whether the process, alive or a zombie, is past the exec of the user's program. In the stub the name tells: no exec
-  // can produce one with a slash. In place the flag PF_FORKNOEXEC tells, which the first exec clears.
-  bool HasExecuted(bool in_stub) const;
+  // can produce one with a slash. In place the flag PF_FORKNOEXEC tells, which the first exec clears. Unknown where
+  // /proc is missing, hides the process or belongs to another pid namespace, and where somebody else has reaped it.
+  enum class Executed : uint8_t { kNo, kYes, kUnknown };
+  Executed HasExecuted(bool in_stub) const;
 
  private:
   pid_t pid_ = 0;
   Descriptor pidfd_;
   bool reaped_ = false;
+  bool traced_ = false;
   End end_;
 };
 

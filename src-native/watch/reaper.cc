@@ -1,6 +1,7 @@
 // The list of adopted children.
 #include "watch/reaper.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <vector>
@@ -29,9 +30,9 @@ void Adopt(std::unique_ptr<Child> child) {
   adopted.count = adopted.children.size();
 }
 
-void ReapAdopted() {
+size_t ReapAdopted() {
   Adopted& adopted = TheAdopted();
-  if (adopted.count == 0) return;
+  if (adopted.count == 0) return 0;
   const std::lock_guard lock(adopted.mutex);
   std::erase_if(adopted.children, [](const std::unique_ptr<Child>& child) {
     if (child->channel() >= 0) child->Receive();
@@ -40,6 +41,8 @@ void ReapAdopted() {
     return child->phase() == Phase::kEnded || child->phase() == Phase::kFailed;
   });
   adopted.count = adopted.children.size();
+  return static_cast<size_t>(std::count_if(adopted.children.begin(), adopted.children.end(),
+                                           [](const std::unique_ptr<Child>& child) { return child->dying(); }));
 }
 
 }  // namespace nsclone

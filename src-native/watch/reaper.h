@@ -2,6 +2,7 @@
 #ifndef NSCLONE_WATCH_REAPER_H_
 #define NSCLONE_WATCH_REAPER_H_
 
+#include <cstddef>
 #include <memory>
 
 #include "watch/child.h"
@@ -9,7 +10,8 @@
 namespace nsclone {
 
 void Adopt(std::unique_ptr<Child> child);
-void ReapAdopted();
+// Returns how many of them are killed and not gone yet.
+size_t ReapAdopted();
 
 }  // namespace nsclone
 

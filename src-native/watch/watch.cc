@@ -22,9 +22,9 @@ uint64_t Tag(uint32_t id, Source source) { return uint64_t{id} << 2 | static_cas
 }  // namespace
 
 Errno Watch::Open(uv_loop_t* loop, Listener* listener, Watch** watch) {
-  Descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+  Descriptor epoll = AboveStdio(Descriptor(epoll_create1(EPOLL_CLOEXEC)));
   if (!epoll.open()) return Errno::Last();
-  Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  Descriptor wake = AboveStdio(Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (!wake.open()) return Errno::Last();
   epoll_event event = {};
   event.events = EPOLLIN;
@@ -33,7 +33,7 @@ Errno Watch::Open(uv_loop_t* loop, Listener* listener, Watch** watch) {
 
   auto* made = new Watch(loop, listener);
   made->epoll_ = std::move(epoll);
-  made->wake_ = std::move(wake);
+  made->wake_ = std::make_shared<Descriptor>(std::move(wake));
   if (const int error = uv_poll_init(loop, &made->poll_, made->epoll_.number()); error != 0) {
     delete made;
     return {-error};
@@ -58,9 +58,9 @@ uint32_t Watch::Add(std::unique_ptr<Child> child) {
   const uint32_t id = last_id_;
   Entry& entry = entries_[id];
   entry.child = std::move(child);
+  if (entry.child->traits().thread) entry.child->Keep(wake_);
   referenced_++;
   Follow(id, &entry);
-  if (entry.child->wants_recheck()) Recheck();
   UpdateRef();
   return id;
 }
@@ -90,26 +90,36 @@ void Watch::FollowOne(uint32_t id, int descriptor, int* followed) {
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.u64 = Tag(id, followed == &entries_[id].channel ? Source::kChannel : Source::kProcess);
-  if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event) == 0) *followed = descriptor;
+  if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event) == 0) {
+    *followed = descriptor;
+  } else {
+    entries_[id].deaf = true;
+  }
 }
 
-// epoll follows open files, not numbers: while a child of another thread has a copy of the descriptor, closing ours would
-// leave it in the set. So it is taken out by name, before it is closed.
+// epoll follows open files, not numbers: while a child of another thread has a copy of the descriptor, closing ours
+// would leave it in the set. So it is taken out by name, before it is closed.
 void Watch::Forget(int* followed) {
   if (*followed >= 0) epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, *followed, nullptr);
   *followed = -1;
 }
 
 void Watch::Follow(uint32_t id, Entry* entry) {
-  const Child& child = *entry->child;
+  const auto pidfd = [](const Process& process) {
+    return process.present() && !process.traced() ? process.pidfd() : -1;
+  };
+  Child& child = *entry->child;
+  entry->deaf = false;
   FollowOne(id, child.channel(), &entry->channel);
-  FollowOne(id, child.middle().present() ? child.middle().pidfd() : -1, &entry->middle);
-  FollowOne(id, child.program().present() ? child.program().pidfd() : -1, &entry->program);
+  FollowOne(id, pidfd(child.middle()), &entry->middle);
+  FollowOne(id, pidfd(child.program()), &entry->program);
+  child.CloseReaped();
+  if (entry->deaf || child.wants_recheck()) Recheck();
 }
 
 void Watch::HearChannel(uint32_t id) {
   const auto found = entries_.find(id);
-  if (found == entries_.end() || found->second.channel < 0) return;
+  if (found == entries_.end() || found->second.child->channel() < 0) return;
   Entry& entry = found->second;
   // Taken out first: Receive() closes the descriptor at its end.
   Forget(&entry.channel);
@@ -123,12 +133,8 @@ void Watch::Settle(uint32_t id) {
     const auto found = entries_.find(id);
     if (found == entries_.end()) return;
     Entry& entry = found->second;
-    // A middle process is closed by Advance() once it is reaped.
-    const bool middle_ended = entry.middle >= 0 && entry.child->middle().Ended();
-    if (middle_ended) Forget(&entry.middle);
     const bool changed = entry.child->Advance();
     Follow(id, &entry);
-    if (entry.child->wants_recheck()) Recheck();
     if (!changed) return;
     switch (entry.child->phase()) {
       case Phase::kStarting:
@@ -161,7 +167,7 @@ void Watch::WakeUp() {
     switch (static_cast<Source>(events[i].data.u64 & 3)) {
       case Source::kWake: {
         uint64_t times = 0;
-        if (read(wake_.number(), &times, sizeof(times)) < 0) break;
+        if (read(wake_->number(), &times, sizeof(times)) < 0) break;
         // A thread writes it just before its end.
         Recheck();
         break;
@@ -186,9 +192,12 @@ void Watch::Recheck() {
         auto* watch = static_cast<Watch*>(handle->data);
         std::vector<uint32_t> unclear;
         for (const auto& [id, entry] : watch->entries_) {
-          if (entry.child->wants_recheck() || entry.child->traits().thread) unclear.push_back(id);
+          if (entry.deaf || entry.child->wants_recheck() || entry.child->traits().thread) unclear.push_back(id);
         }
-        for (const uint32_t id : unclear) watch->Settle(id);
+        for (const uint32_t id : unclear) {
+          watch->HearChannel(id);
+          watch->Settle(id);
+        }
       },
       kRecheckMilliseconds, 0);
 }
@@ -205,13 +214,9 @@ void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
     Adopt(std::move(entry.child));
   }
   // A killed child is gone within a millisecond as a rule: then no zombie is left for a later clone to reap.
-  const bool any = !entries_.empty();
   entries_.clear();
   constexpr timespec kPause = {0, 500'000};
-  for (int round = 0; any && round < 20; round++) {
-    ReapAdopted();
-    nanosleep(&kPause, nullptr);
-  }
+  for (int round = 0; ReapAdopted() > 0 && round < 20; round++) nanosleep(&kPause, nullptr);
   const auto close_one = [](uv_handle_t* handle) {
     auto* watch = static_cast<Watch*>(handle->data);
     if (--watch->open_handles_ > 0) return;

@@ -16,17 +16,17 @@ export interface Outcome {
 export function runScript(source: string, wrapper: readonly string[] = []): Outcome {
   const script = `const nsclone = require(${JSON.stringify(root)}); const fs = require('node:fs');
     (async () => { ${source} })().catch((error) => { console.error(error); process.exit(70); });`;
-  const [command, ...args] = [...wrapper, process.execPath, '-e', script] as [string, ...string[]];
-  const { status, signal, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 25_000 });
+  const argv = [...wrapper, process.execPath, '-e', script];
+  const { status, signal, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8', timeout: 25_000 });
   return { status, signal, stdout, stderr };
 }
 
 /** Runs a script that prints one JSON value. */
 export function evaluate<T>(source: string, wrapper: readonly string[] = []): T {
-  const { status, stdout, stderr } = runScript(
+  const { status, signal, stdout, stderr } = runScript(
     `console.log(JSON.stringify(await (async () => { ${source} })()));`,
     wrapper,
   );
-  if (status !== 0) throw new Error(`the script ended with ${status}: ${stderr}`);
+  if (status !== 0) throw new Error(`the script ended with ${status ?? signal}: ${stderr}`);
   return JSON.parse(stdout) as T;
 }

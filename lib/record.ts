@@ -1,0 +1,65 @@
+// record(): a child's line of system calls, recorded by a callback that runs now, in the parent.
+import type { Recorder, Results, Returned } from '../types/record';
+import { invalidArgType, invalidArgValue } from './errors/argument-error';
+import { list } from './program/listing';
+import { Recording, recorderOf } from './program/recorder';
+import { type Bring, bringOf } from './program/results';
+
+/** What `record()` makes. Nothing has been cloned yet; start it with `clone(program)`, as often as wanted. */
+export class Program<R = undefined> {
+  /** @internal */
+  readonly recording: Recording;
+  /** @internal */
+  readonly bring: Bring;
+  /** Only a type: what a child that runs it brings back, see `ClonedProcess.results`. */
+  declare protected readonly results: R;
+
+  /** @internal */
+  constructor(recording: Recording, bring: Bring) {
+    this.recording = recording;
+    this.bring = bring;
+  }
+
+  /**
+   * Every call that the child will make, one a line: its number, the recorded call that it is part of, and the call with its
+   * arguments in the kernel's names. Read back from the bytes that run. Control characters are escaped, the environment is
+   * counted and not shown.
+   */
+  toString(): string {
+    return list(this.recording.writer);
+  }
+}
+
+/**
+ * Records what a child will do: the callback runs **now**, once, in the parent, and each method of the recorder that it calls
+ * adds one system call to the line. What is given is copied; nothing is cloned, and no privilege is needed.
+ *
+ * The callback returns the handles whose values are to be brought back: `return { sock }` makes `child.results.sock` a number.
+ * A call that fails ends the line, and is what `clone(program)` rejects with, unless the failure was accepted.
+ * @param callback must not be async
+ * @throws ArgumentError for what cannot be; SyscallError E2BIG for more than 16384 calls or 500 results in use; what the
+ *   callback throws
+ */
+export function record(callback: (recorder: Recorder) => void): Program;
+export function record<const T extends Returned>(callback: (recorder: Recorder) => T): Program<Results<T>>;
+export function record(callback: (recorder: Recorder) => unknown): Program<unknown> {
+  if (typeof callback !== 'function') throw invalidArgType('callback argument', 'of type function', callback);
+  const recording = new Recording();
+  try {
+    const returned = callback(recorderOf(recording));
+    refusePromise(returned);
+    const bring = bringOf(recording, returned);
+    recording.writer.finish();
+    return new Program(recording, bring);
+  } finally {
+    recording.close('the callback has returned, and what runs later is not part of the recording');
+  }
+}
+
+function refusePromise(returned: unknown): void {
+  const then = (returned as { then?: unknown } | null | undefined)?.then;
+  if (typeof then !== 'function') return;
+  // Its calls after the first await are refused: that rejection is told here and nowhere else.
+  Promise.resolve(returned).catch(() => {});
+  throw invalidArgValue('callback argument', returned, 'must not be async: the line is recorded before it returns');
+}

@@ -1,0 +1,85 @@
+// The structs that programs hand to the kernel are those of its headers: their layout, and the bytes that steps write.
+import { type CloneOptions, Flags, type Plan, plan } from '../../lib';
+import { type SyscallName, syscalls } from '../../lib/kernel/syscalls';
+import { Field, Kind } from '../../lib/program/format';
+import { structs } from '../../lib/program/structs';
+import { compiler, outputOf, valuesOf } from './compile';
+
+const withCompiler = compiler === undefined ? test.skip : test;
+
+/** Where the C library or the kernel declares a struct, and under which name. */
+const declared: Readonly<Record<string, readonly [header: string, name: string]>> = {
+  mount_attr: ['linux/mount.h', 'mount_attr'],
+  open_how: ['linux/openat2.h', 'open_how'],
+  rlimit64: ['sys/resource.h', 'rlimit64'],
+  timespec: ['linux/time_types.h', '__kernel_timespec'],
+};
+
+describe('the table of structs', () => {
+  withCompiler.each(Object.keys(structs))('%s has the layout of the headers', (name) => {
+    const [header, type] = declared[name] ?? [];
+    expect([name, header]).toEqual([name, expect.any(String)]);
+    const { size, fields } = structs[name]!;
+    const expressions = Object.keys(fields).flatMap((field) => [
+      `offsetof(${type}, ${field})`,
+      `sizeof(static_cast<${type}*>(nullptr)->${field})`,
+    ]);
+    const ours = Object.values(fields).flatMap((field) => [field.at, field.size]);
+    expect([size, ...ours]).toEqual(valuesOf([header!], [`sizeof(${type})`, ...expressions]));
+  });
+});
+
+/** The bytes at the address that this argument of the first such call is. */
+function argumentBytes({ writer }: Plan, call: SyscallName, argument: number, size: number): Buffer {
+  const { words, count, data } = writer;
+  for (let at = 0; at < count * Field.Size; at += Field.Size) {
+    if ((words[at + Field.Call]! & 0xffff) !== syscalls[call] || (words[at + Field.Head]! & 0xff) !== 0) continue;
+    const kind = (words[at + Field.Kinds + (argument >> 2)]! >> ((argument & 3) * 8)) & 0xff;
+    expect(kind).toBe(Kind.Data);
+    const place = words[at + Field.Arguments + argument * 2]!;
+    return data.subarray(place, place + size);
+  }
+  throw new Error(`there is no ${call} in ${writer.count} instructions`);
+}
+
+/** What a C program makes of the same struct. */
+function bytesInC(headers: readonly string[], declaration: string): Buffer {
+  const source = `
+    #include <cstdio>
+    #include <cstring>
+    ${headers.map((header) => `#include <${header}>`).join('\n')}
+    int main() {
+      ${declaration}
+      for (size_t i = 0; i < sizeof(value); i++) printf("%02x", reinterpret_cast<unsigned char*>(&value)[i]);
+    }`;
+  return Buffer.from(outputOf(source), 'hex');
+}
+
+describe('what steps write', () => {
+  const written = (options: CloneOptions): Plan => plan('/bin/true', [], options);
+
+  withCompiler('loopback: struct ifreq', () => {
+    const expected = bytesInC(
+      ['net/if.h'],
+      'ifreq value; memset(&value, 0, sizeof value); strcpy(value.ifr_name, "lo"); value.ifr_flags = IFF_UP;',
+    );
+    expect(argumentBytes(written({ flags: Flags.NEWNET, loopback: true }), 'ioctl', 2, expected.length)).toEqual(expected);
+  });
+
+  withCompiler('propagation: struct mount_attr, and its size as argument', () => {
+    const made = written({ flags: Flags.NEWNS, propagation: 'slave' });
+    const expected = bytesInC(['linux/mount.h'], 'mount_attr value = {}; value.propagation = MS_SLAVE;');
+    expect(argumentBytes(made, 'mount_setattr', 3, expected.length)).toEqual(expected);
+    expect(made.toString()).toMatch(new RegExp(`mount_setattr\\(.*, ${expected.length}\\)`));
+  });
+
+  withCompiler('mounts: struct open_how, and its size as argument', () => {
+    const made = written({ flags: Flags.NEWNS | Flags.NEWPID, mounts: [{ type: 'proc', target: '/proc' }] });
+    const expected = bytesInC(
+      ['fcntl.h', 'linux/openat2.h'],
+      'open_how value = {}; value.flags = O_PATH | O_DIRECTORY | O_CLOEXEC; value.resolve = RESOLVE_IN_ROOT;',
+    );
+    expect(argumentBytes(made, 'openat2', 2, expected.length)).toEqual(expected);
+    expect(made.toString()).toMatch(new RegExp(`openat2\\(.*, ${expected.length}\\)`));
+  });
+});

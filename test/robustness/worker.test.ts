@@ -1,0 +1,140 @@
+// Workers and copies of the addon: children live and end with their own environment, and no end of one hurts the process.
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { evaluate, root } from '../support/own-process';
+
+const common = `
+  const { clone, Flags } = nsclone;
+  const { Worker } = require('node:worker_threads');
+  const { once } = require('node:events');
+  const { children, descriptors, settled, sleep } = require(${JSON.stringify(join(__dirname, 'left.cjs'))});
+  const start = (source, workerData) => new Worker(\`
+    const { clone, Flags } = require(${JSON.stringify(root)});
+    const { parentPort, workerData } = require('node:worker_threads');
+    const { setTimeout: sleep } = require('node:timers/promises');
+    (async () => { \${source} })();\`, { eval: true, workerData });
+  const ended = (worker) => once(worker, 'exit').then(([code]) => code);
+  // What is opened once and for all.
+  await ended(start('await (await clone("/bin/true")).exited'));
+  await (await clone('/bin/true')).exited;
+  const before = (await settled(0, 100)).descriptors;
+`;
+
+const nothing = { children: [], descriptors: 0 };
+
+/** Three that run, three in set-up, and one that has failed. */
+const family = `
+  for (let i = 0; i < 3; i++) children.push(await clone('/bin/sleep', ['100'], { stdio: i === 0 ? 'pipe' : 'ignore' }));
+  await clone('/no/such/command').catch(() => {});
+  for (let i = 0; i < 3; i++) clone('/bin/sleep', ['100'], { flags: Flags.NEWUSER | Flags.NEWNET | Flags.NEWPID }).catch(() => {});
+`;
+
+describe('a Worker that ends with children', () => {
+  test.each([
+    ['by terminate()', 'parentPort.postMessage(0); await sleep(100_000);', 1],
+    ['by process.exit()', 'process.exit(7);', 7],
+    ['in the middle of a callback', 'children[0].on("exit", () => process.exit(3)); children[0].kill("SIGKILL");', 3],
+    ['by an exception', 'throw new Error("this is the end");', 1],
+  ])('%s: they are killed and reaped, and the process goes on', (_how, last, code) => {
+    const result = evaluate(`${common}
+      const results = [];
+      for (let round = 0; round < 3; round++) {
+        const worker = start(${JSON.stringify(`const children = []; ${family} ${last}`)});
+        worker.on('message', () => worker.terminate());
+        worker.on('error', () => {});
+        results.push([await ended(worker), await settled(before)]);
+      }
+      return results;`);
+    expect(result).toEqual(Array.from({ length: 3 }, () => [code, nothing]));
+  });
+
+  test('by coming to its end: children that were let go of are killed', () => {
+    const source = `for (let i = 0; i < 3; i++) (await clone('/bin/sleep', ['100'], { stdio: 'ignore' })).unref();`;
+    const result = evaluate(`${common} return [await ended(start(${JSON.stringify(source)})), await settled(before)];`);
+    expect(result).toEqual([0, nothing]);
+  });
+
+  test('at any moment', () => {
+    const source = `for (;;) {
+      const started = Array.from({ length: 4 }, (_, i) => clone('/bin/true', [], { flags: i % 2 ? Flags.NEWUSER | Flags.NEWPID : 0 }));
+      for (const child of await Promise.all(started)) await child.exited;
+    }`;
+    const result = evaluate(`${common}
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (let round = 0; round < 8; round++) {
+          const worker = start(${JSON.stringify(source)});
+          await once(worker, 'online');
+          await sleep(Math.random() * 60);
+          await worker.terminate();
+        }
+      }));
+      return settled(before);`);
+    expect(result).toEqual(nothing);
+  });
+
+  test('while a child of another one lives, which is not touched', () => {
+    const result = evaluate(`${common}
+      const hearing = start('const child = await clone("/bin/cat"); parentPort.postMessage(child.pid);' +
+        'parentPort.once("message", () => child.stdin.end()); const { code } = await child.exited; parentPort.close(); process.exit(code + 20);');
+      const [pid] = await once(hearing, 'message');
+      const other = start(${JSON.stringify(`const children = []; ${family} process.exit(0);`)});
+      const own = await clone('/bin/cat');
+      await ended(other);
+      await sleep(50);
+      const alive = children().map((child) => Number(child.split(' ')[0])).sort((a, b) => a - b);
+      hearing.postMessage('end');
+      own.stdin.end();
+      return [alive.length === 2 && alive.includes(pid) && alive.includes(own.pid), await ended(hearing), (await own.exited).code, await settled(before)];`);
+    expect(result).toEqual([true, 20, 0, nothing]);
+  });
+
+  test('with a job of the busy thread pool on its way', () => {
+    const addon = `require(${JSON.stringify(join(root, 'build/Release/nsclone.node'))})`;
+    const result = evaluate(`${common}
+      for (let i = 0; i < 8; i++) require('node:crypto').pbkdf2('a', 'b', 100_000, 64, 'sha512', () => {});
+      return Promise.all(Array.from({ length: 4 }, () => ended(start(${JSON.stringify(`${addon}.startThreadPool(); process.exit(0);`)}))));`);
+    expect(result).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('the addon loaded several times', () => {
+  const clones = `const codes = [];
+    for (let i = 0; i < 15; i++) {
+      const started = [0, 1, 2].map((j) => clone('/bin/sh', ['-c', 'exit ' + (i * 3 + j)], { flags: j === 1 ? Flags.NEWUSER | Flags.NEWPID : 0 }));
+      for (const child of await Promise.all(started)) codes.push((await child.exited).code);
+    }`;
+  const codes = Array.from({ length: 45 }, (_, i) => i);
+
+  test('by the main thread and four Workers at once', () => {
+    const result = evaluate(`${common}
+      const workers = [1, 2, 3, 4].map(() => start(${JSON.stringify(`${clones} parentPort.postMessage(codes);`)}));
+      const messages = workers.map((worker) => once(worker, 'message').then(([message]) => message));
+      const ends = workers.map(ended);
+      ${clones}
+      return [codes, ...await Promise.all(messages), await Promise.all(ends), await settled(before)];`);
+    expect(result).toEqual([codes, codes, codes, codes, codes, [0, 0, 0, 0], nothing]);
+  });
+
+  test('from two files in one thread', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-copy-'));
+    try {
+      cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+      copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+      mkdirSync(join(folder, 'build/Release'), { recursive: true });
+      copyFileSync(join(root, 'build/Release/nsclone.node'), join(folder, 'build/Release/nsclone.node'));
+      symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+      const result = evaluate(`
+        const copy = require(${JSON.stringify(folder)});
+        const { Flags } = nsclone;
+        const codesOf = async (clone) => { ${clones} return codes; };
+        const results = await Promise.all([codesOf(nsclone.clone), codesOf(copy.clone)]);
+        const files = fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.endsWith('nsclone.node'));
+        return [...results, new Set(files.map((line) => line.split(/\\s+/)[5])).size];`);
+      expect(result).toEqual([codes, codes, 2]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

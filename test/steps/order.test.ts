@@ -1,0 +1,58 @@
+// The order of the steps, against what each of them says about its place.
+import { order } from '../../lib/steps/order';
+import { optionNames } from '../../lib/steps/assemble';
+import type { CloneOptions } from '../../lib';
+
+const names = order.map(({ name }) => name);
+
+test('every step has a name of its own', () => {
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test.each(order.map((step) => [step.name, step] as const))('%s comes after all that it names', (name, step) => {
+  for (const [other, reason] of Object.entries(step.after)) {
+    expect(names).toContain(other);
+    expect(names.indexOf(other)).toBeLessThan(names.indexOf(name));
+    expect(reason).not.toBe('');
+  }
+});
+
+test('every option has exactly one step that owns it', () => {
+  const owned = order.flatMap(({ options }) => options);
+  expect(new Set(owned).size).toBe(owned.length);
+  expect([...owned].sort()).toEqual([...optionNames].sort());
+});
+
+test('every option of the types has an owner', () => {
+  // Whoever adds an option to CloneOptions has to add it here, and the step that owns it.
+  const all: Record<keyof Required<CloneOptions>, true> = {
+    flags: true,
+    uidMap: true,
+    gidMap: true,
+    setgroups: true,
+    hostname: true,
+    loopback: true,
+    propagation: true,
+    mounts: true,
+    cwd: true,
+    env: true,
+    argv0: true,
+    stdio: true,
+    closeFds: true,
+  };
+  expect([...optionNames].sort()).toEqual(Object.keys(all).sort());
+});
+
+test('a step that owns an option checks it', () => {
+  for (const { options, check } of order) expect(check !== undefined).toBe(options.length > 0);
+});
+
+test('the command is the last step', () => {
+  expect(names.at(-1)).toBe('command');
+});
+
+test('what runs before the second clone is nothing that only the program may be', () => {
+  for (const name of ['hostname', 'loopback', 'propagation', 'mounts', 'stdio', 'closeFds', 'cwd', 'command']) {
+    expect(names.indexOf(name)).toBeGreaterThan(names.indexOf('process'));
+  }
+});

@@ -1,0 +1,22 @@
+// Tests that need a capability, and say so where it is missing.
+import { hasCapability } from '../../lib/privilege';
+import { constants } from '../../lib';
+
+type Body = (() => void) | (() => Promise<unknown>);
+
+/** As `test()`, for what an ordinary user may not do. */
+export function rootOnly(name: string, body: Body): void {
+  withCapability('CAP_SYS_ADMIN', name, body);
+}
+
+/** As `test()`, for what needs this capability. */
+export function withCapability(capability: `CAP_${string}` & keyof typeof constants, name: string, body: Body): void {
+  if (hasCapability(Number(constants[capability]))) test(name, body);
+  else test.skip(`${name} (skipped: needs ${capability})`, body);
+}
+
+/** As `test()`, for what the kernel refuses to an ordinary user only. */
+export function userOnly(name: string, body: Body): void {
+  if (hasCapability(constants.CAP_SYS_ADMIN)) test.skip(`${name} (skipped: needs a user without CAP_SYS_ADMIN)`, body);
+  else test(name, body);
+}

@@ -1,0 +1,38 @@
+// A plan's listing, taken apart: which instruction does what.
+import { type CloneOptions, type Plan, plan } from '../../lib';
+
+/** One instruction of a plan. */
+export interface Line {
+  readonly number: number;
+  readonly step: string;
+  /** '' where no option asked for it. */
+  readonly option: string;
+  /** The call with its arguments and policies: 'unshare(CLONE_NEWUTS)'. */
+  readonly call: string;
+}
+
+/** The instructions of a plan, as its listing has them. */
+export function linesOf(made: Plan): Line[] {
+  const { labels } = made.writer;
+  return made
+    .toString()
+    .split('\n')
+    .map((text, number) => {
+      const { step, option } = labels![number]!;
+      const [, shown, rest] = /^ *(\d+) {2}(.*)$/.exec(text)!;
+      if (Number(shown) !== number) throw new Error(`line ${number} of the listing has the number ${shown}`);
+      const call = rest!
+        .slice(step.length)
+        .trimStart()
+        .slice(option?.length ?? 0)
+        .trimStart();
+      return { number, step, option: option ?? '', call };
+    });
+}
+
+/** What one step emits: a line for each instruction, 'option: call', or the call alone. */
+export function emitted(step: string, options: CloneOptions, command = '/bin/true'): string[] {
+  return linesOf(plan(command, [], options))
+    .filter((line) => line.step === step)
+    .map(({ option, call }) => (option === '' ? call : `${option}: ${call}`));
+}
