@@ -8,6 +8,9 @@ import { startRecorded } from './process/start-recorded';
 import { Program } from './record';
 import { checkStart } from './steps/assemble';
 
+type OptionsFor<T> = T extends string ? CloneOptions : T extends Plan ? StartOptions : RecordedOptions;
+type ResultsOf<T> = T extends Program<infer R> ? R : undefined;
+
 /**
  * Starts a command, with namespaces and all else of its own that `options` ask for.
  *
@@ -32,7 +35,11 @@ export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess
  *   from under it; SyscallError for what the kernel refused
  */
 export function clone<R>(program: Program<R>, options?: RecordedOptions): Promise<ClonedProcess<R>>;
-export function clone(what: string, options?: CloneOptions): Promise<ClonedProcess>;
+/** The short form, last so that the compiler names an option that is wrong. */
+export function clone<T extends string | Plan | Program<unknown>>(
+  what: T,
+  options?: OptionsFor<T>,
+): Promise<ClonedProcess<ResultsOf<T>>>;
 export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess<unknown>> {
   if (what instanceof Program) return startRecorded(what as Program<unknown>, args);
   if (what instanceof Plan) {

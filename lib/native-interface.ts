@@ -37,6 +37,8 @@ export interface Addon {
   bytes(id: number, offset: number, target: Uint8Array): number;
   /** Makes pipes and sockets, [child's end, ours] of each into `numbers`, all of them ≥ `lowest`; all or none. */
   openPairs(kinds: Int32Array, count: number, numbers: Int32Array, lowest: number): number;
+  /** The index of the first of these descriptors that is not open; -1 where all are. */
+  firstClosed(descriptors: Int32Array, count: number): number;
   close(descriptor: number): number;
   /** Whether this pipe is empty and nobody writes to it any more. */
   atEnd(descriptor: number): boolean;

@@ -40,9 +40,7 @@ export class Program<R = undefined> {
  * @throws ArgumentError for what cannot be; SyscallError E2BIG for more than 16384 calls or 500 results in use; what the
  *   callback throws
  */
-export function record(callback: (recorder: Recorder) => void): Program;
-export function record<const T extends Returned>(callback: (recorder: Recorder) => T): Program<Results<T>>;
-export function record(callback: (recorder: Recorder) => unknown): Program<unknown> {
+export function record<const T extends Returned | void>(callback: (recorder: Recorder) => T): Program<Results<T>> {
   if (typeof callback !== 'function') throw invalidArgType('callback argument', 'of type function', callback);
   const recording = new Recording();
   try {

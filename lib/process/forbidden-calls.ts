@@ -16,6 +16,11 @@ interface Rule {
 
 const identity = ['setuid', 'setgid', 'setreuid', 'setregid', 'setresuid', 'setresgid', 'setfsuid', 'setfsgid'];
 
+const memory =
+  'brk madvise mlockall mmap mprotect mremap mseal munlockall munmap pkey_mprotect remap_file_pages shmat shmdt'.split(
+    ' ',
+  );
+
 /** An argument that is one of these, or that nobody knows before the child runs. */
 const among =
   (index: number, values: readonly number[]) =>
@@ -113,10 +118,7 @@ const rules: readonly Rule[] = [
   },
   {
     flags: Flags.VM,
-    names: [
-      ...['brk', 'madvise', 'mlockall', 'mmap', 'mprotect', 'mremap', 'mseal', 'munlockall', 'munmap'],
-      ...['pkey_mprotect', 'remap_file_pages', 'shmat', 'shmdt'],
-    ],
+    names: memory,
     reason: 'the memory that it changes is that of Node',
   },
   {

@@ -21,6 +21,18 @@ interface Pipe {
   stream: Socket | undefined;
 }
 
+/** Before we open descriptors of our own: one of them might get the number of one that is closed. */
+function refuseClosed({ stdio }: Request, writer: Writer): void {
+  if (writer.keptCount === 0) return;
+  const closed = addon().firstClosed(writer.kept, writer.keptCount);
+  if (closed < 0) return;
+  const descriptor = writer.kept[closed];
+  const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
+  const option = `stdio[${index}]`;
+  const hint = `descriptor ${descriptor} is not open in Node`;
+  throw new SyscallError({ code: 'EBADF', step: 'stdio', option, syscall: 'dup3', hint });
+}
+
 export class Pipes {
   readonly #pipes: Pipe[] = [];
   readonly #length: number;
@@ -42,6 +54,7 @@ export class Pipes {
       kinds[this.#pipes.length] = kind;
       this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
     }
+    refuseClosed(request, writer);
     const count = this.#pipes.length;
     if (count === 0) return;
     const result = addon().openPairs(kinds, count, numbers, lowestFree(request));

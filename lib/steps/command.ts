@@ -48,8 +48,8 @@ function candidates(request: Request): string[] {
   const { command } = request;
   if (command.includes('/')) return [command];
   const path = (request.env === undefined ? process.env['PATH'] : pathOf(request.env)) ?? defaultPath;
-  // An empty entry is the working directory.
-  return [...new Set(path.split(':'))].map((folder) => (folder === '' ? `./${command}` : `${folder}/${command}`));
+  // An empty entry is the working directory, and the file then has no folder in its name.
+  return [...new Set(path.split(':'))].map((folder) => (folder === '' ? command : `${folder}/${command}`));
 }
 
 /**

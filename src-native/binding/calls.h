@@ -7,6 +7,27 @@
 
 namespace nsclone {
 
+// While worker.terminate() is under way, calls of N-API that may run JavaScript fail, and the wrappers of
+// node-addon-api turn such a failure into an abort of the whole process. So functions are exported, and booleans read,
+// by raw calls.
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+napi_value Entry(napi_env env, napi_callback_info info) {
+  return function(Napi::CallbackInfo(env, info));
+}
+
+inline void Export(napi_env env, napi_value exports, const char* name, napi_callback entry) {
+  napi_value function = nullptr;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function) == napi_ok) {
+    napi_set_named_property(env, exports, name, function);
+  }
+}
+
+inline bool Truth(const Napi::Value& value) {
+  bool truth = false;
+  napi_get_value_bool(value.Env(), value, &truth);
+  return truth;
+}
+
 void ExportChildren(Napi::Env env, Napi::Object exports);
 void ExportDescriptors(Napi::Env env, Napi::Object exports);
 void ExportNamespaces(Napi::Env env, Napi::Object exports);

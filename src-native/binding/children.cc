@@ -78,8 +78,7 @@ Napi::Value Launch(const Napi::CallbackInfo& info) {
   Launched launched;
   const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[8]), TakeFault(environment), &launched);
   if (error) return Refused(info, error);
-  return Added(info, environment, std::move(launched),
-               {.forks = info[9].ToBoolean(), .detached = info[10].ToBoolean()});
+  return Added(info, environment, std::move(launched), {.forks = Truth(info[9]), .detached = Truth(info[10])});
 }
 
 // launchInPlace(…image, flags, exitSignal, executes) -> id
@@ -88,7 +87,7 @@ Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
   const InPlace how = {.flags = Count(info[8]),
                        .exit_signal = Integer(info[9]),
-                       .executes = info[10].ToBoolean(),
+                       .executes = Truth(info[10]),
                        .wake = environment->watch().wake()};
   Launched launched;
   uint32_t culprit = 0;
@@ -132,7 +131,7 @@ Napi::Value EndChild(const Napi::CallbackInfo& info) {
 
 // setRef(id, ref)
 Napi::Value SetRef(const Napi::CallbackInfo& info) {
-  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().SetRef(Count(info[0]), info[1].ToBoolean());
+  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().SetRef(Count(info[0]), Truth(info[1]));
   return Number(info, 0);
 }
 
@@ -169,22 +168,19 @@ Napi::Value SetFault(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportChildren(Napi::Env env, Napi::Object exports) {
-  const auto set = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, call, name));
-  };
-  set("isMainThread", IsMainThread);
-  set("open", Open);
-  set("prepare", Prepare);
-  set("launch", Launch);
-  set("launchInPlace", LaunchHere);
-  set("go", Go);
-  set("kill", Kill);
-  set("end", EndChild);
-  set("setRef", SetRef);
-  set("result", Result);
-  set("bytes", Bytes);
+  Export(env, exports, "isMainThread", Entry<IsMainThread>);
+  Export(env, exports, "open", Entry<Open>);
+  Export(env, exports, "prepare", Entry<Prepare>);
+  Export(env, exports, "launch", Entry<Launch>);
+  Export(env, exports, "launchInPlace", Entry<LaunchHere>);
+  Export(env, exports, "go", Entry<Go>);
+  Export(env, exports, "kill", Entry<Kill>);
+  Export(env, exports, "end", Entry<EndChild>);
+  Export(env, exports, "setRef", Entry<SetRef>);
+  Export(env, exports, "result", Entry<Result>);
+  Export(env, exports, "bytes", Entry<Bytes>);
 #ifdef NSCLONE_FAULTS
-  set("setFault", SetFault);
+  Export(env, exports, "setFault", Entry<SetFault>);
 #endif
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "binding/calls.h"
+#include "binding/environment.h"
 #include "launch/descriptor.h"
 #include "launch/result.h"
 
@@ -53,7 +54,9 @@ Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
       return Napi::Number::New(info.Env(), -error.value);
     }
   }
+  Environment* environment = Environment::Of(info.Env());
   for (uint32_t i = 0; i < count; i++) {
+    if (environment != nullptr) environment->Lend(pairs[i].child.number(), pairs[i].ours.number());
     numbers[size_t{i} * 2] = pairs[i].child.Release();
     numbers[size_t{i} * 2 + 1] = pairs[i].ours.Release();
   }
@@ -69,6 +72,15 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return Answer(info, close(info[0].As<Napi::Number>().Int32Value()));
 }
 
+// firstClosed(descriptors: Int32Array, count) -> index, or -1 where all are open
+Napi::Value FirstClosed(const Napi::CallbackInfo& info) {
+  const auto descriptors = info[0].As<Napi::Int32Array>();
+  const uint32_t count = info[1].As<Napi::Number>().Uint32Value();
+  uint32_t index = 0;
+  while (index < count && fcntl(descriptors[index], F_GETFD) >= 0) index++;
+  return Napi::Number::New(info.Env(), index == count ? -1 : static_cast<double>(index));
+}
+
 // atEnd(descriptor) -> boolean: nothing is left in this pipe and nobody writes to it any more.
 Napi::Value AtEnd(const Napi::CallbackInfo& info) {
   // A read end that we have not made a stream of is blocking: asked by poll, never by read.
@@ -80,7 +92,7 @@ Napi::Value AtEnd(const Napi::CallbackInfo& info) {
 // environment(target: Uint8Array, at, places: Uint32Array) -> count, with where they end behind the last place; -E2BIG
 // when they do not fit. Reading process.env costs
 // half a microsecond a variable.
-Napi::Value Environment(const Napi::CallbackInfo& info) {
+Napi::Value CopyVariables(const Napi::CallbackInfo& info) {
   auto target = info[0].As<Napi::Uint8Array>();
   size_t at = info[1].As<Napi::Number>().Uint32Value();
   auto places = info[2].As<Napi::Uint32Array>();
@@ -101,10 +113,11 @@ Napi::Value Environment(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportDescriptors(Napi::Env env, Napi::Object exports) {
-  exports.Set("openPairs", Napi::Function::New(env, OpenPairs, "openPairs"));
-  exports.Set("close", Napi::Function::New(env, Close, "close"));
-  exports.Set("environment", Napi::Function::New(env, Environment, "environment"));
-  exports.Set("atEnd", Napi::Function::New(env, AtEnd, "atEnd"));
+  Export(env, exports, "openPairs", Entry<OpenPairs>);
+  Export(env, exports, "close", Entry<Close>);
+  Export(env, exports, "environment", Entry<CopyVariables>);
+  Export(env, exports, "firstClosed", Entry<FirstClosed>);
+  Export(env, exports, "atEnd", Entry<AtEnd>);
 }
 
 }  // namespace nsclone

@@ -2,6 +2,9 @@
 // callback.
 #include "binding/environment.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstring>
 
 namespace nsclone {
@@ -61,11 +64,30 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
   return {};
 }
 
+void Environment::Lend(int child, int ours) {
+  // With the main thread all descriptors end.
+  if (main_thread_) return;
+  for (const int descriptor : {child, ours}) {
+    struct stat about = {};
+    if (fstat(descriptor, &about) == 0) lent_[descriptor] = about.st_ino;
+  }
+}
+
+// Streams have closed theirs before the first cleanup hook runs, and the number may be another file's by now.
+void Environment::CloseLent() {
+  for (const auto& [descriptor, inode] : lent_) {
+    struct stat about = {};
+    const bool same = fstat(descriptor, &about) == 0 && about.st_ino == inode;
+    if (same && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode))) close(descriptor);
+  }
+}
+
 void Environment::CleanUp(napi_async_cleanup_hook_handle, void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->closing_ = true;
   napi_set_instance_data(environment->env_, nullptr, nullptr, nullptr);
   napi_async_destroy(environment->env_, environment->context_);
+  environment->CloseLent();
   // At the end of the main thread started children live on, as they do with child_process.
   environment->watch_->Close(
       !environment->main_thread_,

@@ -4,6 +4,9 @@
 
 #include <node_api.h>
 
+#include <cstdint>
+#include <unordered_map>
+
 #include "launch/launch.h"
 #include "watch/watch.h"
 
@@ -37,9 +40,13 @@ class Environment : public Watch::Listener {
   // The child whose news is being told: it may be out of the watch already, and still has results.
   const Child* Find(uint32_t id) { return id == told_id_ ? told_ : watch_->Find(id); }
 
+  // Ends of a pipe or a socket that JavaScript has to close: done at the end of a Worker where it did not come to that.
+  void Lend(int child, int ours);
+
   Fault fault;
 
  private:
+  void CloseLent();
   static void CleanUp(napi_async_cleanup_hook_handle hook, void* data);
 
   napi_env env_ = nullptr;
@@ -53,6 +60,7 @@ class Environment : public Watch::Listener {
   bool closing_ = false;
   uint32_t told_id_ = 0;
   const Child* told_ = nullptr;
+  std::unordered_map<int, uint64_t> lent_;  // inode numbers, which no two pipes or sockets share
 };
 
 }  // namespace nsclone

@@ -83,13 +83,13 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportNamespaces(Napi::Env env, Napi::Object exports) {
-  exports.Set("hasCapability", Napi::Function::New(env, HasCapability, "hasCapability"));
-  exports.Set("unshare", Napi::Function::New(env, Unshare, "unshare"));
-  exports.Set("setns", Napi::Function::New(env, Setns, "setns"));
-  exports.Set("openNamespace", Napi::Function::New(env, OpenNamespace, "openNamespace"));
-  exports.Set("namespaceType", Napi::Function::New(env, NamespaceType, "namespaceType"));
-  exports.Set("openPidfd", Napi::Function::New(env, OpenPidfd, "openPidfd"));
-  exports.Set("startThreadPool", Napi::Function::New(env, StartThreadPool, "startThreadPool"));
+  Export(env, exports, "hasCapability", Entry<HasCapability>);
+  Export(env, exports, "unshare", Entry<Unshare>);
+  Export(env, exports, "setns", Entry<Setns>);
+  Export(env, exports, "openNamespace", Entry<OpenNamespace>);
+  Export(env, exports, "namespaceType", Entry<NamespaceType>);
+  Export(env, exports, "openPidfd", Entry<OpenPidfd>);
+  Export(env, exports, "startThreadPool", Entry<StartThreadPool>);
 }
 
 }  // namespace nsclone

@@ -53,11 +53,15 @@ End AskPidfd(int pidfd) {
 
 Process Process::Open(pid_t pid) {
   Descriptor pidfd = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
-  if (!pidfd.open()) return {};
-  return {pid, std::move(pidfd)};
+  const bool gone = !pidfd.open() && errno == ESRCH;
+  if (!pidfd.open() && !gone) return {};
+  Process process(pid, std::move(pidfd));
+  process.reaped_ = gone;
+  return process;
 }
 
 bool Process::Ended() const {
+  if (reaped_) return true;
   pollfd poll_on = {pidfd_.number(), POLLIN, 0};
   return poll(&poll_on, 1, 0) == 1;
 }

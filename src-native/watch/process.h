@@ -24,7 +24,8 @@ class Process {
  public:
   Process() = default;
   Process(pid_t pid, Descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
-  // A pid that the kernel told us of: race-free, as an own child that nobody has reaped keeps its number.
+  // A pid that the kernel told us of: race-free, as an own child that nobody has reaped keeps its number. Reaped where
+  // somebody else has; not known where there is no descriptor left.
   static Process Open(pid_t pid);
 
   bool known() const { return pid_ != 0; }

@@ -2,7 +2,7 @@
 //
 //   ts                 compiles on its own        ts fragment      is only to be read
 //   ts run             compiles and runs          ts at=FILE       compiles where FILE would lie
-//   text output        what the `ts run` before it prints
+//   text output        what the `ts run` before it prints; a second one has the lines that an ordinary user sees instead
 //   ts file=FILE       is all of FILE             ts part=FILE     is a part of FILE
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ export const root = join(__dirname, '../..');
 /** Write quotes and outputs anew in the place of comparing them. */
 export const updating = process.env['UPDATE_DOCS'] === '1';
 
+/** A code block. */
 export interface Block {
   readonly document: string;
   /** The line that its code begins at, from 1 on. */
@@ -20,10 +21,13 @@ export interface Block {
   readonly code: string;
 }
 
+/** The documents that are checked. */
 export const documents: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 
 /** The text of a file of the project. */

@@ -100,7 +100,7 @@ test.each(running.map((block) => [where(block), block] as const))('%s runs', (_,
   const [first, second] = outputsOf(block);
   if (first === undefined) return;
   if (second === undefined || privileged) {
-    if (updating) rewrite(first, printed);
+    if (updating) rewrite(first, printed.replaceAll(/\d+ variables/g, '24 variables'));
     else expect(masked(printed)).toBe(masked(first.code));
   } else if (updating) {
     rewrite(second, `${printed.split('\n').filter(ofUser).join('\n')}\n`);

@@ -15,7 +15,7 @@ const common = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { setTimeout: sleep } = require('node:timers/promises');
     (async () => { \${source} })();\`, { eval: true, workerData });
-  const ended = (worker) => once(worker, 'exit').then(([code]) => code);
+  const ended = (worker) => new Promise((resolve) => worker.once('exit', resolve));
   // What is opened once and for all.
   await ended(start('await (await clone("/bin/true")).exited'));
   await (await clone('/bin/true')).exited;

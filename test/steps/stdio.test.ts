@@ -1,4 +1,5 @@
 // Step `stdio`: the program's descriptors, from 0 on. What its streams do is in test/clone/stdio.test.ts.
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -41,7 +42,7 @@ describe('stdio rejects', () => {
     const file = createReadStream('/etc/passwd');
     expect(planning({ stdio: [file] })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'stdio[0]', 'open'));
     file.destroy();
-    await new Promise((resolve) => file.once('close', resolve));
+    await once(file, 'close');
     expect(planning({ stdio: [file] })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'stdio[0]', 'open'));
   });
   test('more entries than any program has', () => {

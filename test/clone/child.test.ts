@@ -1,0 +1,357 @@
+// A started child: its events, its end, its signals, its place among Node's own classes.
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { fstatSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expectTypeOf } from 'expect-type';
+
+import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { owned, read } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { evaluate, runScript } from '../support/own-process';
+import { refusal } from '../support/refusal';
+
+leavesNothing();
+
+const quiet: CloneOptions = { stdio: 'ignore' };
+const sh = (script: string, options: CloneOptions = quiet): Promise<ClonedProcess> =>
+  clone('/bin/sh', ['-c', script], options);
+/** Lives until its stdin ends. */
+const cat = (): Promise<ClonedProcess> => clone('/bin/cat', [], { stdio: ['pipe', 'ignore', 'ignore'] });
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('events', () => {
+  test("are 'spawn', 'exit' and 'close', in this order", async () => {
+    const child = await sh('exit 3');
+    const events: unknown[] = [];
+    for (const name of ['spawn', 'exit', 'close', 'error'])
+      child.on(name, (...args: unknown[]) => events.push([name, ...args]));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(events).toEqual([['spawn'], ['exit', 3, null], ['close', 3, null]]);
+  });
+  test('are not told before the code after the await has run', async () => {
+    for (let i = 0; i < 20; i++) {
+      const child = await sh('exit 0');
+      // Long enough for the child to end, without giving up the thread.
+      const until = Date.now() + 5;
+      while (Date.now() < until);
+      expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+      const events: string[] = [];
+      for (const name of ['spawn', 'exit', 'close'] as const) child.on(name, () => events.push(name));
+      await Promise.resolve();
+      expect(events).toEqual([]);
+      await new Promise((resolve) => child.once('close', resolve));
+      expect(events).toEqual(['spawn', 'exit', 'close']);
+    }
+  });
+  test("'exit' has a signal where one was the end", async () => {
+    const child = await sh('kill -KILL $$');
+    expect(await new Promise((resolve) => child.once('exit', (...args) => resolve(args)))).toEqual([null, 'SIGKILL']);
+    expect([child.exitCode, child.signalCode]).toEqual([null, 'SIGKILL']);
+  });
+  test("'close' comes after the end of what a grandchild still writes", async () => {
+    const child = await sh('(sleep 0.2; echo late) & exit 0', { stdio: ['ignore', 'pipe', 'inherit'] });
+    const events: string[] = [];
+    child.stdout!.on('data', (chunk) => events.push(`data ${String(chunk).trim()}`));
+    child.on('exit', () => events.push('exit'));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(events).toEqual(['exit', 'data late']);
+  });
+  test('a listener that throws takes nothing from the others', () => {
+    const { stdout } = runScript(
+      `process.on('uncaughtException', (error) => console.log('caught', error.message));
+       const child = await nsclone.clone('true', { stdio: 'ignore' });
+       child.on('spawn', () => { throw new Error('from spawn'); });
+       child.on('exit', () => console.log('exit'));
+       const { code } = await child.exited;
+       console.log(code);`,
+    );
+    expect(stdout.split('\n').sort()).toEqual(['', '0', 'caught from spawn', 'exit']);
+  });
+});
+
+describe('exited', () => {
+  test('tells every exit code', async () => {
+    for (let from = 0; from < 256; from += 32) {
+      const codes = Array.from({ length: 32 }, (_, index) => from + index);
+      const found = await Promise.all(codes.map(async (code) => (await (await sh(`exit ${code}`)).exited).code));
+      expect(found).toEqual(codes);
+    }
+  });
+  test.each([
+    'SIGHUP',
+    'SIGINT',
+    'SIGKILL',
+    'SIGUSR1',
+    'SIGUSR2',
+    'SIGPIPE',
+    'SIGALRM',
+    'SIGTERM',
+    'SIGVTALRM',
+    'SIGPROF',
+    'SIGIO',
+    'SIGPWR',
+  ] as const)('tells %s', async (signal) => {
+    const child = await cat();
+    expect(child.kill(signal)).toBe(true);
+    expect(await child.exited).toMatchObject({ code: null, signal, coreDumped: false });
+    expect(child.signalCode).toBe(signal);
+  });
+  test.each([
+    ['SIGRTMIN', 34],
+    ['SIGRTMIN+1', 35],
+    ['SIGRTMIN+29', 63],
+    ['SIGRTMAX', 64],
+  ])('tells the real-time signal %s', async (name, number) => {
+    for (const signal of [name, number]) {
+      const child = await cat();
+      expect(child.kill(signal as NodeJS.Signals)).toBe(true);
+      expect(await child.exited).toMatchObject({ code: null, signal: name });
+    }
+  });
+  test('an exit code over 128 is no signal', async () => {
+    expect(await (await sh('exit 137')).exited).toMatchObject({ code: 137, signal: null });
+  });
+  test('can be asked for late, and again', async () => {
+    const child = await sh('exit 4');
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(await child.exited).toMatchObject({ code: 4 });
+    expect(await child.exited).toBe(await child.exited);
+    expect(child.exitCode).toBe(4);
+  });
+  test('has the resources that were used', async () => {
+    const { resourceUsage } = await (await sh('i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done')).exited;
+    const names = Object.keys(process.resourceUsage()).sort();
+    expect(Object.keys({ maxRSS: 0, ...resourceUsage }).sort()).toEqual(names);
+    for (const value of Object.values(resourceUsage!)) expect(Number.isInteger(value) && value >= 0).toBe(true);
+    expect(resourceUsage!.userCPUTime! + resourceUsage!.systemCPUTime!).toBeGreaterThan(0);
+    expect(resourceUsage!.minorPageFault).toBeGreaterThan(0);
+  });
+  test('has the peak memory only where it is the own one', async () => {
+    const alone = await (await sh('true', { ...quiet, ...owned(Flags.NEWPID) })).exited;
+    expect(alone.resourceUsage!.maxRSS).toBeGreaterThan(0);
+    // Less than a Node needs.
+    expect(alone.resourceUsage!.maxRSS).toBeLessThan(30_000);
+  });
+  test('tells of a core file where the host writes one', async () => {
+    const child = await sh('ulimit -c unlimited 2>/dev/null; cd /tmp; kill -SEGV $$');
+    const { signal, coreDumped } = await child.exited;
+    expect(signal).toBe('SIGSEGV');
+    expect(typeof coreDumped).toBe('boolean');
+    const without = await (await sh('ulimit -c 0; kill -SEGV $$')).exited;
+    // A pipe in core_pattern gets its core whatever the limit is.
+    if (!readFileSync('/proc/sys/kernel/core_pattern', 'utf8').startsWith('|')) expect(without.coreDumped).toBe(false);
+  });
+});
+
+describe('kill', () => {
+  test('is SIGTERM by default, and says that it was sent', async () => {
+    const child = await cat();
+    expect(child.killed).toBe(false);
+    expect(child.kill()).toBe(true);
+    expect(child.killed).toBe(true);
+    expect(await child.exited).toMatchObject({ signal: 'SIGTERM' });
+  });
+  test('0 asks only whether it is there', async () => {
+    const child = await cat();
+    expect([child.kill(0), child.killed]).toEqual([true, false]);
+    child.kill('SIGKILL');
+    await child.exited;
+    expect([child.kill(0), child.kill(), child.kill('SIGKILL')]).toEqual([false, false, false]);
+  });
+  test('takes numbers and names in any case', async () => {
+    for (const signal of [9, 'SIGKILL', 'sigkill', constants.signals.SIGKILL]) {
+      const child = await cat();
+      expect(child.kill(signal as NodeJS.Signals)).toBe(true);
+      expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
+    }
+  });
+  test('knows no other signals, gone or not', async () => {
+    const child = await cat();
+    for (const unknown of ['SIGKIL', 'TERM', 'SIGRTMIN+31', 65, -1, 1.5, NaN, '']) {
+      expect(() => child.kill(unknown as NodeJS.Signals)).toThrow(
+        expect.objectContaining({ code: 'ERR_UNKNOWN_SIGNAL' }),
+      );
+    }
+    expect(() => child.kill('SIGKIL' as NodeJS.Signals)).toThrow(
+      refusal('ERR_UNKNOWN_SIGNAL', 'signal', 'Unknown signal: SIGKIL; did you mean "SIGKILL"?'),
+    );
+    child.kill('SIGKILL');
+    await child.exited;
+    expect(() => child.kill('SIGKIL' as NodeJS.Signals)).toThrow(/Unknown signal/);
+  });
+  test('can be caught by the child', async () => {
+    const child = await sh('trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.01; done', {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => child.stdout!.once('data', resolve));
+    child.kill();
+    expect(await child.exited).toMatchObject({ code: 5, signal: null });
+  });
+  test('stops and continues', async () => {
+    const child = await cat();
+    child.kill('SIGSTOP');
+    const state = (): string => /^State:\t(.)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]!;
+    for (let wait = 0; wait < 200 && state() !== 'T'; wait++) await sleep(5);
+    expect(state()).toBe('T');
+    // A child that is only stopped has not ended.
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGCONT');
+    child.stdin!.end();
+    expect(await child.exited).toMatchObject({ code: 0, signal: null });
+  });
+});
+
+describe('pid and pidfd', () => {
+  test('mean the program', async () => {
+    const child = await sh('echo $$', { stdio: ['ignore', 'pipe', 'inherit'] });
+    expect(await read(child.stdout)).toBe(`${child.pid}\n`);
+    await child.exited;
+  });
+  test.each([
+    ['without namespaces', {}],
+    ['in a pid namespace', owned(Flags.NEWPID)],
+  ])('%s: a descriptor of the process until its end, -1 after', async (_name, options) => {
+    const child = await clone('/bin/cat', [], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
+    expect(child.pidfd).toBeGreaterThan(2);
+    expect(readFileSync(`/proc/self/fdinfo/${child.pidfd}`, 'utf8')).toMatch(new RegExp(`^Pid:\\t${child.pid}$`, 'm'));
+    const { pidfd } = child;
+    child.stdin!.end();
+    await child.exited;
+    expect(child.pidfd).toBe(-1);
+    expect(() => fstatSync(pidfd)).toThrow(/EBADF/);
+    expect(alive(child.pid)).toBe(false);
+  });
+});
+
+describe('ref and unref', () => {
+  test('a child keeps Node running', () => {
+    expect(runScript(`await nsclone.clone('sh', ['-c', 'sleep 0.2; echo end'], { stdio: 'inherit' });`).stdout).toBe(
+      'end\n',
+    );
+  });
+  test('not one that is unreferenced, which goes on alone', async () => {
+    const { pid } = evaluate<{ pid: number }>(
+      `const child = await nsclone.clone('sleep', ['1000'], { stdio: 'ignore' });
+       child.unref();
+       return { pid: child.pid };`,
+    );
+    expect(alive(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+    for (let wait = 0; wait < 400 && alive(pid); wait++) await sleep(5);
+  });
+  test('ref takes it back', () => {
+    const { stdout, status } = runScript(
+      `const child = await nsclone.clone('sh', ['-c', 'sleep 0.2'], { stdio: 'ignore' });
+       child.unref(); child.unref(); child.ref();
+       child.on('exit', () => console.log('exit'));`,
+    );
+    expect([stdout, status]).toEqual(['exit\n', 0]);
+  });
+  test('after the end they do nothing', async () => {
+    const child = await sh('true');
+    await child.exited;
+    expect(() => {
+      child.unref();
+      child.ref();
+      child.unref();
+    }).not.toThrow();
+  });
+  test('an unreferenced child among referenced ones', () => {
+    expect(
+      evaluate<number>(
+        `const quiet = { stdio: 'ignore' };
+         const long = await nsclone.clone('sleep', ['1000'], quiet);
+         long.unref();
+         const short = await nsclone.clone('true', [], quiet);
+         const { code } = await short.exited;
+         long.kill('SIGKILL');
+         return code;`,
+      ),
+    ).toBe(0);
+  });
+});
+
+describe('among the classes of Node', () => {
+  test('is an EventEmitter', async () => {
+    const child = await sh('true');
+    expect(child).toBeInstanceOf(EventEmitter);
+    await child.exited;
+  });
+  test('has every member of ChildProcess', async () => {
+    const child = await clone('/bin/sh', ['-c', 'true'], { ...quiet, argv0: 'other' });
+    expect(child).toMatchObject({
+      spawnfile: '/bin/sh',
+      spawnargs: ['other', '-c', 'true'],
+      stdin: null,
+      stdout: null,
+      stderr: null,
+      stdio: [null, null, null],
+      connected: false,
+      killed: false,
+    });
+    for (const name of ['kill', 'ref', 'unref', 'send', 'disconnect', Symbol.dispose] as const) {
+      expect(typeof child[name]).toBe('function');
+    }
+    await child.exited;
+  });
+  test('is assignable to it', () => {
+    expectTypeOf<ClonedProcess>().toExtend<ChildProcess>();
+    expectTypeOf<ClonedProcess['pid']>().toEqualTypeOf<number>();
+    expectTypeOf(clone('x')).resolves.toExtend<ChildProcess>;
+    expectTypeOf<ClonedProcess['exited']>().resolves.toHaveProperty('code').toEqualTypeOf<number | null>();
+  });
+  test('send without a channel is an error that is told, as there', async () => {
+    const child = await sh('true');
+    const error = await new Promise<NodeJS.ErrnoException>((resolve) => {
+      child.once('error', resolve);
+      expect(child.send({})).toBe(false);
+    });
+    expect(error.code).toBe('ERR_IPC_CHANNEL_CLOSED');
+    const given = await new Promise<Error | null>((resolve) => child.send({}, (problem) => resolve(problem)));
+    expect(given).toMatchObject({ code: 'ERR_IPC_CHANNEL_CLOSED' });
+    await child.exited;
+  });
+});
+
+describe('dispose', () => {
+  test('kills at once', async () => {
+    let exited: ClonedProcess['exited'];
+    {
+      const child = await cat();
+      exited = child.exited;
+      child[Symbol.dispose]();
+    }
+    expect(await exited).toMatchObject({ signal: 'SIGKILL' });
+  });
+  test('of a child that has ended does nothing', async () => {
+    const child = await sh('true');
+    await child.exited;
+    expect(() => child[Symbol.dispose]()).not.toThrow();
+  });
+});
+
+test('two hundred children at once', async () => {
+  const children = await Promise.all(Array.from({ length: 200 }, (_, index) => sh(`exit ${index}`)));
+  expect(new Set(children.map(({ pid }) => pid)).size).toBe(200);
+  const codes = await Promise.all(children.map(async ({ exited }) => (await exited).code));
+  expect(codes).toEqual(Array.from({ length: 200 }, (_, index) => index));
+});
+
+test('a Node that ends in the middle of a set-up starts nothing', () => {
+  const { stdout } = runScript(
+    `for (let i = 0; i < 20; i++) nsclone.clone('sh', ['-c', 'sleep 0.05; echo started'], { stdio: 'inherit' }).catch(() => {});
+     process.kill(process.pid, 'SIGKILL');`,
+  );
+  // Some may have got past their exec before the kill; those print. None may hang, and none may be half made.
+  expect(stdout.replaceAll('started\n', '')).toBe('');
+});

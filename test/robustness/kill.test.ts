@@ -1,0 +1,106 @@
+// Children that somebody kills at random moments of their set-up: every promise settles, and tells the truth.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { evaluate } from '../support/own-process';
+
+interface Run {
+  /** The pid that a call resolved with; 0 where it rejected. */
+  readonly started: number;
+  readonly code?: string;
+  readonly signal?: string | null;
+  readonly end?: { code: number | null; signal: string | null };
+  /** Those that were there when it was killed. */
+  readonly killed: number[];
+  /** The program has come so far as to make its marker. */
+  readonly marker: boolean;
+}
+
+/** Starts `count` children one after the other and kills each at a random moment of its first `microseconds`. */
+function runs(count: number, microseconds: number, folder: string, wrapper: readonly string[] = []): Run[] {
+  return evaluate<Run[]>(
+    `const { clone, Flags } = nsclone;
+    const { children, settled } = require(${JSON.stringify(join(__dirname, 'left.cjs'))});
+    const sorts = [
+      {},
+      { flags: Flags.NEWUSER | Flags.NEWUTS | Flags.NEWIPC, uidMap: 'root', gidMap: 'root' },
+      { flags: Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS, uidMap: 'root', mounts: [{ type: 'proc', target: '/proc' }] },
+    ];
+    const pids = () => children().map((child) => Number(child.split(' ')[0]));
+    const busy = (microseconds) => { for (const end = performance.now() + microseconds / 1000; performance.now() < end; ); };
+    const late = new Promise((_, reject) => setTimeout(reject, 20_000, new Error('a promise has not settled')).unref());
+    const runs = [];
+    for (let i = 0; i < ${count}; i++) {
+      const marker = ${JSON.stringify(folder)} + '/' + i;
+      const killed = [];
+      let settledTimes = 0;
+      const promise = clone('/bin/sh', ['-c', 'echo > ' + marker + '; exec sleep 100'], { ...sorts[i % 3], stdio: 'ignore' });
+      const outcome = promise.then(
+        async (child) => {
+          const { pid } = child;
+          settledTimes++;
+          child.kill('SIGKILL');
+          const { code, signal } = await child.exited;
+          return { started: pid, end: { code, signal } };
+        },
+        ({ code, signal }) => {
+          settledTimes++;
+          return { started: 0, code, signal };
+        },
+      );
+      busy(Math.random() * ${microseconds});
+      if (i % 2 === 0) await new Promise(setImmediate);
+      for (const pid of pids()) {
+        try { process.kill(pid, 'SIGKILL'); killed.push(pid); } catch {}
+      }
+      const run = await Promise.race([outcome, late]);
+      runs.push({ ...run, killed, marker: fs.existsSync(marker), settledTimes });
+    }
+    const left = await settled(1e6);
+    if (left.children.length > 0) throw new Error('children are left: ' + left.children);
+    return runs;`,
+    wrapper,
+  );
+}
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'nsclone-kill-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('every promise settles, and one that rejects is of a program that never ran', () => {
+  const all = runs(450, 2000, folder);
+  expect(all).toHaveLength(450);
+  const failed = all.filter(({ started }) => started === 0);
+  for (const run of failed) expect(run).toMatchObject({ code: 'ECHILD', signal: 'SIGKILL', marker: false });
+  for (const run of all) {
+    if (run.started !== 0) expect(run.end).toEqual({ code: null, signal: 'SIGKILL' });
+  }
+  // Neither all too early nor all too late.
+  expect(failed.length).toBeGreaterThan(20);
+  expect(failed.length).toBeLessThan(450);
+});
+
+const traced = spawnSync('strace', ['-f', 'true']).status === 0 ? test : test.skip;
+
+traced('what the kernel saw is what is told, under a tracer that sees the zombies first', () => {
+  const log = join(folder, 'log');
+  const all = runs(90, 8000, folder, ['strace', '-f', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-o', log]);
+  expect(existsSync(log)).toBe(true);
+  const lines = readFileSync(log, 'utf8').split('\n');
+  const executed = new Set<number>();
+  const unclear = new Set<number>();
+  for (const line of lines) {
+    const pid = Number.parseInt(line, 10);
+    // The line of one that is interrupted by another's is split in two; of one that is killed in between the second half is missing.
+    if (/execve(\(.*| resumed>.*)\) += 0$/.test(line)) executed.add(pid);
+    else if (/execve\(.*(<unfinished \.\.\.>|= \?)$/.test(line)) unclear.add(pid);
+  }
+  const started = all.map((run) => run.started).filter((pid) => pid !== 0);
+  expect(started.filter((pid) => !executed.has(pid) && !unclear.has(pid))).toEqual([]);
+  const failed = all.filter((run) => run.started === 0).flatMap((run) => run.killed);
+  expect(failed.filter((pid) => executed.has(pid))).toEqual([]);
+});
