@@ -14,8 +14,8 @@ type ResultsOf<T> = T extends Program<infer R> ? R : undefined;
 /**
  * Starts a command, with namespaces and all else of its own that `options` ask for.
  *
- * Resolves once the command has been **executed**: from then on what happens is the command's own. Rejects otherwise, naming
- * the option and the system call, with the child reaped and nothing left. Never throws synchronously.
+ * Resolves once the command has been **executed**: from then on what happens is the command's own. Rejects otherwise,
+ * naming the option and the system call, with the child reaped and nothing left. Never throws synchronously.
  * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
  * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
  */
@@ -29,10 +29,11 @@ export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess
 /**
  * Runs a recorded program in a child that shares with Node what `options.flags` say.
  *
- * Resolves when its line is done, or has executed a program, with what it brought back in `results`. Rejects with the call that
- * failed (`option` is 'program[3]' for the fourth one recorded), the child reaped. Never throws synchronously.
- * @throws ArgumentError for flags that the kernel refuses together, and for calls that would take Node's process or memory
- *   from under it; SyscallError for what the kernel refused
+ * Resolves when its line is done, or has executed a program, with what it brought back in `results`. Rejects with the
+ * call that failed (`option` is 'program[3]' for the fourth one recorded), the child reaped. Never throws
+ * synchronously.
+ * @throws ArgumentError for flags that the kernel refuses together, and for calls that would take Node's process or
+ *   memory from under it; SyscallError for what the kernel refused
  */
 export function clone<R>(program: Program<R>, options?: RecordedOptions): Promise<ClonedProcess<R>>;
 /** The short form, last so that the compiler names an option that is wrong. */

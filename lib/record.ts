@@ -21,9 +21,9 @@ export class Program<R = undefined> {
   }
 
   /**
-   * Every call that the child will make, one a line: its number, the recorded call that it is part of, and the call with its
-   * arguments in the kernel's names. Read back from the bytes that run. Control characters are escaped, the environment is
-   * counted and not shown.
+   * Every call that the child will make, one a line: its number, the recorded call that it is part of, and the call
+   * with its arguments in the kernel's names. Read back from the bytes that run. Control characters are escaped, the
+   * environment is counted and not shown.
    */
   toString(): string {
     return list(this.recording.writer);
@@ -31,14 +31,14 @@ export class Program<R = undefined> {
 }
 
 /**
- * Records what a child will do: the callback runs **now**, once, in the parent, and each method of the recorder that it calls
- * adds one system call to the line. What is given is copied; nothing is cloned, and no privilege is needed.
+ * Records what a child will do: the callback runs **now**, once, in the parent, and each method of the recorder that it
+ * calls adds one system call to the line. What is given is copied; nothing is cloned, and no privilege is needed.
  *
- * The callback returns the handles whose values are to be brought back: `return { sock }` makes `child.results.sock` a number.
- * A call that fails ends the line, and is what `clone(program)` rejects with, unless the failure was accepted.
+ * The callback returns the handles whose values are to be brought back: `return { sock }` makes `child.results.sock` a
+ * number. A call that fails ends the line, and is what `clone(program)` rejects with, unless the failure was accepted.
  * @param callback must not be async
- * @throws ArgumentError for what cannot be; SyscallError E2BIG for more than 16384 calls or 500 results in use; what the
- *   callback throws
+ * @throws ArgumentError for what cannot be; SyscallError E2BIG for more than 16384 calls or 500 results in use; what
+ *   the callback throws
  */
 export function record<const T extends Returned | void>(callback: (recorder: Recorder) => T): Program<Results<T>> {
   if (typeof callback !== 'function') throw invalidArgType('callback argument', 'of type function', callback);

@@ -5,7 +5,10 @@ export interface Value {
   readonly kind: 'value';
 }
 
-/** What a system call will return. An argument of later calls of the same recording, or one of the results to bring back. */
+/**
+ * What a system call will return. An argument of later calls of the same recording, or one of the results to bring
+ * back.
+ */
 export interface Result extends Value {
   /**
    * Goes on where the kernel answers one of these errors ('EEXIST'), see errno(3). The result is then `-errno`.
@@ -25,7 +28,9 @@ export interface BufferHandle {
 /** An integer of up to 53 bits, or the result of an earlier call. */
 export type Int = number | Value;
 
-/** A descriptor: a number, the result of an earlier call, or what has one (a `Namespace`, an `fs.promises.FileHandle`). */
+/**
+ * A descriptor: a number, the result of an earlier call, or what has one (a `Namespace`, an `fs.promises.FileHandle`).
+ */
 export type Fd = number | Value | { readonly fd: number };
 
 /** Bytes that the kernel reads: a string in UTF-8, bytes copied now, or memory that an earlier call writes to. */
@@ -123,8 +128,9 @@ export interface CapabilitySets {
 export type Environment = Readonly<Record<string, string | undefined>> | readonly string[];
 
 /**
- * The system calls as methods. Each records its call and checks its arguments now, and copies all of them; an argument of the
- * wrong kind throws an ArgumentError. Lengths and addresses of lengths are filled in. `null` is `NULL` where it is allowed.
+ * The system calls as methods. Each records its call and checks its arguments now, and copies all of them; an argument
+ * of the wrong kind throws an ArgumentError. Lengths and addresses of lengths are filled in. `null` is `NULL` where it
+ * is allowed.
  */
 export interface Calls {
   // ---- files
@@ -295,7 +301,10 @@ export interface Calls {
   pidfd_send_signal(pidfd: Fd, signal: Signal): Result;
   /** Sends a signal. kill(2) */
   kill(pid: Int, signal: Signal): Result;
-  /** Blocks or unblocks signals (`SIG_BLOCK` 0, `SIG_UNBLOCK` 1, `SIG_SETMASK` 2); all are blocked at first. sigprocmask(2) */
+  /**
+   * Blocks or unblocks signals (`SIG_BLOCK` 0, `SIG_UNBLOCK` 1, `SIG_SETMASK` 2); all are blocked at first.
+   * sigprocmask(2)
+   */
   rt_sigprocmask(how: Int, signals: readonly Signal[]): Result;
   /** Ignores a signal, or takes its default action; with `Flags.SIGHAND` for Node too. sigaction(2) */
   rt_sigaction(signal: Signal, action: SignalAction): Result;
@@ -346,9 +355,9 @@ export interface Calls {
   // ---- the program
 
   /**
-   * Executes a program, see execve(2). Before it the signal mask is emptied and the parent-death signal is taken off, unless the
-   * recording has set one itself. What follows runs only where the failure was accepted. Node's descriptors are close-on-exec, 0
-   * to 2 as well: `c.fcntl(1, F_SETFD, 0)` lets one through.
+   * Executes a program, see execve(2). Before it the signal mask is emptied and the parent-death signal is taken off,
+   * unless the recording has set one itself. What follows runs only where the failure was accepted. Node's descriptors
+   * are close-on-exec, 0 to 2 as well: `c.fcntl(1, F_SETFD, 0)` lets one through.
    * @param env default: the environment of Node, as it is now
    */
   execve(path: string, argv: readonly string[], env?: Environment): Result;

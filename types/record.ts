@@ -5,8 +5,8 @@ import type { BufferHandle, Calls, Result, Value } from './calls';
 export type Returned = Value | BufferHandle | readonly Returned[] | { readonly [name: string]: Returned };
 
 /**
- * What comes back: a number for the result of a call, a `Buffer` for a `c.buffer()`, in objects and arrays of the shape that
- * the callback returned; `undefined` where it returned nothing.
+ * What comes back: a number for the result of a call, a `Buffer` for a `c.buffer()`, in objects and arrays of the shape
+ * that the callback returned; `undefined` where it returned nothing.
  */
 export type Results<T> = T extends Value
   ? number
@@ -24,35 +24,42 @@ export interface Recorder extends Calls {
    */
   buffer(size: number): BufferHandle;
   /**
-   * Records any system call by its name, see syscalls(2). **As unsafe as in C**: nothing is known of its arguments, and the
-   * kernel may write to whatever they point to. Strings (NUL-terminated) and bytes are copied now and handed over as addresses.
-   * @throws ArgumentError for a name that this architecture does not have, and for calls that would leave the recorded line
+   * Records any system call by its name, see syscalls(2). **As unsafe as in C**: nothing is known of its arguments, and
+   * the kernel may write to whatever they point to. Strings (NUL-terminated) and bytes are copied now and handed over
+   * as addresses.
+   * @throws ArgumentError for a name that this architecture does not have, and for calls that would leave the recorded
+   *   line
    */
   syscall(name: string, ...args: readonly RawArgument[]): Result;
   /**
-   * The end of the line, with an exit code (0 to 255), see _exit(2). Nothing can be recorded after it; without it the line
-   * ends with code 0.
+   * The end of the line, with an exit code (0 to 255), see _exit(2). Nothing can be recorded after it; without it the
+   * line ends with code 0.
    */
   exit(code: number): void;
 }
 
-/** An argument of `c.syscall()`: a 64-bit integer, or a string, bytes or memory, of which the address is handed over. */
+/**
+ * An argument of `c.syscall()`: a 64-bit integer, or a string, bytes or memory, of which the address is handed over.
+ */
 export type RawArgument = number | bigint | string | Uint8Array | Value | BufferHandle | { readonly fd: number } | null;
 
 /** Options of `clone(program, options)`. Each may be left out; `undefined` counts as left out. */
 export interface RecordedOptions {
   /**
-   * What the child shares with Node and what it has of its own: exactly the flags of clone(2), none added. Default 0, a child
-   * with a copy of Node's memory, which takes milliseconds for every 100 MB to make; `Flags.VM` shares it instead.
+   * What the child shares with Node and what it has of its own: exactly the flags of clone(2), none added. Default 0, a
+   * child with a copy of Node's memory, which takes milliseconds for every 100 MB to make; `Flags.VM` shares it
+   * instead.
    *
-   * `VFORK` **stops the event loop** until the child is done. With `THREAD` the child is a thread of Node, which no signal
-   * reaches alone. With `PARENT` Node is not the parent, so `code` and `signal` may stay unknown (null). `PIDFD` and the flags
-   * of the thread id words are refused as nsclone always uses them itself, `SETTLS` and `DETACHED` as they mean nothing here.
+   * `VFORK` **stops the event loop** until the child is done. With `THREAD` the child is a thread of Node, which no
+   * signal reaches alone. With `PARENT` Node is not the parent, so `code` and `signal` may stay unknown (null). `PIDFD`
+   * and the flags of the thread id words are refused as nsclone always uses them itself, `SETTLS` and `DETACHED` as
+   * they mean nothing here.
    */
   flags?: number;
   /**
-   * The signal that Node gets when the child ends, see clone(2): a name, a number, or 0 for none. Default 'SIGCHLD'. Node acts on
-   * it as on any other: 'SIGTERM' ends it. Must not be given with `THREAD` or `PARENT`, where the kernel does not take one.
+   * The signal that Node gets when the child ends, see clone(2): a name, a number, or 0 for none. Default 'SIGCHLD'.
+   * Node acts on it as on any other: 'SIGTERM' ends it. Must not be given with `THREAD` or `PARENT`, where the kernel
+   * does not take one.
    */
   exitSignal?: NodeJS.Signals | (string & {}) | number;
 }

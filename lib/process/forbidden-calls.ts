@@ -101,14 +101,14 @@ const rules: readonly Rule[] = [
     flags: Flags.VM,
     names: identity,
     reason:
-      'a change of ids makes all of the shared memory undumpable, so that Node could not be debugged any more nor write the id maps of its children; leave out Flags.VM',
+      'it makes the shared memory undumpable: Node could no longer be debugged, nor write id maps; leave out Flags.VM',
   },
   {
     flags: Flags.VM,
     names: ['setns'],
     when: ([, flags]) => flags === undefined || flags === 0 || (flags & Flags.NEWUSER) !== 0,
     reason:
-      'whoever may trace a process in that user namespace could read the memory of Node; leave out Flags.VM, or name the kinds to join, without Flags.NEWUSER',
+      'who may trace processes in that user namespace could read the memory of Node; leave out Flags.VM, or Flags.NEWUSER',
   },
   {
     flags: Flags.VM,

@@ -1,4 +1,5 @@
-// The flags of a recorded child: exactly those of clone(2), and refused with the reason where the kernel would only say EINVAL.
+// The flags of a recorded child: exactly those of clone(2), and refused with the reason where the kernel would only say
+// EINVAL.
 import { flags as checkFlags } from '../check';
 import { invalidArgValue, refusedOption, unknownSignal } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';

@@ -114,11 +114,11 @@ function launchHint(errno: number, flags: number): string | undefined {
     case 'EPERM':
       return (flags & Flags.NEWUSER) === 0
         ? 'new namespaces need CAP_SYS_ADMIN; add Flags.NEWUSER'
-        : 'new user namespaces are not allowed here: see sysctl kernel.unprivileged_userns_clone and user_namespaces(7)';
+        : 'new user namespaces are not allowed here; see user_namespaces(7)';
     case 'ENOSPC':
       return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
     case 'EAGAIN':
-      return 'a limit on processes is reached (see RLIMIT_NPROC and pids.max of the cgroup), or 128 recorded children run already';
+      return '128 recorded children run already, or a limit on processes is reached (RLIMIT_NPROC, pids.max)';
     case 'ENOSYS':
       return 'Flags.NEWTIME needs clone3(2), which this host forbids';
     default:

@@ -1,5 +1,5 @@
-// What a recorder hands out in the place of values that are not known yet. A handle says nothing by itself: only the recording
-// that made it knows where the value will be.
+// What a recorder hands out in the place of values that are not known yet. A handle says nothing by itself: only the
+// recording that made it knows where the value will be.
 import type { BufferHandle, Result, Value } from '../../types/calls';
 
 /** A word that the child's kernel writes: one end of a pipe. */

@@ -90,6 +90,11 @@ class Reader {
     return this.#writer.data.subarray(place, Math.min(place + length, this.#writer.dataSize));
   }
 
+  /** An array of unsigned 32-bit numbers. */
+  unsigned(place: number, count: number): number[] {
+    return Array.from({ length: count }, (_, index) => this.#data.getUint32(place + index * 4, true));
+  }
+
   bits(place: number): bigint {
     return this.#data.getBigUint64(place, true);
   }
@@ -147,6 +152,11 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   return `{${fields.join(', ')}}`;
 }
 
+function spellInterfaceRequest(reader: Reader, place: number): string {
+  const flags = spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC');
+  return `{${quote(reader.string(place))}, ${flags}}`;
+}
+
 function spellSignals(mask: bigint): string {
   const names = Array.from({ length: 64 }, (_, bit) =>
     ((mask >> BigInt(bit)) & 1n) === 0n ? '' : signalName(bit + 1),
@@ -174,7 +184,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
     case 'sockaddr':
       return spellSocketAddress(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'ifreq':
-      return `{${quote(reader.string(place))}, ${spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC')}}`;
+      return spellInterfaceRequest(reader, place);
     case 'sigset':
       return spellSignals(reader.bits(place));
     case 'sigaction':
@@ -182,7 +192,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
     case 'fprog':
       return `{${reader.number(place, 2)} instructions}`;
     case 'groups':
-      return `[${Array.from({ length: reader.value(instruction, index - 1) }, (_, i) => reader.number(place + i * 4, 4) >>> 0).join(', ')}]`;
+      return `[${reader.unsigned(place, reader.value(instruction, index - 1)).join(', ')}]`;
     case 'bytes':
       // Memory that an earlier call fills, as far as that call will say.
       if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;

@@ -1,4 +1,5 @@
-// The recorder: what the callback of record() talks to. Each call becomes an instruction at once, with all it needs copied.
+// The recorder: what the callback of record() talks to. Each call becomes an instruction at once, with all it needs
+// copied.
 import type { BufferHandle, Result, Value } from '../../types/calls';
 import type { Recorder } from '../../types/record';
 import { integer } from '../check';

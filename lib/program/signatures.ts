@@ -23,7 +23,7 @@
 //   capheader      struct __user_cap_header_struct
 //   null           NULL
 //   is:8           the number 8
-import type { AnySyscallName } from '../kernel/syscalls';
+import type { SyscallName } from '../kernel/syscalls';
 
 export const signatures = {
   accept4: ['fd', 'null', 'null', 'set:SOCK_CLOEXEC,SOCK_NONBLOCK?'],
@@ -128,7 +128,7 @@ export const signatures = {
   unlinkat: ['fd', 'path', 'set:AT_REMOVEDIR?'],
   unshare: ['set:CLONE_'],
   write: ['fd', 'bytes', 'length?'],
-} as const satisfies Partial<Record<AnySyscallName, readonly string[]>>;
+} as const satisfies Partial<Record<SyscallName, readonly string[]>>;
 
 export type SignatureName = keyof typeof signatures;
 

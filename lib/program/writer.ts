@@ -1,7 +1,8 @@
 // Writes a program: one instruction after the other into arrays that are used again for every clone.
 //
 // A clone at container size has some hundred instructions and the JavaScript thread is held while they are written, so
-// nothing here makes an object: an instruction is begun with call(), and the methods after it add to the one begun last.
+// nothing here makes an object: an instruction is begun with call(), and the methods after it add to the one begun
+// last.
 import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { syscalls, type SyscallName } from '../kernel/syscalls';

@@ -63,7 +63,7 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
   struct Job {
     napi_async_work work;
   };
-  const napi_env env = info.Env();
+  napi_env env = info.Env();
   auto* job = new Job;
   const auto done = [](napi_env environment, napi_status, void* data) {
     auto* finished = static_cast<Job*>(data);

@@ -197,6 +197,7 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
   StackPool& stacks = StackPool::InPlace();
   if (const Errno error = stacks.Acquire(false, &launched->stack)) return error;
   const bool thread = (how.flags & CLONE_THREAD) != 0;
+  if (thread) stacks.Hold(launched->stack);
   auto* entry = static_cast<InPlaceEntry*>(stacks.bottom(launched->stack));
   *entry = {.report = file.report(),
             .program = program,
@@ -216,7 +217,10 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
                              .context = entry});
   // A child with a copy of our memory clears the word of its copy.
   if (pid < 0 || (how.flags & CLONE_VM) == 0) stacks.Release(launched->stack);
-  if (pid < 0) return {static_cast<int>(-pid)};
+  if (pid < 0) {
+    stacks.Drop(launched->stack);
+    return {static_cast<int>(-pid)};
+  }
   launched->pid = static_cast<pid_t>(pid);
   launched->pidfd = AboveStdio(Descriptor(pidfd));
   return {};

@@ -38,7 +38,7 @@ Errno StackPool::Acquire(bool patient, size_t* stack) {
   constexpr timespec kPause = {0, 50'000};
   for (int round = 0;; round++) {
     for (size_t candidate = 0; candidate < kStacks; candidate++) {
-      if (!left(candidate)) continue;
+      if (!left(candidate) || __atomic_load_n(&held_[candidate], __ATOMIC_ACQUIRE)) continue;
       if (candidate >= usable_) {
         // Made usable when first needed: most processes never have more than a few children on their way.
         if (mprotect(bottom(candidate), kStackSize, PROT_READ | PROT_WRITE) != 0) return Errno::Last();

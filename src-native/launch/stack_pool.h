@@ -26,6 +26,9 @@ class StackPool {
   Errno Acquire(bool patient, size_t* stack);
   // For a child that was never made, or that has a copy of our memory.
   void Release(size_t stack);
+  // A thread has no pidfd, and its end is its word: nobody else may set it until that end has been seen.
+  void Hold(size_t stack) { __atomic_store_n(&held_[stack], true, __ATOMIC_RELEASE); }
+  void Drop(size_t stack) { __atomic_store_n(&held_[stack], false, __ATOMIC_RELEASE); }
 
   // 16-byte aligned, as the ABIs of both architectures ask at a call.
   void* top(size_t stack) const;
@@ -42,6 +45,7 @@ class StackPool {
   uint8_t* base_ = nullptr;
   size_t usable_ = 0;
   uint32_t words_[kStacks] = {};
+  bool held_[kStacks] = {};
 };
 
 }  // namespace nsclone

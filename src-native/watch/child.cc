@@ -22,7 +22,10 @@ Child::Child(Launched launched, ChildTraits traits)
   wants_recheck_ = traits.executes;
 }
 
-Child::~Child() { MemoryFile::Release(std::move(file_)); }
+Child::~Child() {
+  MemoryFile::Release(std::move(file_));
+  if (traits_.thread) StackPool::InPlace().Drop(stack_);
+}
 
 int Child::Go() const {
   const uint8_t go = 1;

@@ -45,7 +45,8 @@ End FromStatus(int status) {
 End AskPidfd(int pidfd) {
   PidfdInfo info = {};
   info.mask = kPidfdInfoExit;
-  if (ioctl(pidfd, kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0) return {};
+  // musl's ioctl() takes an int, which the number does not fit into.
+  if (syscall(SYS_ioctl, pidfd, kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0) return {};
   return FromStatus(info.exit_code);
 }
 

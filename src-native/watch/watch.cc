@@ -213,10 +213,12 @@ void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
     if (!keep) entry.child->Kill();
     Adopt(std::move(entry.child));
   }
-  // A killed child is gone within a millisecond as a rule: then no zombie is left for a later clone to reap.
+  // A killed child is gone within a millisecond as a rule: then no zombie is left for a later clone to reap. The thread
+  // of a Worker keeps nobody waiting, and a busy host may need longer.
   entries_.clear();
   constexpr timespec kPause = {0, 500'000};
-  for (int round = 0; ReapAdopted() > 0 && round < 20; round++) nanosleep(&kPause, nullptr);
+  const int rounds = kill_all ? 2000 : 20;
+  for (int round = 0; ReapAdopted() > 0 && round < rounds; round++) nanosleep(&kPause, nullptr);
   const auto close_one = [](uv_handle_t* handle) {
     auto* watch = static_cast<Watch*>(handle->data);
     if (--watch->open_handles_ > 0) return;

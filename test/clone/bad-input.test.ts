@@ -258,7 +258,7 @@ describe('limits that are reached', () => {
        // The first stream makes libuv keep a descriptor of its own.
        const first = await nsclone.clone('true');
        for (const stream of first.stdio) stream.destroy();
-       await first.exited;
+       await new Promise((resolve) => first.once('close', resolve));
        const before = count();
        const codes = [];
        for (let free = 0; free < 24; free++) {
@@ -274,9 +274,10 @@ describe('limits that are reached', () => {
          codes.push(code);
          for (const descriptor of held) fs.closeSync(descriptor);
        }
-       await new Promise((resolve) => setTimeout(resolve, 50));
+       for (let wait = 0; wait < 100 && count() !== before; wait++) await new Promise((resolve) => setTimeout(resolve, 10));
+       const leaked = count() - before;
        const { code } = await (await nsclone.clone('true')).exited;
-       return { codes, leaked: count() - before, last: code };`,
+       return { codes, leaked, last: code };`,
       ['prlimit', '--nofile=64:64'],
     );
     expect(found.codes.slice(0, 4)).toEqual(['EMFILE', 'EMFILE', 'EMFILE', 'EMFILE']);

@@ -1,8 +1,9 @@
 // A started child: its events, its end, its signals, its place among Node's own classes.
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { fstatSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expectTypeOf } from 'expect-type';
@@ -143,13 +144,19 @@ describe('exited', () => {
     expect(alone.resourceUsage!.maxRSS).toBeLessThan(30_000);
   });
   test('tells of a core file where the host writes one', async () => {
-    const child = await sh('ulimit -c unlimited 2>/dev/null; cd /tmp; kill -SEGV $$');
-    const { signal, coreDumped } = await child.exited;
-    expect(signal).toBe('SIGSEGV');
-    expect(typeof coreDumped).toBe('boolean');
+    const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim();
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-'));
+    const limits = await sh(`ulimit -c unlimited && cd ${folder} && kill -SEGV $$; exit 1`);
+    const { code, signal, coreDumped } = await limits.exited;
+    // Exit code 1: our hard limit forbids core files.
+    if (code === null) {
+      expect(signal).toBe('SIGSEGV');
+      if (/^[^/|]+$/.test(pattern)) expect(coreDumped).toBe(readdirSync(folder).length > 0);
+    }
+    rmSync(folder, { recursive: true });
     const without = await (await sh('ulimit -c 0; kill -SEGV $$')).exited;
     // A pipe in core_pattern gets its core whatever the limit is.
-    if (!readFileSync('/proc/sys/kernel/core_pattern', 'utf8').startsWith('|')) expect(without.coreDumped).toBe(false);
+    if (!pattern.startsWith('|')) expect(without.coreDumped).toBe(false);
   });
 });
 
@@ -224,11 +231,9 @@ describe('pid and pidfd', () => {
     const child = await clone('/bin/cat', [], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
     expect(child.pidfd).toBeGreaterThan(2);
     expect(readFileSync(`/proc/self/fdinfo/${child.pidfd}`, 'utf8')).toMatch(new RegExp(`^Pid:\\t${child.pid}$`, 'm'));
-    const { pidfd } = child;
     child.stdin!.end();
     await child.exited;
     expect(child.pidfd).toBe(-1);
-    expect(() => fstatSync(pidfd)).toThrow(/EBADF/);
     expect(alive(child.pid)).toBe(false);
   });
 });
@@ -304,10 +309,11 @@ describe('among the classes of Node', () => {
     }
     await child.exited;
   });
-  test('is assignable to it', () => {
+  test('is assignable to it', async () => {
+    const child: ChildProcess = await sh('true');
+    expect(await (child as ClonedProcess).exited).toMatchObject({ code: 0 });
     expectTypeOf<ClonedProcess>().toExtend<ChildProcess>();
     expectTypeOf<ClonedProcess['pid']>().toEqualTypeOf<number>();
-    expectTypeOf(clone('x')).resolves.toExtend<ChildProcess>;
     expectTypeOf<ClonedProcess['exited']>().resolves.toHaveProperty('code').toEqualTypeOf<number | null>();
   });
   test('send without a channel is an error that is told, as there', async () => {
@@ -348,10 +354,10 @@ test('two hundred children at once', async () => {
 });
 
 test('a Node that ends in the middle of a set-up starts nothing', () => {
-  const { stdout } = runScript(
+  const { stdout, signal } = runScript(
     `for (let i = 0; i < 20; i++) nsclone.clone('sh', ['-c', 'sleep 0.05; echo started'], { stdio: 'inherit' }).catch(() => {});
      process.kill(process.pid, 'SIGKILL');`,
   );
   // Some may have got past their exec before the kill; those print. None may hang, and none may be half made.
-  expect(stdout.replaceAll('started\n', '')).toBe('');
+  expect([signal, stdout.replaceAll('started\n', '')]).toEqual(['SIGKILL', '']);
 });

@@ -1,7 +1,16 @@
 // What a child's descriptors are connected to, and what becomes of its streams.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, createReadStream, createWriteStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clone, type ClonedProcess, type CloneOptions, Flags, type Stdio } from '../../lib';
 import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
-import { evaluate, root } from '../support/own-process';
+import { evaluate, root, runScript } from '../support/own-process';
 
 leavesNothing();
 
@@ -24,18 +33,23 @@ afterEach(() => {
 
 const sh = (script: string, options: CloneOptions): Promise<ClonedProcess> => clone('/bin/sh', ['-c', script], options);
 const closed = (child: ClonedProcess): Promise<unknown> => new Promise((resolve) => child.once('close', resolve));
-/** What a child's descriptors are: 'pipe', 'socket', the path of a file, 'none'. */
+/** What a child's descriptors are, seen from outside: 'pipe', 'socket', the path of a file, 'none'. */
 async function kinds(stdio: Stdio, count: number, options: CloneOptions = {}): Promise<string[]> {
-  const file = join(folder, 'kinds');
-  const numbers = Array.from({ length: count }, (_, index) => index).join(' ');
-  const script = `for n in ${numbers}; do readlink /proc/$$/fd/$n || echo none; done > ${file} 2>/dev/null`;
-  const child = await sh(script, { ...options, stdio });
+  const child = await clone('/bin/sleep', ['1000'], { ...options, stdio });
+  // Before it sleeps it has its libraries open.
+  const isAsleep = (): boolean => /^State:\tS/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
+  while (!isAsleep()) await sleep(1);
+  const found = Array.from({ length: count }, (_, index) => {
+    try {
+      return readlinkSync(`/proc/${child.pid}/fd/${index}`).replace(/:\[\d+\]$/, '');
+    } catch {
+      return 'none';
+    }
+  });
   for (const stream of child.stdio) (stream as Socket | null)?.destroy();
+  child.kill('SIGKILL');
   await child.exited;
-  return readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((link) => link.replace(/:\[\d+\]$/, ''));
+  return found;
 }
 
 describe('the forms of stdio', () => {
@@ -99,30 +113,37 @@ describe('the forms of stdio', () => {
     }
     expect(readFileSync(join(folder, 'output'), 'utf8')).toBe(readFileSync('/etc/passwd', 'utf8'));
   });
-  test('a socket', async () => {
-    const server = createServer(
-      (socket) =>
-        void clone('/bin/echo', ['hello'], { stdio: ['ignore', socket, 'inherit'] })
-          .then((child) => child.exited)
-          .finally(() => socket.destroy()),
-    );
+  test('a socket, which blocks for the child as a program expects', async () => {
+    const server = createServer();
     server.listen(join(folder, 'socket'));
     await once(server, 'listening');
     const client = connect(join(folder, 'socket'));
-    expect(await read(client)).toBe('hello\n');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const child = await clone('/bin/cat', [], { stdio: [socket, socket, 'ignore'] });
+    client.end('hello\n');
+    const { code } = await child.exited;
+    socket.destroy();
+    const text = await read(client).catch(String);
     server.close();
     await once(server, 'close');
+    expect([code, text]).toEqual([0, 'hello\n']);
+  });
+  test("'inherit' of a pipe that Node reads", async () => {
+    const script = `const { clone } = require(${JSON.stringify(root)});
+      process.stdin.pause();
+      clone('sh', ['-c', 'sleep 0.1; cat'], { stdio: 'inherit' }).then((child) => child.exited).then(({ code }) => process.exit(code));`;
+    const node = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    setTimeout(() => node.stdin.end('late\n'), 500);
+    expect(await read(node.stdout)).toBe('late\n');
+    if (node.exitCode === null) await once(node, 'exit');
+    expect(node.exitCode).toBe(0);
   });
   test('our own output, as process.stdout', () => {
-    const { stdout } = process;
-    expect(typeof (stdout as unknown as { fd: number }).fd).toBe('number');
-    expect(
-      evaluate(
-        `const child = await nsclone.clone('sh', ['-c', 'echo 1 >&2'], { stdio: ['ignore', process.stderr, process.stdout] });
-         await child.exited;
-         return 0;`.replace('return 0;', "process.stdout.write(''); return 2;"),
-      ),
-    ).toBe(2);
+    const { stdout, stderr } = runScript(
+      `const stdio = ['ignore', process.stderr, process.stdout];
+       await (await nsclone.clone('sh', ['-c', 'echo out; echo err >&2'], { stdio })).exited;`,
+    );
+    expect([stdout, stderr]).toEqual(['err\n', 'out\n']);
   });
   test('another child’s stream', async () => {
     const one = await clone('/bin/echo', ['through'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -157,6 +178,8 @@ describe('descriptors that are in each other’s way', () => {
   const script = (stdio: string): string =>
     `const link = (pid, n) => { try { return fs.readlinkSync('/proc/' + pid + '/fd/' + n); } catch { return null; } };
      const child = await nsclone.clone('sleep', ['1000'], { stdio: ${stdio} });
+     const status = () => fs.readFileSync('/proc/' + child.pid + '/status', 'utf8');
+     while (!status().includes('State:\\tS')) await new Promise((resolve) => setTimeout(resolve, 1));
      const ours = Array.from({ length: 10 }, (_, n) => link('self', n));
      const theirs = Array.from({ length: 10 }, (_, n) => link(child.pid, n));
      child.kill('SIGKILL'); await child.exited;
@@ -352,8 +375,8 @@ describe('a Node that was started with closed descriptors', () => {
         const { code } = await (await clone('true', { stdio: 'inherit' })).exited;
         fs.writeFileSync(${JSON.stringify(report)}, JSON.stringify([out, err, code]));
       })();`;
-    const [command, ...args] = [...started(redirections), process.execPath, '-e', script];
-    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const argv = [...started(redirections), process.execPath, '-e', script];
+    const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     await once(child, 'exit');
     expect(JSON.parse(readFileSync(report, 'utf8'))).toEqual(['in', 'err\n', 0]);
   });
@@ -368,8 +391,8 @@ describe('a Node that was started with closed descriptors', () => {
         const results = [await start('pipe'), await start('ignore'), await start(['pipe', 'pipe', 'ignore', 'pipe'])];
         fs.writeFileSync(${JSON.stringify(report)}, JSON.stringify(results));
       })();`;
-    const [command, ...args] = [...started('0<&- 1>&- 2>&-'), process.execPath, '-e', script];
-    const child = spawn(command!, args, { stdio: 'ignore' });
+    const argv = [...started('0<&- 1>&- 2>&-'), process.execPath, '-e', script];
+    const child = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' });
     await once(child, 'exit');
     expect(JSON.parse(readFileSync(report, 'utf8'))).toEqual([
       ['out\nin', 0],
@@ -377,7 +400,7 @@ describe('a Node that was started with closed descriptors', () => {
       ['out\nin', 0],
     ]);
   });
-  test('0, 1 and 2 closed by the program itself', () => {
+  test('0, 1 and 2 closed by the program itself', async () => {
     const report = join(folder, 'report');
     const script = `const { clone } = require(${JSON.stringify(root)}); const fs = require('node:fs');
       for (const descriptor of [0, 1, 2]) fs.closeSync(descriptor);
@@ -388,16 +411,9 @@ describe('a Node that was started with closed descriptors', () => {
         for await (const chunk of child.stdout) text += chunk;
         fs.writeFileSync(${JSON.stringify(report)}, JSON.stringify([text, (await child.exited).code]));
       })();`;
-    return new Promise<void>((resolve, reject) => {
-      spawn(process.execPath, ['-e', script], { stdio: 'ignore' }).once('exit', () => {
-        try {
-          expect(JSON.parse(readFileSync(report, 'utf8'))).toEqual(['in out\n', 0]);
-          resolve();
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
-    });
+    const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
+    await once(child, 'exit');
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toEqual(['in out\n', 0]);
   });
 });
 
@@ -412,5 +428,4 @@ test('streams of many children do not mix', async () => {
     }),
   );
   expect(outputs).toEqual(Array.from({ length: 50 }, (_, index) => `child ${index}`));
-  await sleep(0);
 });

@@ -24,7 +24,9 @@ function image(writer) {
     Buffer.from(kept.buffer, kept.byteOffset, keptCount * 4),
   ];
   const all = Buffer.concat(parts);
-  [all.length, count, dataSize, relocationCount, keptCount, 5, 3, 6].forEach((value, index) => all.writeInt32LE(value, index * 4));
+  [all.length, count, dataSize, relocationCount, keptCount, 5, 3, 6].forEach((value, index) =>
+    all.writeInt32LE(value, index * 4),
+  );
   return all;
 }
 
@@ -32,7 +34,12 @@ function image(writer) {
 function everything() {
   const writer = new Writer().reset();
   const word = writer.reserve(16);
-  writer.call('openat').number(-100).text('/').bigint(1n << 40n).keep();
+  writer
+    .call('openat')
+    .number(-100)
+    .text('/')
+    .bigint(1n << 40n)
+    .keep();
   const slot = writer.call('socket').word(word).report(64).skip('ENOENT', 2).accept('EEXIST').minimum(1).retry().keep();
   writer.store(slot, word, 4);
   writer.store(slot, word + 8, 8);

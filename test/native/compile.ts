@@ -34,7 +34,11 @@ export function outputOf(source: string, folders: readonly string[] = []): strin
 }
 
 /** The values of C++ expressions, in the order given. */
-export function valuesOf(headers: readonly string[], expressions: readonly string[], folders: readonly string[] = []): number[] {
+export function valuesOf(
+  headers: readonly string[],
+  expressions: readonly string[],
+  folders: readonly string[] = [],
+): number[] {
   const source = [
     '#include <cstddef>',
     '#include <cstdio>',
@@ -43,5 +47,8 @@ export function valuesOf(headers: readonly string[], expressions: readonly strin
     ...expressions.map((expression) => `  printf("%lld\\n", static_cast<long long>(${expression}));`),
     '}',
   ];
-  return outputOf(`${source.join('\n')}\n`, folders).trim().split('\n').map(Number);
+  return outputOf(`${source.join('\n')}\n`, folders)
+    .trim()
+    .split('\n')
+    .map(Number);
 }

@@ -9,9 +9,18 @@ function entries(module: string, name: string): [name: string, value: number][] 
 }
 
 /** Compares values of ours, each with the C++ expression that must have the same. */
-function compare(headers: readonly string[], pairs: readonly (readonly [expression: string, ours: number])[], folders?: string[]): void {
-  const theirs = valuesOf(headers, pairs.map(([expression]) => expression), folders);
-  const table = (values: readonly number[]): string[] => pairs.map(([expression], index) => `${expression} = ${values[index]}`);
+function compare(
+  headers: readonly string[],
+  pairs: readonly (readonly [expression: string, ours: number])[],
+  folders?: string[],
+): void {
+  const theirs = valuesOf(
+    headers,
+    pairs.map(([expression]) => expression),
+    folders,
+  );
+  const table = (values: readonly number[]): string[] =>
+    pairs.map(([expression], index) => `${expression} = ${values[index]}`);
   expect(table(pairs.map(([, ours]) => ours))).toEqual(table(theirs));
 }
 
@@ -27,7 +36,10 @@ describe('the layout of a program', () => {
   ])('%s has the same members', (name, prefix) => {
     const members = entries('../../lib/program/format', name);
     expect(members.length).toBeGreaterThan(2);
-    compare(loop, members.map(([member, value]) => [prefix + member, value]));
+    compare(
+      loop,
+      members.map(([member, value]) => [prefix + member, value]),
+    );
   });
 
   withCompiler('the fields of an instruction lie at the same places', () => {
@@ -79,7 +91,9 @@ describe('the mailbox', () => {
   });
 
   testNative('every piece of news has the same number', () => {
-    const pairs = entries('../../lib/native-interface', 'News').map(([member, value]) => [`nsclone::News::k${member}`, value] as const);
+    const pairs = entries('../../lib/native-interface', 'News').map(
+      ([member, value]) => [`nsclone::News::k${member}`, value] as const,
+    );
     expect(pairs).toHaveLength(4);
     compare(['"watch/watch.h"'], pairs, [headers!]);
   });

@@ -63,7 +63,9 @@ describe('what steps write', () => {
       ['net/if.h'],
       'ifreq value; memset(&value, 0, sizeof value); strcpy(value.ifr_name, "lo"); value.ifr_flags = IFF_UP;',
     );
-    expect(argumentBytes(written({ flags: Flags.NEWNET, loopback: true }), 'ioctl', 2, expected.length)).toEqual(expected);
+    expect(argumentBytes(written({ flags: Flags.NEWNET, loopback: true }), 'ioctl', 2, expected.length)).toEqual(
+      expected,
+    );
   });
 
   withCompiler('propagation: struct mount_attr, and its size as argument', () => {

@@ -2,7 +2,8 @@
 import { constants, record, type Recorder, type Result, type Value } from '../../lib';
 import { refusal } from '../support/refusal';
 
-const { AF_INET, AT_EMPTY_PATH, AT_FDCWD, MS_PRIVATE, MS_REC, O_CLOEXEC, O_PATH, SOCK_CLOEXEC, SOCK_STREAM } = constants;
+const { AF_INET, AT_EMPTY_PATH, AT_FDCWD, MS_PRIVATE, MS_REC, O_CLOEXEC, O_PATH, SOCK_CLOEXEC, SOCK_STREAM } =
+  constants;
 
 /** The lines of a program without number, step and option. */
 function lines(callback: (c: Recorder) => void): string[] {
@@ -13,7 +14,8 @@ function lines(callback: (c: Recorder) => void): string[] {
 
 /** A recorder that takes anything, as JavaScript does. */
 type Untyped = Record<string, (...args: unknown[]) => unknown>;
-const recording = (callback: (c: Untyped) => unknown) => () => record((c) => callback(c as unknown as Untyped) as Value);
+const recording = (callback: (c: Untyped) => unknown) => () =>
+  record((c) => callback(c as unknown as Untyped) as Value);
 
 test('the callback runs at once, and once', () => {
   let runs = 0;
@@ -203,11 +205,21 @@ test('a handle of another recording means nothing', () => {
 });
 
 test.each([
-  ['a path where a descriptor is wanted', (c: Untyped) => c['setns']!('/proc/1/ns/net', 0), 'setns[0]', 'open the path first'],
+  [
+    'a path where a descriptor is wanted',
+    (c: Untyped) => c['setns']!('/proc/1/ns/net', 0),
+    'setns[0]',
+    'open the path first',
+  ],
   ['a number that is no string', (c: Untyped) => c['chdir']!(5), 'chdir[0]', 'of type string'],
   ['memory that is not of the recording', (c: Untyped) => c['read']!(0, Buffer.alloc(8)), 'read[1]', 'c.buffer()'],
   ['an address that is none', (c: Untyped) => c['bind']!(3, '127.0.0.1'), 'bind[1]', 'a plain object'],
-  ['a word of a pipe as memory', (c: Untyped) => c['read']!(0, (c['pipe2']!() as unknown[])[0]), 'read[1]', 'c.buffer()'],
+  [
+    'a word of a pipe as memory',
+    (c: Untyped) => c['read']!(0, (c['pipe2']!() as unknown[])[0]),
+    'read[1]',
+    'c.buffer()',
+  ],
   ['a result that is no handle', () => 5, 'returned', 'a handle of this recording'],
   ['an instance of a class', () => new Map(), 'returned', 'a handle of this recording'],
 ] as const)('%s is refused', (_name, callback, option, message) => {
@@ -217,9 +229,24 @@ test.each([
 test.each([
   ['a NUL in a string', (c: Untyped) => c['chdir']!('a\0b'), 'chdir[0]', 'null bytes'],
   ['one argument too many', (c: Untyped) => c['close']!(3, 4), 'close[1]', 'one too many'],
-  ['an address that is no IP address', (c: Untyped) => c['bind']!(3, { address: 'localhost', port: 1 }), 'bind[1].address', 'IPv4'],
-  ['an IPv4 address out of range', (c: Untyped) => c['bind']!(3, { address: '1.2.3.256', port: 1 }), 'bind[1].address', 'IPv4'],
-  ['a unix path that is too long', (c: Untyped) => c['bind']!(3, { path: 'x'.repeat(108) }), 'bind[1].path', '107 bytes'],
+  [
+    'an address that is no IP address',
+    (c: Untyped) => c['bind']!(3, { address: 'localhost', port: 1 }),
+    'bind[1].address',
+    'IPv4',
+  ],
+  [
+    'an IPv4 address out of range',
+    (c: Untyped) => c['bind']!(3, { address: '1.2.3.256', port: 1 }),
+    'bind[1].address',
+    'IPv4',
+  ],
+  [
+    'a unix path that is too long',
+    (c: Untyped) => c['bind']!(3, { path: 'x'.repeat(108) }),
+    'bind[1].path',
+    '107 bytes',
+  ],
   ['an unknown field', (c: Untyped) => c['openat2']!(3, 'x', { flgas: 1 }), 'flgas', 'did you mean "flags"'],
   ['an unknown error', (c: Untyped) => (c['getpid']!() as Result).accept('EEXITS'), 'errors', 'did you mean "EEXIST"'],
   ['an unknown system call', (c: Untyped) => c['syscall']!('opennat'), 'name', 'did you mean "openat"'],
@@ -245,7 +272,9 @@ test.each([
 });
 
 test('a signal that does not exist is refused', () => {
-  expect(recording((c) => c['kill']!(1, 'SIGTREM'))).toThrow(refusal('ERR_UNKNOWN_SIGNAL', 'kill[1]', 'did you mean "SIGTERM"'));
+  expect(recording((c) => c['kill']!(1, 'SIGTREM'))).toThrow(
+    refusal('ERR_UNKNOWN_SIGNAL', 'kill[1]', 'did you mean "SIGTERM"'),
+  );
 });
 
 test('what the callback throws comes out of record()', () => {

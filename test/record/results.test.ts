@@ -149,7 +149,12 @@ test.each([
   ['our working directory', Flags.FS],
 ])('a program executed from a child with %s runs on its own', async (_name, flags) => {
   const before = readFileSync('/proc/self/status', 'utf8').match(/^Sig.*$/gm);
-  const [readEnd, writeEnd] = (await clone(record((c) => c.pipe2(O_CLOEXEC)), { flags: Flags.VM | Flags.FILES })).results;
+  const [readEnd, writeEnd] = (
+    await clone(
+      record((c) => c.pipe2(O_CLOEXEC)),
+      { flags: Flags.VM | Flags.FILES },
+    )
+  ).results;
   try {
     const script = 'grep -E "Sig(Blk|Ign)" /proc/self/status; exec sleep 0.02';
     const program = record((c) => {

@@ -17,7 +17,9 @@ import {
 import { type SignatureName, signatures } from '../../lib/program/signatures';
 
 test('a handle comes back as a number, memory as a Buffer, nothing as undefined', () => {
-  expectTypeOf(record((c) => c.getpid())).toEqualTypeOf<Program<number>>();
+  const program = record((c) => c.getpid());
+  expectTypeOf(program).toEqualTypeOf<Program<number>>();
+  expect(program.bring.what).toBe('result');
   expectTypeOf(record((c) => c.buffer(8))).toEqualTypeOf<Program<Buffer>>();
   expectTypeOf(record((c) => c.pipe2())).toEqualTypeOf<Program<[readEnd: number, writeEnd: number]>>();
   expectTypeOf(record((c) => c.exit(0))).toEqualTypeOf<Program>();
@@ -29,7 +31,13 @@ test('a handle comes back as a number, memory as a Buffer, nothing as undefined'
 });
 
 test('objects and arrays come back in their own shape', () => {
-  const program = record((c) => ({ pid: c.getpid(), text: c.buffer(8), ends: c.pipe2(), deep: { list: [c.getuid()] } }));
+  const program = record((c) => ({
+    pid: c.getpid(),
+    text: c.buffer(8),
+    ends: c.pipe2(),
+    deep: { list: [c.getuid()] },
+  }));
+  expect(program.bring.what).toBe('object');
   expectTypeOf(program).toEqualTypeOf<
     Program<{ pid: number; text: Buffer; ends: [readEnd: number, writeEnd: number]; deep: { list: [number] } }>
   >();
@@ -44,7 +52,7 @@ test('a callback returns handles only, and not a promise of them', () => {
     // @ts-expect-error -- the line is recorded before a promise settles
     record((c) => Promise.resolve(c.getpid()));
   };
-  expect(check).toThrow();
+  expect(check).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
 });
 
 test('clone() knows what a program brings back, and the options that it takes', () => {
@@ -67,10 +75,14 @@ test('a descriptor is a number, a result, or what has one', () => {
   expectTypeOf<{ readonly fd: number }>().toExtend<Fd>();
   expectTypeOf<string>().not.toExtend<Fd>();
   expectTypeOf<BufferHandle>().not.toExtend<Fd>();
+  expect(String(record((c) => void c.close({ fd: 5 })))).toContain('close(5)');
 });
 
 test('calls have the arguments of their man pages', () => {
-  expectTypeOf<Recorder['openat']>().parameters.toEqualTypeOf<[directory: Fd, path: string, flags: number | Value, mode?: number | Value]>();
+  expect(String(record((c) => void c.openat(3, 'x', 0)))).toContain('openat(3, "x", O_RDONLY, 0)');
+  expectTypeOf<Recorder['openat']>().parameters.toEqualTypeOf<
+    [directory: Fd, path: string, flags: number | Value, mode?: number | Value]
+  >();
   expectTypeOf<Recorder['bind']>().parameter(1).extract<InternetAddress>().toEqualTypeOf<InternetAddress>();
   expectTypeOf<Recorder['getpid']>().toEqualTypeOf<() => Result>();
   expectTypeOf<Result['accept']>().parameters.toEqualTypeOf<[string, ...string[]]>();

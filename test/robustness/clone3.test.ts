@@ -49,6 +49,18 @@ describe.each([
     expect(evaluateWithout({ clone3: errno }, script)).toEqual(['box\n1\n0', 5]);
   });
 
+  withCompiler('a recorded child runs in place all the same', () => {
+    const script = `const { record, constants: { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } } = nsclone;
+      const program = record((c) => ({ socket: c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), pid: c.getpid() }));
+      const found = [];
+      for (const flags of [Flags.NONE, Flags.VM, Flags.VM | Flags.FILES, Flags.VM | Flags.SIGHAND | Flags.THREAD, Flags.VM | Flags.VFORK]) {
+        const { pid, results, exited } = await clone(program, { flags });
+        found.push([results.socket > 2, results.pid === (flags & Flags.THREAD ? process.pid : pid), (await exited).code]);
+      }
+      return found;`;
+    expect(evaluateWithout({ clone3: errno }, script)).toEqual(Array.from({ length: 5 }, () => [true, true, 0]));
+  });
+
   withCompiler('it is clone(2) that is called instead', () => {
     // glibc starts threads by clone3(2), or by clone(2) where that is ENOSYS: all there are have started before the filter is set.
     const script = `return failure(clone('/bin/true'));`;

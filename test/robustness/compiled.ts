@@ -6,8 +6,11 @@ import { join } from 'node:path';
 
 export const compiler = ['gcc', 'cc', 'clang-19'].find((command) => spawnSync(command, ['--version']).status === 0);
 
-/** `test`, or a skip where nothing can be compiled. */
-export const withCompiler = compiler === undefined ? test.skip : test;
+/** As `test()`, for what needs such a program. */
+export function withCompiler(name: string, body: () => void): void {
+  if (compiler === undefined) test.skip(`${name} (skipped: needs a C compiler)`, body);
+  else test(name, body);
+}
 
 /** Compiles `name`.c for the tests of this file; the path is there once they run. */
 export function compiled(name: string, options: readonly string[] = []): { readonly path: string } {
@@ -17,9 +20,13 @@ export function compiled(name: string, options: readonly string[] = []): { reado
     if (compiler === undefined) return;
     folder = mkdtempSync(join(tmpdir(), 'nsclone-compiled-'));
     result.path = join(folder, name);
-    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', ...options, join(__dirname, `${name}.c`), '-o', result.path], {
-      encoding: 'utf8',
-    });
+    const { status, stderr } = spawnSync(
+      compiler,
+      ['-Wall', '-Wextra', ...options, join(__dirname, `${name}.c`), '-o', result.path],
+      {
+        encoding: 'utf8',
+      },
+    );
     if (status !== 0) throw new Error(stderr);
   });
   afterAll(() => {

@@ -46,7 +46,7 @@ function members(session: number): Map<number, string> {
 }
 
 async function untilEmpty(session: number): Promise<number> {
-  for (const end = Date.now() + 10_000; members(session).size > 0 && Date.now() < end; ) await sleep(5);
+  for (const end = Date.now() + 10_000; members(session).size > 0 && Date.now() < end;) await sleep(5);
   return members(session).size;
 }
 
@@ -72,7 +72,8 @@ describe('started children', () => {
 });
 
 describe('children that wait in set-up', () => {
-  const several = 'for (let i = 0; i < 5; i++) clone(...mark, i % 2 ? waiting : { ...waiting, flags: waiting.flags | Flags.NEWPID }).catch(() => {});';
+  const several =
+    'for (let i = 0; i < 5; i++) clone(...mark, i % 2 ? waiting : { ...waiting, flags: waiting.flags | Flags.NEWPID }).catch(() => {});';
 
   withCapability('CAP_SETGID', 'start nothing when Node exits', async () => {
     const node = start(`${several} process.exit();`);
@@ -81,17 +82,21 @@ describe('children that wait in set-up', () => {
     expect(markers()).toEqual([]);
   });
 
-  withCapability('CAP_SETGID', 'start nothing when a stopped Node is killed, however long they have waited', async () => {
-    const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);
-    await untilStopped(node.pid!);
-    while (members(node.pid!).size < 5) await sleep(5);
-    await sleep(100);
-    expect([...members(node.pid!).values()]).toEqual(Array.from({ length: 5 }, () => 'nsclone/stub'));
-    node.kill('SIGKILL');
-    await once(node, 'exit');
-    expect(await untilEmpty(node.pid!)).toBe(0);
-    expect(markers()).toEqual([]);
-  });
+  withCapability(
+    'CAP_SETGID',
+    'start nothing when a stopped Node is killed, however long they have waited',
+    async () => {
+      const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);
+      await untilStopped(node.pid!);
+      while (members(node.pid!).size < 5) await sleep(5);
+      await sleep(100);
+      expect([...members(node.pid!).values()]).toEqual(Array.from({ length: 5 }, () => 'nsclone/stub'));
+      node.kill('SIGKILL');
+      await once(node, 'exit');
+      expect(await untilEmpty(node.pid!)).toBe(0);
+      expect(markers()).toEqual([]);
+    },
+  );
 
   withCapability('CAP_SETGID', 'go on with a Node that goes on', async () => {
     const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);

@@ -9,7 +9,7 @@ const common = `
   const { clone, Flags } = nsclone;
   const { Worker } = require('node:worker_threads');
   const { once } = require('node:events');
-  const { children, descriptors, settled, sleep } = require(${JSON.stringify(join(__dirname, 'left.cjs'))});
+  const { children, descriptors, settled, sleep } = require(${JSON.stringify(join(__dirname, 'left.js'))});
   const start = (source, workerData) => new Worker(\`
     const { clone, Flags } = require(${JSON.stringify(root)});
     const { parentPort, workerData } = require('node:worker_threads');

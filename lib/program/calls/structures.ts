@@ -117,7 +117,8 @@ export function encodeCapabilities(sink: Sink, value: unknown, option: string): 
 
 /** The argument of an ioctl(2): `struct ifreq` from an object, or a number, bytes, or a buffer. */
 export function encodeInterfaceRequest(sink: Sink, value: unknown, option: string): Operand {
-  // What the kernel writes back must not run over what follows: _IOC_SIZE has 14 bits, the old requests need less than 256.
+  // What the kernel writes back must not run over what follows: _IOC_SIZE has 14 bits, the old requests need less than
+  // 256.
   if (value instanceof Uint8Array) {
     const place = sink.writer.reserve(Math.max(value.length, 256));
     sink.writer.data.set(value, place);

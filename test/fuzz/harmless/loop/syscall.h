@@ -1,4 +1,5 @@
-// Stands in for src-native/loop/syscall.h when the fuzzer is built: no call reaches the kernel, the harness answers them.
+// Stands in for src-native/loop/syscall.h when the fuzzer is built: no call reaches the kernel, the harness answers
+// them.
 #ifndef NSCLONE_TEST_FUZZ_HARMLESS_LOOP_SYSCALL_H_
 #define NSCLONE_TEST_FUZZ_HARMLESS_LOOP_SYSCALL_H_
 

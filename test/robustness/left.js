@@ -23,7 +23,13 @@ function children() {
   for (const thread of readdirSync('/proc/self/task')) {
     try {
       for (const pid of readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean)) {
-        found.push(`${pid} ${readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/ \(.*\)/, '').split(' ')[1]}`);
+        found.push(
+          `${pid} ${
+            readFileSync(`/proc/${pid}/stat`, 'utf8')
+              .replace(/ \(.*\)/, '')
+              .split(' ')[1]
+          }`,
+        );
       }
     } catch {
       // A thread or a child that has ended meanwhile.

@@ -1,0 +1,23 @@
+// A tracer that holds on to a process that has ended, as a debugger does: hold-zombie PID MILLISECONDS
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int count, char** arguments) {
+  if (count != 3) return 2;
+  const pid_t pid = atoi(arguments[1]);
+  if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) {
+    perror("PTRACE_SEIZE");
+    return 1;
+  }
+  puts("holding");
+  fflush(stdout);
+  siginfo_t info;
+  // Looked at, not reaped: until we end nobody else can.
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) != 0) return 1;
+  usleep((useconds_t)atoi(arguments[2]) * 1000);
+  return 0;
+}
