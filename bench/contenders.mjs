@@ -47,6 +47,31 @@ export const clonedPlan = ({ clone, plan, ...library }) => {
   return cloned(() => clone(prepared));
 };
 
+/** Twenty of the options that need no mount and no privilege outside. */
+function twentyOptions(library) {
+  return {
+    ...allNamespaces(library),
+    propagation: 'slave',
+    cwd: '/',
+    umask: 0o22,
+    uid: 0,
+    gid: 0,
+    noNewPrivileges: true,
+    rlimits: { nofile: 256, core: 0 },
+    nice: 1,
+    cpuAffinity: [0],
+    oomScoreAdj: 100,
+    keyring: 'new',
+    detached: true,
+    argv0: 'renamed',
+  };
+}
+
+export const clonedWithOptions = ({ clone, ...library }) => {
+  const options = twentyOptions(library);
+  return cloned(() => clone(TRUE, [], options));
+};
+
 export const spawned = (command = TRUE, args = []) => ({
   start: () => spawn(command, args, { stdio: 'ignore' }),
   settled: (child) => once(child, 'spawn'),

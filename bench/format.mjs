@@ -26,7 +26,9 @@ export function goalText({ atMost, atLeast, unit }) {
 
 /** What a goal compares with: the part of the other figure's name that differs, its subject or else its variant. */
 export function otherOf({ of, to, minus }) {
-  const [variant, , subject] = to ?? minus;
+  const place = to ?? minus;
+  if (place === undefined) return 'itself';
+  const [variant, , subject] = place;
   return subject === of[2] ? variant : subject;
 }
 

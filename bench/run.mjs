@@ -14,7 +14,7 @@ const RUNS = 50;
 const QUICK_RUNS = 10;
 
 /** The order of the table; a file of rows/ that is not named here comes after these. */
-const ORDER = ['held', 'descriptors', 'first', 'delay', 'exit', 'output', 'throughput'];
+const ORDER = ['held', 'options', 'descriptors', 'first', 'delay', 'exit', 'output', 'throughput'];
 
 const USAGE = `Usage: node bench/run.mjs [--only ROW,…] [--quick] [--json]
 Rows: ${names().join(', ')}`;

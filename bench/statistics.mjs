@@ -25,13 +25,15 @@ function quantile(sorted, share) {
 
 /**
  * A goal is data: `of` and `to` (a ratio) or `minus` (a difference, divided by `per`) name figures as
- * `[variant, metric, subject]`; `atMost` or `atLeast` is the limit, in `unit` where it is not a ratio.
+ * `[variant, metric, subject]`, and one with neither is about `of` itself; `atMost` or `atLeast` is the limit, in `unit` where it is not a ratio.
  * `met` is undefined where one of the figures is missing.
  */
 export function judge(goal, figures) {
   const median = (place) => find(figures, place)?.median;
   const of = median(goal.of);
-  const other = median(goal.to ?? goal.minus);
+  const place = goal.to ?? goal.minus;
+  // Without another figure the limit is one for the figure itself.
+  const other = place === undefined ? 0 : median(place);
   if (of === undefined || other === undefined) return { ...goal, value: undefined, met: undefined };
   const value = goal.to ? of / other : (of - other) / (goal.per ?? 1);
   return { ...goal, value, met: goal.atMost === undefined ? value >= goal.atLeast : value <= goal.atMost };

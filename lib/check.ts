@@ -73,7 +73,8 @@ export function plainObject<K extends string = string>(
 ): Partial<Record<K, unknown>> {
   if (!isPlainObject(value)) throw invalidArgType(option, 'a plain object', value);
   const copy = Object.create(null) as Partial<Record<K, unknown>>;
-  for (const [key, field] of Object.entries(value) as [K, unknown][]) {
+  for (const key of Object.keys(value) as K[]) {
+    const field = (value as Record<K, unknown>)[key];
     if (field === undefined) continue;
     if (knownKeys !== undefined && !knownKeys.includes(key)) {
       const name = bareName(option) === option ? `${option}.${key}` : key;

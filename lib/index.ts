@@ -6,8 +6,10 @@ export { SyscallError } from './errors/syscall-error';
 export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
+export { Namespace } from './namespace';
 export { Plan, plan } from './plan';
 export { Program, record } from './record';
+export { run } from './run';
 export { setns, setnsSync } from './setns';
 export { unshare, unshareSync } from './unshare';
 import { warm } from './warm';
@@ -34,12 +36,32 @@ export type {
   UnixAddress,
   Value,
 } from '../types/calls';
-export type { ClonedProcess, ExitStatus } from '../types/child';
+export type { ClonedProcess, ExitStatus, PtyStream } from '../types/child';
 export type { ArgumentError } from '../types/errors';
+export type { NamespaceHandle } from '../types/namespace';
 export type { NamespaceKind } from '../types/flags';
-export type { DescriptorTarget, JoinTarget, PidTarget, PidfdTarget } from '../types/join-target';
+export type {
+  ChildTarget,
+  DescriptorTarget,
+  JoinTarget,
+  NamespaceTarget,
+  PidTarget,
+  PidfdTarget,
+} from '../types/join-target';
 export type { Mount, MountBase, ProcMount } from '../types/mounts';
-export type { CloneOptions, Propagation, StartOptions } from '../types/options';
+export type {
+  Capabilities,
+  CloneOptions,
+  IdMap,
+  IdMapping,
+  Propagation,
+  Limit,
+  RlimitName,
+  SeccompFilter,
+  StartOptions,
+  TimeOffset,
+} from '../types/options';
+export type { RunOptions, RunResult } from '../types/run';
 export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { Stdio, StdioEntry } from '../types/stdio';
 

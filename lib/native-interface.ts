@@ -21,7 +21,7 @@ export interface Addon {
   /** Opens the stub, from `path` where that is not ''. */
   prepare(path: string): number;
   /** Clones a child that executes the stub. Returns its id; pid and pidfd are in the mailbox. */
-  launch(...args: [...image: ImageArguments, lowest: number, forks: boolean, detached: boolean]): number;
+  launch(...args: [...image: ImageArguments, lowest: number, forks: boolean, detached: boolean, init: boolean]): number;
   /** Clones a child that runs the program in place, with exactly these flags. */
   launchInPlace(...args: [...image: ImageArguments, flags: number, exitSignal: number, executes: boolean]): number;
   /** Lets a waiting stub go on. */
@@ -39,6 +39,9 @@ export interface Addon {
   openPairs(kinds: Int32Array, count: number, numbers: Int32Array, lowest: number): number;
   /** The index of the first of these descriptors that is not open; -1 where all are. */
   firstClosed(descriptors: Int32Array, count: number): number;
+  /** Makes a terminal, [the child's end, ours, ours once more] into `numbers`, all ≥ `lowest`. */
+  openPty(columns: number, rows: number, numbers: Int32Array, lowest: number): number;
+  resizePty(descriptor: number, columns: number, rows: number): number;
   close(descriptor: number): number;
   /** Whether this pipe is empty and nobody writes to it any more. */
   atEnd(descriptor: number): boolean;
@@ -49,6 +52,8 @@ export interface Addon {
   environment(target: Uint8Array, at: number, places: Uint32Array): number;
   /** Whether a capability is in our effective set: 1 or 0. */
   hasCapability(capability: number): number;
+  /** Our hard limit of a resource; -1 is unlimited. */
+  hardLimit(resource: number): number;
   unshare(flags: number): number;
   setns(descriptor: number, flags: number): number;
   openNamespace(path: string): number;

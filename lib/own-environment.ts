@@ -9,7 +9,7 @@ let places = new Uint32Array(512);
 export function ownEnvironment(writer: Writer): Place {
   // In a Worker process.env is an object of its own.
   if (addon().isMainThread() === 0)
-    return writer.addPointers(variablesOf(process.env).map((variable) => writer.addText(variable)));
+    return writer.addPointers(ownVariables().map((variable) => writer.addText(variable)));
   let count = addon().environment(writer.data, writer.dataSize, places);
   while (count < 0) {
     places = new Uint32Array(places.length * 2);
@@ -22,6 +22,7 @@ export function ownEnvironment(writer: Writer): Place {
   return array;
 }
 
-function variablesOf(environment: NodeJS.ProcessEnv): string[] {
-  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+/** A copy of it, `NAME=value` each. */
+export function ownVariables(): string[] {
+  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
 }

@@ -1,4 +1,5 @@
 // A plan: a command's program, checked and written once, printable, and started as often as wanted.
+import { ownVariables } from './own-environment';
 import { list } from './program/listing';
 import { Writer } from './program/writer';
 import { assemble, checkRequest } from './steps/assemble';
@@ -22,10 +23,10 @@ export class Plan {
   /**
    * Every call that the child will make, one a line: its number, its step, the option that asked for it, and the call with
    * its arguments in the kernel's names. Read back from the bytes that run. Control characters are escaped, the environment is
-   * counted and not shown.
+   * counted and not shown. Lines before them that begin with '#' tell what is not done, and why.
    */
   toString(): string {
-    return list(this.writer);
+    return [...this.request.notes.map((note) => `# ${note}`), list(this.writer)].join('\n');
   }
 }
 
@@ -39,7 +40,9 @@ export class Plan {
 export function plan(command: string, args?: readonly string[], options?: CloneOptions): Plan;
 export function plan(command: string, options?: CloneOptions): Plan;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
-  return new Plan(checkCommand(command, args, options));
+  const request = checkCommand(command, args, options);
+  request.env ??= ownVariables();
+  return new Plan(request);
 }
 
 /** Sorts out which argument is which, as child_process does. */

@@ -5,3 +5,8 @@ import { addon } from './addon';
 export function hasCapability(capability: number): boolean {
   return addon().hasCapability(capability) === 1;
 }
+
+/** The hard limit that we have ourselves, see getrlimit(2); -1 is unlimited. */
+export function currentHardLimit(resource: number): number {
+  return addon().hardLimit(resource);
+}

@@ -3,7 +3,8 @@
 // One file, because Node takes a third of a millisecond for each module that it loads: sixty of them would be most of the
 // time that an import of the package may cost.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,10 +20,24 @@ await build({
   entryPoints: ['lib/index.ts'],
   outfile: 'dist/lib/index.js',
   bundle: true,
+  // Less to parse; names stay, for stacks and for people.
+  minifyWhitespace: true,
+  minifySyntax: true,
   format: 'cjs',
   external: ['node-gyp-build'],
 });
-await build({ ...common, entryPoints: ['lib/index.mts'], outfile: 'dist/lib/index.mjs', format: 'esm' });
+// Names spelled out: for `export *` Node would first have to look through all of the file for them.
+const names = Object.keys(createRequire(import.meta.url)(join(dist, 'lib/index.js'))).sort();
+writeFileSync(
+  join(dist, 'lib/index.mjs'),
+  [
+    '// The ESM façade: the same names and the same classes as the CommonJS core.',
+    "import { createRequire } from 'node:module';",
+    "const core = createRequire(import.meta.url)('./index.js');",
+    `export const { ${names.join(', ')} } = core;`,
+    '',
+  ].join('\n'),
+);
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',

@@ -26,7 +26,7 @@ const typescript = [
   { of: 'lib/check', may: ['lib/errors/', 'lib/kernel/', 'lib/flags', 'types/'] },
   {
     of: 'lib/program/',
-    may: ['lib/net', 'lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
+    may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
   },
   { of: 'lib/steps/order', may: ['lib/steps/', 'lib/program/', 'types/'] },
   {
@@ -38,7 +38,9 @@ const typescript = [
       'lib/errors/',
       'lib/check',
       'lib/flags',
+      'lib/builtin',
       'lib/privilege',
+      'lib/join-target',
       'lib/own-environment',
       'types/',
     ],

@@ -90,9 +90,7 @@ describe('setns refuses', () => {
   });
 
   it('a kind that is not the one asked for', () => {
-    expect(() => setnsSync('/proc/self/ns/net', Flags.NEWUTS)).toThrow(
-      /asks for CLONE_NEWUTS, but this is CLONE_NEWNET/,
-    );
+    expect(() => setnsSync('/proc/self/ns/net', Flags.NEWUTS)).toThrow(/must be CLONE_NEWUTS, but it is CLONE_NEWNET/);
   });
 
   it('flags that are no namespaces', () => {
@@ -139,7 +137,7 @@ describe('setns refuses', () => {
   it('and leaves no descriptor open', () => {
     const before = readdirSync('/proc/self/fd').length;
     for (const target of ['/proc/self/ns/user', '/proc/self/status', { pid: 4_000_000 }]) {
-      expect(() => setnsSync(target)).toThrow();
+      expect(() => setnsSync(target)).toThrow(/./);
     }
     expect(readdirSync('/proc/self/fd')).toHaveLength(before);
   });

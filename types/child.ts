@@ -1,5 +1,9 @@
 // A running child, and how it ended.
 import type { ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+
+import type { NamespaceKind } from './flags';
+import type { NamespaceHandle } from './namespace';
 
 /** How a child ended. Both `code` and `signal` are null only where the kernel would not tell. */
 export interface ExitStatus {
@@ -7,10 +11,18 @@ export interface ExitStatus {
   code: number | null;
   /** The signal that ended it; real-time ones are 'SIGRTMIN', 'SIGRTMIN+1', … */
   signal: string | null;
+  /** What ended it from here: the `signal` or the `timeout` of `clone()`. */
+  endedBy?: 'abort' | 'timeout';
   /** Whether it left a core file, see core(5). */
   coreDumped: boolean;
   /** What it used, as in `process.resourceUsage()`; undefined where it is not the child's own. */
   resourceUsage: Partial<NodeJS.ResourceUsage> | undefined;
+}
+
+/** Our end of the terminal of a child: what it writes is read here, what is written here is typed into it. */
+export interface PtyStream extends Duplex {
+  /** Changes the size of its window; the program gets SIGWINCH. */
+  resize(columns: number, rows: number): void;
 }
 
 /** A child started by `clone()`: all of `ChildProcess`, and what the kernel knows beyond that. */
@@ -19,8 +31,24 @@ export interface ClonedProcess<R = undefined> extends ChildProcess {
   readonly pid: number;
   /** A descriptor of the process, see pidfd_open(2): it never means another one. -1 once it has ended. Ours to close. */
   readonly pidfd: number;
+  /** Our end of its terminal; null without `pty`. `stdin`, `stdout` and `stderr` are null then. */
+  readonly pty: PtyStream | null;
   /** How it ended. Never rejects. */
   readonly exited: Promise<ExitStatus>;
+  /**
+   * Sends a signal through the pidfd, 'SIGTERM' by default; before the exec any signal is SIGKILL. False once it is gone.
+   * @throws ArgumentError ERR_UNKNOWN_SIGNAL
+   */
+  kill(signal?: NodeJS.Signals | number | (string & {})): boolean;
+  /**
+   * Lets a child that was started with `hold` go on to its filter and exec.
+   * @throws SyscallError for what the kernel refuses of these two; with it `exited` tells how the child ended
+   */
+  start(): Promise<void>;
+  /** Opens one of its namespaces. It must be alive. */
+  namespace<K extends NamespaceKind>(kind: K): NamespaceHandle<K>;
+  /** `killSignal`, SIGKILL after `killGrace`; resolves when it is reaped. */
+  [Symbol.asyncDispose](): Promise<void>;
   /** What a recorded child brought back. */
   readonly results: R;
 }

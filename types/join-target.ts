@@ -1,4 +1,5 @@
 // Namespaces to enter.
+import type { NamespaceKind } from './flags';
 
 /** A process by its pid; it must be alive. */
 export interface PidTarget {
@@ -19,5 +20,17 @@ export interface DescriptorTarget {
   fd: number;
 }
 
+/** A namespace that is held open. */
+export interface NamespaceTarget {
+  readonly kind: NamespaceKind;
+  readonly fd: number;
+}
+
+/** A child of `clone()`: all of its namespaces that differ from ours. */
+export interface ChildTarget {
+  readonly pidfd: number;
+  readonly exited: Promise<unknown>;
+}
+
 /** Namespaces to enter: a path (`/proc/PID/ns/net`, a bind mount of it), a descriptor, or a process. */
-export type JoinTarget = string | DescriptorTarget | PidTarget | PidfdTarget;
+export type JoinTarget = string | DescriptorTarget | PidTarget | PidfdTarget | NamespaceTarget | ChildTarget;

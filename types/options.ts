@@ -1,9 +1,70 @@
 // The options of clone().
+import type { JoinTarget } from './join-target';
 import type { Mount } from './mounts';
 import type { Stdio } from './stdio';
 
 /** How mounts made later are shared with other mount namespaces, see mount_namespaces(7). */
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'unchanged';
+
+/** A range of ids: `size` ids from `containerID` on are those from `hostID` on outside, see user_namespaces(7). */
+export interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+/**
+ * 'root' maps our own id to 0, 'keep' maps it to itself, 'auto' maps it to 0 and the subordinate ids of our user (subuid(5),
+ * subgid(5)) after it; or up to 340 ranges. More than the own id takes CAP_SETUID and CAP_SETGID, or newuidmap(1).
+ */
+export type IdMap = 'root' | 'keep' | 'auto' | readonly IdMapping[];
+
+/** A shift of a clock, see time_namespaces(7). */
+export interface TimeOffset {
+  seconds: number;
+  /** 0 to 999999999. Default 0. */
+  nanoseconds?: number;
+}
+
+/** The resources of getrlimit(2). */
+export type RlimitName =
+  | 'as'
+  | 'core'
+  | 'cpu'
+  | 'data'
+  | 'fsize'
+  | 'locks'
+  | 'memlock'
+  | 'msgqueue'
+  | 'nice'
+  | 'nofile'
+  | 'nproc'
+  | 'rss'
+  | 'rtprio'
+  | 'rttime'
+  | 'sigpending'
+  | 'stack';
+
+type LimitValue = number | 'unlimited';
+
+/** Both limits, or each of them; in the units of getrlimit(2), bytes for sizes. */
+export type Limit = LimitValue | { soft: LimitValue; hard: LimitValue };
+
+/** Sets of capabilities ('CAP_NET_ADMIN', …), see capabilities(7). */
+export interface Capabilities {
+  bounding?: readonly string[];
+  permitted?: readonly string[];
+  effective?: readonly string[];
+  inheritable?: readonly string[];
+  /** What a program has whose uid is not 0; in `inheritable` too. */
+  ambient?: readonly string[];
+}
+
+/** A compiled filter: an array of `struct sock_filter`, see seccomp(2). */
+export interface SeccompFilter {
+  filter: Uint8Array;
+  flags?: readonly ('LOG' | 'SPEC_ALLOW')[];
+}
 
 /** Options of `clone(command, args, options)`. Each may be left out; `undefined` counts as left out. */
 export interface CloneOptions {
@@ -13,12 +74,16 @@ export interface CloneOptions {
    */
   flags?: number;
   /**
-   * User ids of a new user namespace: 'root' maps our own id to 0, 'keep' maps it to itself; see user_namespaces(7). Needs
-   * `Flags.NEWUSER`. Default: no map, so that the ids inside are the overflow ids.
+   * Namespaces to enter, see setns(2); those that `flags` create must not be among them. With a user namespace `uid` and `gid`
+   * are 0 where they are not given, as nsenter(1) has it. Entering a mount namespace, the working directory is its root.
    */
-  uidMap?: 'root' | 'keep';
+  join?: JoinTarget | readonly JoinTarget[];
+  /**
+   * User ids of a new user namespace. Needs `Flags.NEWUSER`. Default: no map, so that the ids inside are the overflow ids.
+   */
+  uidMap?: IdMap;
   /** Group ids of a new user namespace, as `uidMap`. Needs `Flags.NEWUSER`. */
-  gidMap?: 'root' | 'keep';
+  gidMap?: IdMap;
   /**
    * Whether setgroups(2) stays possible in the new user namespace. Default 'allow' where we have CAP_SETGID, else 'deny': the
    * kernel asks for it before an unprivileged gid map. Needs `gidMap`.
@@ -26,6 +91,17 @@ export interface CloneOptions {
   setgroups?: 'allow' | 'deny';
   /** The host name, up to 64 bytes, see sethostname(2). Needs `Flags.NEWUTS`. */
   hostname?: string;
+  /** The NIS domain name, up to 64 bytes, see setdomainname(2). Needs `Flags.NEWUTS`. */
+  domainname?: string;
+  /** Shifts of the monotonic and the boot clock. Needs `Flags.NEWTIME`. */
+  timeOffsets?: { monotonic?: TimeOffset; boottime?: TimeOffset };
+  /** A folder of the cgroup v2 hierarchy, by path or descriptor, that the program is in from its birth. */
+  cgroup?: string | number;
+  /**
+   * Kernel parameters by name ('net.ipv4.ip_forward'), see sysctl(8). Each belongs to a namespace that must be new: net.* to
+   * net, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* to ipc, user.* to user; others are refused.
+   */
+  sysctl?: Readonly<Record<string, string>>;
   /** Bring the loopback interface up (127.0.0.1 and ::1). Needs `Flags.NEWNET`. Default false. */
   loopback?: boolean;
   /**
@@ -37,6 +113,69 @@ export interface CloneOptions {
   mounts?: readonly Mount[];
   /** The working directory, a path or a `file:` URL. Default: ours. */
   cwd?: string | URL;
+  /** The permission bits that new files do not get, 0 to 0o777, see umask(2). Default: ours. */
+  umask?: number;
+  /** The user id, as seen inside, see setresuid(2). Default: ours, or what the maps make of it. */
+  uid?: number;
+  /** The group id, as seen inside. Default: ours, or what the maps make of it. */
+  gid?: number;
+  /**
+   * Supplementary groups, as seen inside. Default: none where `uid` or `gid` is given, else ours. Refused where setgroups(2) is
+   * denied.
+   */
+  groups?: readonly number[];
+  /**
+   * What the program may do. An array sets bounding, permitted and effective, never inheritable or ambient; `[]` is none. What
+   * the exec would take away, because the uid is not 0, is refused unless it is in `ambient`.
+   */
+  capabilities?: readonly string[] | Capabilities;
+  /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
+  securebits?: number | readonly string[];
+  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp`. */
+  noNewPrivileges?: boolean;
+  /** A filter of system calls, set right before the exec, see seccomp(2). */
+  seccomp?: Uint8Array | SeccompFilter;
+  /** 'new': a session keyring of its own, see session-keyring(7). Default 'inherit'. */
+  keyring?: 'inherit' | 'new';
+  /** Resource limits, see getrlimit(2). */
+  rlimits?: Readonly<Partial<Record<RlimitName, Limit>>>;
+  /** The scheduling priority, -20 to 19, see setpriority(2). */
+  nice?: number;
+  /** The processors that it may run on, see sched_setaffinity(2). */
+  cpuAffinity?: readonly number[];
+  /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
+  oomScoreAdj?: number;
+  /** The execution domain, see personality(2). */
+  personality?: number;
+  /** Lead a session of its own, see setsid(2), and live on when the Worker that started it ends. Default false. */
+  detached?: boolean;
+  /** The process group, 0 for one of its own, see setpgid(2). */
+  processGroup?: number;
+  /** The signal that it gets when the **thread** that started it ends (a Worker's, for one). Default none. */
+  parentDeathSignal?: NodeJS.Signals | number | string;
+  /** Ends the child when aborted, in set-up as well as running. */
+  signal?: AbortSignal;
+  /** Ends the child after so many milliseconds, set-up included; 0 is never, as in child_process. */
+  timeout?: number;
+  /**
+   * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` SIGKILL, as a pid 1 ignores most
+   * signals.
+   */
+  killSignal?: NodeJS.Signals | number | string;
+  /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
+  killGrace?: number;
+  /** Resolve when all but the seccomp filter is set up, and wait there for `child.start()`. Default false. */
+  hold?: boolean;
+  /**
+   * A tiny pid 1 that reaps orphans and forwards signals; the program is its child. `pid` and `pidfd` are those of pid 1, `exited`
+   * tells how the program ended. Needs `Flags.NEWPID`. Default false.
+   */
+  init?: boolean;
+  /**
+   * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
+   * rows. Default false.
+   */
+  pty?: boolean | { columns?: number; rows?: number };
   /** The environment. Default: ours. `undefined` values are left out. */
   env?: Readonly<Record<string, string | undefined>>;
   /** What the program sees as `argv[0]`. Default: the command. */
@@ -49,6 +188,10 @@ export interface CloneOptions {
 
 /** What of a plan may differ from one start to the next. */
 export interface StartOptions {
+  /** As in {@link CloneOptions}; default: the plan's. */
+  signal?: AbortSignal;
+  /** As in {@link CloneOptions}; default: the plan's. */
+  timeout?: number;
   /** As in {@link CloneOptions}; default: the plan's. */
   stdio?: Stdio;
   /** As in {@link CloneOptions}; default: the plan's. */

@@ -62,4 +62,8 @@ export interface RecordedOptions {
    * does not take one.
    */
   exitSignal?: NodeJS.Signals | (string & {}) | number;
+  /** Kills the child when aborted. Refused with `THREAD`, which cannot be killed alone, and `VFORK`, which lets nothing run. */
+  signal?: AbortSignal;
+  /** Kills the child after so many milliseconds. Refused with `THREAD` and `VFORK`. */
+  timeout?: number;
 }

@@ -2,14 +2,17 @@
 import { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
-import type { ClonedProcess, ExitStatus } from '../../types/child';
+import type { ClonedProcess, ExitStatus, PtyStream } from '../../types/child';
+import type { NamespaceKind } from '../../types/flags';
 import { addon } from '../addon';
-import { unknownSignal } from '../errors/argument-error';
+import { refusedOption, unknownSignal } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno';
 import { signalNames, signalNumber } from '../kernel/signals';
 import { Mail, News } from '../native-interface';
+import { Namespace } from '../namespace';
 import { forget, listen, mailbox } from '../watch';
+import { type Cause, Ending, type EndingOptions, type Mortal } from './ending';
 import { readExitStatus } from './exit-status';
 import type { Pipes } from './pipes';
 
@@ -22,12 +25,16 @@ export interface Birth<R> {
   readonly ownMemory: boolean;
   /** A thread of Node: no signal reaches it alone. */
   readonly thread: boolean;
+  /** Where it can be ended by a signal or a time. */
+  readonly ending: EndingOptions | undefined;
+  /** Whether the stub waits for start() in the instruction where it waits now. */
+  isHeld(): boolean;
   /** Does what the stub waits for. @throws what the call rejects with */
-  serve(pid: number): void;
+  serve(pid: number): void | Promise<void>;
   /** What the child brought back, read at the moment it started. */
   results(id: number): R;
   /** Why it did not start, from the mailbox. */
-  failure(): Error;
+  failure(): SyscallError;
   resolve(child: ClonedProcess<R>): void;
   reject(error: Error): void;
 }
@@ -45,7 +52,13 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   readonly #birth: Birth<R>;
   #pidfd = -1;
   /** What set-up was ended for. */
-  #cause: Error | undefined;
+  #cause: Cause | undefined;
+  readonly #ending: Ending | undefined;
+  /** The command has been executed. */
+  #running = false;
+  /** It waits for start(), or has waited: the call has resolved before the exec. */
+  #held: 'no' | 'waiting' | 'going' = 'no';
+  #startDone: { resolve(): void; reject(error: Error): void } | undefined;
   /** The code after `await clone()` has run, so events may be told. */
   #announced = false;
   #status: ExitStatus | undefined;
@@ -59,6 +72,23 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.#birth = birth;
     this.pid = mailbox[Mail.Pid]!;
     listen(id, this);
+    if (birth.ending !== undefined) this.#ending = new Ending(birth.ending, this.#mortal());
+  }
+
+  #mortal(): Mortal {
+    const isRunning = (): boolean => this.#running;
+    return {
+      get started() {
+        return isRunning();
+      },
+      endSetUp: (cause) => this.#endSetUp(cause),
+      signal: (signal) => void this.kill(signal),
+    };
+  }
+
+  #endSetUp(cause: Cause | undefined): void {
+    this.#cause ??= cause;
+    addon().end(this.#id);
   }
 
   get pidfd(): number {
@@ -83,6 +113,10 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
 
   get stderr(): Readable | null {
     return this.#stream(2);
+  }
+
+  get pty(): PtyStream | null {
+    return this.#birth.pipes?.terminal ?? null;
   }
 
   get stdio(): ClonedProcess['stdio'] {
@@ -114,28 +148,64 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
       case News.Ended:
         return this.#ended();
       case News.Failed:
-        forget(this.#id);
-        this.#birth.pipes?.closeAll();
-        return this.#birth.reject(this.#cause ?? this.#birth.failure());
+        return this.#failed();
     }
   }
 
   #serve(): void {
+    if (this.#birth.isHeld()) return this.#hold();
     try {
-      this.#birth.serve(mailbox[Mail.Pid]!);
-      addon().go(this.#id);
+      const served = this.#birth.serve(mailbox[Mail.Pid]!);
+      if (served === undefined) addon().go(this.#id);
+      else
+        served.then(
+          () => addon().go(this.#id),
+          (error: Error) => this.#endSetUp(() => error),
+        );
     } catch (error) {
-      this.#cause = error as Error;
-      addon().end(this.#id);
+      this.#endSetUp(() => error as Error);
     }
   }
 
-  #started(): void {
+  #introduce(): void {
     this.pid = mailbox[Mail.Pid]!;
     this.#pidfd = mailbox[Mail.Pidfd]!;
-    this.results = this.#birth.results(this.#id);
+  }
+
+  #hold(): void {
+    this.#held = 'waiting';
+    this.#introduce();
     this.#birth.resolve(this);
+  }
+
+  #started(): void {
+    this.#running = true;
+    // Ended from here when it was already past its exec: the kill is on its way, and nobody has been told of the child.
+    if (this.#cause !== undefined && this.#held === 'no') return;
+    this.#introduce();
+    this.results = this.#birth.results(this.#id);
+    if (this.#held === 'no') this.#birth.resolve(this);
+    else this.#startDone?.resolve();
     setImmediate(() => this.#announce());
+  }
+
+  #failed(): void {
+    const failure = this.#birth.failure();
+    const error = this.#cause?.(failure) ?? failure;
+    if (this.#held === 'no') return this.#giveUp(error);
+    // The child was given away already: its end is told as that of any other.
+    this.#ending?.done();
+    this.#startDone?.reject(error);
+    this.#announced = true;
+    this.#ended();
+  }
+
+  /** Nobody has been given the child, and nothing of it is left. */
+  #giveUp(error: Error): void {
+    this.#ending?.done();
+    forget(this.#id);
+    this.#birth.pipes?.closeAll();
+    this.#birth.reject(error);
   }
 
   #announce(): void {
@@ -148,9 +218,15 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #ended(): void {
+    if (this.#cause !== undefined && this.#held === 'no') {
+      const failure = new SyscallError({ code: 'ECHILD', step: 'command', syscall: 'execve', signal: 'SIGKILL' });
+      return this.#giveUp(this.#cause(failure));
+    }
     forget(this.#id);
     this.#pidfd = -1;
     this.#status = readExitStatus(this.#birth.ownMemory);
+    this.#ending?.done();
+    if (this.#ending?.by !== undefined) this.#status.endedBy = this.#ending.by;
     this.exitCode = this.#status.code;
     this.signalCode = this.#status.signal as NodeJS.Signals | null;
     if (this.#announced) this.#tellEnd(this.#status);
@@ -181,6 +257,12 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
       });
     }
     if (this.#status !== undefined) return false;
+    if (!this.#running && number !== 0) {
+      // Signals are blocked until the exec, so that only this one does anything.
+      this.#endSetUp(undefined);
+      this.killed = true;
+      return true;
+    }
     const result = addon().kill(this.#id, number);
     if (result === 0) {
       this.killed = this.killed || number !== 0;
@@ -216,7 +298,35 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.emit('error', error);
   }
 
+  async start(): Promise<void> {
+    if (this.#held !== 'waiting' || this.#status !== undefined) {
+      throw refusedOption(
+        'hold',
+        this.#held === 'no'
+          ? 'was not given: the child has started'
+          : 'is over: start() was called, or the child has ended',
+      );
+    }
+    this.#held = 'going';
+    return new Promise((resolve, reject) => {
+      this.#startDone = { resolve, reject };
+      addon().go(this.#id);
+    });
+  }
+
+  namespace<K extends NamespaceKind>(kind: K): Namespace<K> {
+    return Namespace.open(this, kind);
+  }
+
   [Symbol.dispose](): void {
     if (!this.#birth.thread) this.kill('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#status === undefined && !this.#birth.thread) {
+      if (this.#ending !== undefined && this.#running) this.#ending.endRunning();
+      else this.kill('SIGKILL');
+    }
+    await this.exited;
   }
 }

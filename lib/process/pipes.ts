@@ -4,10 +4,11 @@ import type { Socket } from 'node:net';
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
-import { net } from '../net';
+import { net } from '../builtin';
+import { Pty } from './pty';
 import type { Writer } from '../program/writer';
 import type { Request } from '../steps/request';
-import { lowestFree, sourceWord } from '../steps/stdio';
+import { lowestFree, sourceWord } from '../steps/words';
 
 const kinds = new Int32Array(1024);
 const numbers = new Int32Array(2048);
@@ -22,21 +23,37 @@ interface Pipe {
 }
 
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
-function refuseClosed({ stdio }: Request, writer: Writer): void {
+function refuseClosed({ stdio, cgroup }: Request, writer: Writer): void {
   if (writer.keptCount === 0) return;
   const closed = addon().firstClosed(writer.kept, writer.keptCount);
   if (closed < 0) return;
-  const descriptor = writer.kept[closed];
-  const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
-  const option = `stdio[${index}]`;
+  const descriptor = writer.kept[closed]!;
   const hint = `descriptor ${descriptor} is not open in Node`;
-  throw new SyscallError({ code: 'EBADF', step: 'stdio', option, syscall: 'dup3', hint });
+  const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
+  if (index < 0 && cgroup === descriptor) {
+    throw new SyscallError({ code: 'EBADF', step: 'cgroup folder', option: 'cgroup', syscall: 'fcntl', hint });
+  }
+  throw new SyscallError({ code: 'EBADF', step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3', hint });
+}
+
+/** From now on what comes in is the child's to read, as child_process has it. */
+function stopReading(stream: object): void {
+  const { _handle: handle, pause } = stream as {
+    _handle?: { reading?: boolean; readStop?: () => void } | null;
+    pause?: () => void;
+  };
+  if (typeof handle?.readStop !== 'function') return;
+  handle.reading = false;
+  handle.readStop();
+  pause?.call(stream);
 }
 
 export class Pipes {
   readonly #pipes: Pipe[] = [];
   readonly #length: number;
   #childEnds: number[] = [];
+  /** Our end of the terminal; the descriptor is -1 once it is closed or belongs to the stream. */
+  readonly #terminal = { descriptor: -1, keeper: -1, stream: undefined as Pty | undefined };
   #open = 0;
   #whenClosed: (() => void) | undefined;
 
@@ -55,6 +72,9 @@ export class Pipes {
       this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
     }
     refuseClosed(request, writer);
+    for (const source of stdio)
+      if (source.kind === 'descriptor' && source.stream !== undefined) stopReading(source.stream);
+    if (request.pty !== undefined) this.#openTerminal(request, request.pty, writer);
     const count = this.#pipes.length;
     if (count === 0) return;
     const result = addon().openPairs(kinds, count, numbers, lowestFree(request));
@@ -66,7 +86,39 @@ export class Pipes {
       writer.setInt32(sourceWord(this.#pipes[i]!.index), child);
       writer.keepOpen(child);
     }
-    this.#open = count;
+    this.#open += count;
+  }
+
+  #openTerminal(request: Request, { columns, rows }: { columns: number; rows: number }, writer: Writer): void {
+    const result = addon().openPty(columns, rows, numbers, lowestFree(request));
+    if (result < 0)
+      throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
+    const [child, ours, keeper] = numbers as unknown as [number, number, number];
+    this.#childEnds.push(child);
+    this.#terminal.descriptor = ours;
+    this.#terminal.keeper = keeper;
+    for (let index = 0; index < request.stdio.length; index++) writer.setInt32(sourceWord(index), child);
+    writer.keepOpen(child);
+    this.#open = 1;
+  }
+
+  /** Our end of the terminal; null where there is none. */
+  get terminal(): Pty | null {
+    const terminal = this.#terminal;
+    if (terminal.stream === undefined && terminal.descriptor >= 0) {
+      terminal.stream = new Pty(terminal.descriptor, terminal.keeper);
+      terminal.descriptor = -1;
+      terminal.stream.once('close', () => this.#oneClosed());
+    }
+    return terminal.stream ?? null;
+  }
+
+  #closeTerminal(): void {
+    if (this.#terminal.descriptor < 0) return;
+    addon().close(this.#terminal.descriptor);
+    addon().close(this.#terminal.keeper);
+    this.#terminal.descriptor = -1;
+    this.#oneClosed();
   }
 
   /** After the clone the child's ends are the child's alone. */
@@ -78,6 +130,8 @@ export class Pipes {
   /** For a child that never was. */
   closeAll(): void {
     this.closeChildEnds();
+    this.#terminal.stream?.destroy();
+    this.#closeTerminal();
     for (const pipe of this.#pipes) {
       if (pipe.stream !== undefined) pipe.stream.destroy();
       else this.#closeUntouched(pipe);
@@ -123,6 +177,11 @@ export class Pipes {
    * ever; touched ones that nobody reads flow, as with child_process.
    */
   drain(): void {
+    // A terminal that nobody looks at hangs up.
+    this.#closeTerminal();
+    const { stream: terminal } = this.#terminal;
+    terminal?.release();
+    if (terminal?.readableFlowing === null && terminal.listenerCount('readable') === 0) terminal.resume();
     for (const pipe of this.#pipes) {
       if (pipe.kind === Pair.ChildReads) {
         if (pipe.stream === undefined) this.#closeUntouched(pipe);

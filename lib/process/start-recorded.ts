@@ -2,8 +2,10 @@
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { plainObject } from '../check';
+import { AbortError } from '../errors/abort-error';
+import { refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
-import { Flags } from '../flags';
+import { Flags, formatFlags } from '../flags';
 import { errnoName } from '../kernel/errno';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
@@ -12,43 +14,62 @@ import { recordedStep } from '../program/recorder';
 import { fetch, type Source } from '../program/results';
 import type { Program } from '../record';
 import { mailbox, openWatch } from '../watch';
+import { checkAbortSignal, checkTimeout } from '../steps/control';
 import { Child } from './child';
+import { imageOf } from './image';
+import type { EndingOptions } from './ending';
 import { refuseForbiddenCalls } from './forbidden-calls';
 import { checkExitSignal, checkRecordedFlags } from './recorded-flags';
 
+const SIGKILL = 9;
+
 /** Checks the options and starts the program. @throws ArgumentError */
 export function startRecorded<R>(program: Program<R>, options: unknown): Promise<ClonedProcess<R>> {
-  const given = plainObject(options ?? {}, 'options argument', ['flags', 'exitSignal']);
+  const given = plainObject(options ?? {}, 'options argument', ['flags', 'exitSignal', 'signal', 'timeout']);
   const flags = checkRecordedFlags(given.flags ?? 0);
   const exitSignal = checkExitSignal(given.exitSignal, flags);
+  const ending = checkEnding(given, flags);
   refuseForbiddenCalls(program.recording.calls, flags);
   return new Promise((resolve, reject) => {
     openWatch();
-    launch(program, flags, exitSignal, resolve, reject);
+    launch(program, { flags, exitSignal, ending }, resolve, reject);
   });
+}
+
+/** How a program is to run, all of it checked. */
+interface How {
+  readonly flags: number;
+  readonly exitSignal: number;
+  readonly ending: EndingOptions | undefined;
+}
+
+/** A line of calls knows no polite end: what ends it is SIGKILL. */
+function checkEnding(given: { signal?: unknown; timeout?: unknown }, flags: number): EndingOptions | undefined {
+  const option = given.signal === undefined ? 'timeout' : 'signal';
+  if (given[option] === undefined) return undefined;
+  const flag = (flags & Flags.THREAD) !== 0 ? Flags.THREAD : flags & Flags.VFORK;
+  if (flag !== 0) {
+    const why =
+      flag === Flags.THREAD ? 'a thread cannot be killed alone' : 'nothing of ours runs until the child is done';
+    throw refusedOption(option, `must not be given with ${formatFlags(flag)}: ${why}`);
+  }
+  return {
+    signal: given.signal === undefined ? undefined : checkAbortSignal(given.signal),
+    timeout: given.timeout === undefined ? undefined : checkTimeout(given.timeout),
+    killSignal: SIGKILL,
+    killGrace: 0,
+  };
 }
 
 function launch<R>(
   program: Program<R>,
-  flags: number,
-  exitSignal: number,
+  { flags, exitSignal, ending }: How,
   resolve: (child: ClonedProcess<R>) => void,
   reject: (error: Error) => void,
 ): void {
   const { writer, executed } = program.recording;
-  const id = addon().launchInPlace(
-    writer.words as unknown as Uint8Array,
-    writer.count,
-    writer.data,
-    writer.dataSize,
-    writer.relocations,
-    writer.relocationCount,
-    writer.kept,
-    writer.keptCount,
-    flags,
-    exitSignal,
-    executed !== undefined,
-  );
+  if (ending?.signal?.aborted === true) throw new AbortError(ending.signal.reason);
+  const id = addon().launchInPlace(...imageOf(writer), flags, exitSignal, executed !== undefined);
   if (id < 0) {
     throw new SyscallError({
       errno: -id,
@@ -65,6 +86,8 @@ function launch<R>(
     // The peak starts at the size of Node, whether shared or copied.
     ownMemory: false,
     thread: (flags & Flags.THREAD) !== 0,
+    ending,
+    isHeld: () => false,
     serve: () => {},
     results: (child) => fetch(program.bring, sourceOf(child)) as R,
     failure: () => readFailure(program),

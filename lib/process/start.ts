@@ -3,14 +3,19 @@ import { debuglog } from 'node:util';
 
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
+import { AbortError } from '../errors/abort-error';
 import { SyscallError } from '../errors/syscall-error';
+import { Flags } from '../flags';
+import type { Opened } from '../join-target';
 import { Writer } from '../program/writer';
 import { assemble, checkRequest, stepNamed } from '../steps/assemble';
 import type { Request } from '../steps/request';
-import { lowestFree } from '../steps/stdio';
+import { joinWord, lowestFree } from '../steps/words';
 import { Plan } from '../plan';
 import { openWatch } from '../watch';
 import { Child } from './child';
+import { imageOf } from './image';
+import type { EndingOptions } from './ending';
 import { readCommandFailure } from './failure';
 import { Pipes } from './pipes';
 
@@ -56,23 +61,44 @@ function launch(
   reject: (error: Error) => void,
 ): void {
   if (debug.enabled) debug('%s', new Plan(request));
+  if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
   const kept = writer.keptCount;
+  let joins: Opened[] = [];
+  try {
+    joins = openJoins(request, writer);
+    clone(writer, request, resolve, reject);
+  } finally {
+    // The child has its own copies, and what only this start had is not part of a plan.
+    for (const { descriptor, own } of joins) if (own) addon().close(descriptor);
+    writer.keptCount = kept;
+  }
+}
+
+/** The descriptors of this start, written into the program. */
+function openJoins(request: Request, writer: Writer): Opened[] {
+  const opened: Opened[] = [];
+  try {
+    request.joins.forEach((target, index) => {
+      const one = target.open();
+      opened.push(one);
+      writer.setInt32(joinWord(request, index), one.descriptor);
+      writer.keepOpen(one.descriptor);
+    });
+    return opened;
+  } catch (error) {
+    for (const { descriptor, own } of opened) if (own) addon().close(descriptor);
+    throw error;
+  }
+}
+
+function clone(
+  writer: Writer,
+  request: Request,
+  resolve: (child: ClonedProcess) => void,
+  reject: (error: Error) => void,
+): void {
   const pipes = new Pipes(request, writer);
-  const id = addon().launch(
-    writer.words as unknown as Uint8Array,
-    writer.count,
-    writer.data,
-    writer.dataSize,
-    writer.relocations,
-    writer.relocationCount,
-    writer.kept,
-    writer.keptCount,
-    lowestFree(request),
-    writer.forks,
-    false,
-  );
-  // The ends of this start's pipes are not part of a plan.
-  writer.keptCount = kept;
+  const id = addon().launch(...imageOf(writer), lowestFree(request), writer.forks, request.detached, request.init);
   if (id < 0) {
     pipes.closeAll();
     throw new SyscallError({ errno: -id, step: 'clone', syscall: 'clone3', hint: launchHint(id) });
@@ -86,12 +112,25 @@ function launch(
     pipes,
     ownMemory: writer.forks,
     thread: false,
+    ending: endingOf(request),
+    isHeld: () => waits[wait] === 'hold' && ++wait > 0,
     serve: (pid) => stepNamed(waits[wait++]!)?.serve?.(pid, request),
     results: () => undefined,
     failure: () => readCommandFailure(request),
     resolve,
     reject,
   });
+}
+
+function endingOf(request: Request): EndingOptions {
+  const { signal, timeout, killSignal, killGrace } = request;
+  // A pid 1 ignores every signal that it has no handler for.
+  return {
+    signal,
+    timeout,
+    killSignal: killSignal ?? (request.creates(Flags.NEWPID) && !request.init ? 9 : 15),
+    killGrace,
+  };
 }
 
 function launchHint(result: number): string | undefined {

@@ -20,6 +20,7 @@ export const enum Policy {
   HasMinimum = 1,
   Retry = 2,
   Fork = 4,
+  Stay = 8,
 }
 
 /** Where the fields of an instruction lie. */

@@ -184,7 +184,10 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
     case 'sockaddr':
       return spellSocketAddress(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'ifreq':
-      return spellInterfaceRequest(reader, place);
+      // Requests about interfaces are those of linux/sockios.h; the others that set-up needs take a number.
+      return reader.value(instruction, 1) >> 8 === 0x89
+        ? spellInterfaceRequest(reader, place)
+        : `[${reader.number(place, 4)}]`;
     case 'sigset':
       return spellSignals(reader.bits(place));
     case 'sigaction':
@@ -225,6 +228,7 @@ function spellPolicies(reader: Reader, instruction: number): string {
   const parts: string[] = [];
   const policy = reader.policy(instruction);
   if ((policy & Policy.Fork) !== 0) parts.push('go on in the new process');
+  if ((policy & Policy.Stay) !== 0) parts.push('the old one stays as pid 1');
   if ((policy & Policy.HasMinimum) !== 0) parts.push(`at least ${reader.minimum(instruction)}`);
   if ((policy & Policy.Retry) !== 0) parts.push('EAGAIN: once more');
   const targets = new Map<number, string[]>();

@@ -70,7 +70,7 @@ export const signatures = {
   getsockopt: ['fd', 'one:SOL_', 'int', 'out', 'socklen'],
   gettid: [],
   getuid: [],
-  ioctl: ['fd', 'one:SIOC,TUN,TIOC,NS_GET_', 'ifreq?'],
+  ioctl: ['fd', 'one:SIOC,TUN,TIOC,FIONBIO,NS_GET_', 'ifreq?'],
   ioprio_get: ['int', 'int'],
   ioprio_set: ['int', 'int', 'int'],
   keyctl: ['one:KEYCTL_', 'any?', 'any?', 'any?', 'any?'],

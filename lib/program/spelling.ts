@@ -19,7 +19,7 @@ const unfit = new Set([
 ]);
 
 /** Not of the constants that recording needs. */
-const masking = { SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 };
+const masking = { FIONBIO: 0x5421, SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 };
 
 const byPrefix = new Map<string, (readonly [name: string, value: number])[]>();
 
@@ -75,5 +75,5 @@ export function spellOne(value: number, prefixes: string): string {
 
 /** A string in quotes, its control characters escaped. */
 export function quote(text: string): string {
-  return `"${printable(text).replaceAll('"', '\\"')}"`;
+  return `"${printable(text.replaceAll('\\', '\\\\')).replaceAll('"', '\\"')}"`;
 }

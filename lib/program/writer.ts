@@ -127,6 +127,12 @@ export class Writer {
     return this.result(slot).number(place).number(width);
   }
 
+  /** Writes the address of a place in the report into the data. */
+  storeReport(offset: number, place: Place): this {
+    this.#begin(Op.Store);
+    return this.report(offset).number(place).number(8);
+  }
+
   /** Tells the parent and sleeps until it says go. */
   wait(): this {
     this.#begin(Op.Wait);
@@ -249,6 +255,16 @@ export class Writer {
     return this.#rule(AnyErrno, 0);
   }
 
+  /** Goes on `count` instructions later where the kernel answers any errno. */
+  skipAny(count: number): this {
+    return this.#rule(AnyErrno, count);
+  }
+
+  /** Goes on `count` instructions later. */
+  jump(count: number): this {
+    return this.call('close').number(-1).skip('EBADF', count);
+  }
+
   /** Goes on `count` instructions later where the kernel answers this errno. */
   skip(errno: string, count: number): this {
     return this.#rule(errnoNumber(errno), count);
@@ -279,6 +295,11 @@ export class Writer {
   fork(): this {
     this.forks = true;
     return this.#policy(Policy.Fork);
+  }
+
+  /** Of a clone to go on in the new process: the caller stays as pid 1. */
+  stay(): this {
+    return this.#policy(Policy.Stay);
   }
 
   #policy(policy: Policy): this {

@@ -1,6 +1,6 @@
 // From arguments to a checked request, and from a request to a program: the two places that know that there are many steps.
 import { array, plainObject, string } from '../check';
-import { invalidArgType } from '../errors/argument-error';
+import { invalidArgType, unknownOption } from '../errors/argument-error';
 import type { Writer } from '../program/writer';
 import { order } from './order';
 import { Request } from './request';
@@ -26,7 +26,7 @@ export function checkRequest(command: unknown, args: unknown, options: unknown):
   }
   if (options !== undefined && options !== null) {
     if (typeof options !== 'object') throw invalidArgType('options argument', 'of type object', options);
-    check(plainObject<OptionName>(options, 'options argument', known), request);
+    check(plainObject<OptionName>(options, 'options argument'), request);
   }
   for (const step of settling) step.settle!(request);
   return request;
@@ -35,14 +35,15 @@ export function checkRequest(command: unknown, args: unknown, options: unknown):
 function check(given: Given, request: Request): void {
   const checked = new Set<Step>();
   for (const name in given) {
-    const step = owners.get(name)!;
+    const step = owners.get(name);
+    if (step === undefined) throw unknownOption(name, name, known);
     if (checked.has(step)) continue;
     checked.add(step);
     step.check?.(given, request);
   }
 }
 
-const startOptions = ['env', 'stdio'] as const satisfies readonly OptionName[];
+const startOptions = ['env', 'stdio', 'signal', 'timeout'] as const satisfies readonly OptionName[];
 
 /** The request of a plan with what may differ from one start to the next. */
 export function checkStart(request: Request, options: unknown): Request {

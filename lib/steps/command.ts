@@ -1,15 +1,10 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
-import { constants } from '../kernel/constants';
 import { ownEnvironment } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
-import { lookForParent } from './look-for-parent';
 import type { Request } from './request';
 import type { Step } from './step';
-
-const { PR_SET_PDEATHSIG } = constants;
-const SIG_SETMASK = 2;
 
 /** What execvp(3) searches where there is no PATH. */
 const defaultPath = '/bin:/usr/bin';
@@ -88,7 +83,9 @@ export const command: Step = {
   name: 'command',
   options: ['env', 'argv0'],
   after: {
+    seccomp: 'the filter is for the program',
     stdio: 'the program finds its descriptors in place',
+    'signal mask': 'the program starts with no signal blocked',
     closeFds: 'the exec is what closes them',
     cwd: 'a relative command starts at the working directory',
   },
@@ -104,12 +101,6 @@ export const command: Step = {
 
   emit(writer, request) {
     writer.about(this.name).subject(request.command);
-    // The program must not die with the thread that started it. From here on only the channel tells of Node's end.
-    writer.call('prctl').number(PR_SET_PDEATHSIG).number(0).number(0).number(0).number(0);
-    lookForParent(writer);
-    const empty = writer.reserve(8);
-    writer.call('rt_sigprocmask').number(SIG_SETMASK).place(empty).number(0).number(8);
-
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
     const env =

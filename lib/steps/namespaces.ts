@@ -3,7 +3,10 @@ import { Flags, formatFlags } from '../flags';
 import type { Step } from './step';
 
 /** cgroup first: its root is the cgroup that the process is in at that moment. */
-const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET];
+const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET].map((flag) => ({
+  flag,
+  name: formatFlags(flag),
+}));
 
 export const namespaces: Step = {
   name: 'namespaces',
@@ -16,8 +19,8 @@ export const namespaces: Step = {
   emit(writer, request) {
     if (request.flags === 0) return;
     writer.about(this.name, 'flags');
-    for (const flag of inOrder) {
-      if (request.creates(flag)) writer.detail(formatFlags(flag)).call('unshare').number(flag);
+    for (const { flag, name } of inOrder) {
+      if (request.creates(flag)) writer.detail(name).call('unshare').number(flag);
     }
   },
 

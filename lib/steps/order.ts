@@ -1,32 +1,79 @@
 // The order of all steps. test/steps/order.test.ts checks it against what each step says it must come after.
 import { closeFds } from './close-fds';
 import { command } from './command';
+import { control } from './control';
+import { cpuAffinity } from './cpu-affinity';
 import { cwd } from './cwd';
+import { domainname } from './domainname';
 import { flags } from './flags';
+import { hold } from './hold';
 import { hostname } from './hostname';
+import { init } from './init';
+import { identity } from './identity';
+import { join } from './join';
+import { keyring } from './keyring';
 import { loopback } from './loopback';
 import { mounts } from './mounts';
 import { namespaces } from './namespaces';
-import { process } from './process';
+import { nice } from './nice';
+import { noNewPrivileges } from './no-new-privileges';
+import { oomScoreAdj } from './oom-score-adj';
+import { parentDeathSignal } from './parent-death-signal';
+import { personality } from './personality';
+import { cgroupFolder, process } from './process';
 import { propagation } from './propagation';
+import { foreground, pty } from './pty';
+import { raisedRlimits, rlimits } from './rlimits';
+import { seccomp } from './seccomp';
+import { session } from './session';
+import { signalMask } from './signal-mask';
 import { stdio, stdioSources } from './stdio';
 import type { Step } from './step';
+import { sysctl } from './sysctl';
 import { time } from './time';
+import { umask } from './umask';
 import { user } from './user';
 
 export const order: readonly Step[] = [
+  // What has no instruction of its own.
   flags,
+  control,
+  // While we have all of our rights, and our own view.
   stdioSources,
+  cgroupFolder,
+  raisedRlimits,
+  oomScoreAdj,
+  nice,
+  cpuAffinity,
+  personality,
+  // Into the namespaces.
+  join,
   user,
   time,
   process,
   namespaces,
   hostname,
+  domainname,
   loopback,
+  sysctl,
   propagation,
   mounts,
+  // The process itself.
+  keyring,
+  session,
+  pty,
+  init,
+  foreground,
   stdio,
   closeFds,
+  umask,
+  rlimits,
+  identity,
   cwd,
+  noNewPrivileges,
+  hold,
+  parentDeathSignal,
+  signalMask,
+  seccomp,
   command,
 ];

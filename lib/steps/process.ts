@@ -1,36 +1,127 @@
 // Step `process`: the second clone, where the program must be born into what only a new process can enter.
+import { fileDescriptor, path } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ReportPid } from '../program/format';
+import type { Slot, Writer } from '../program/writer';
 import { lookForParent } from './look-for-parent';
+import type { Request } from './request';
 import type { Step } from './step';
+import { lowestFree } from './words';
 
-const { PR_SET_PDEATHSIG } = constants;
+const { AT_FDCWD, CLONE_INTO_CGROUP, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY, PR_SET_PDEATHSIG } = constants;
 const SIGKILL = 9;
+
+/** `struct clone_args`, up to and with its field `cgroup`. */
+const cloneArgs = { size: 88, flags: 0, parentTid: 24, cgroup: 80 };
+
+/** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is in the report before it runs. */
+function flagsOf(request: Request): number {
+  return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
+}
+
+function legacyClone(writer: Writer, request: Request): void {
+  writer.call('clone').number(flagsOf(request)).number(0).report(ReportPid).number(0).number(0).fork();
+}
+
+/** Opened before the view changes. The stub's copy of a descriptor of ours has its number. */
+export const cgroupFolder: Step = {
+  name: 'cgroup',
+  options: ['cgroup'],
+  after: {},
+
+  check(given, request) {
+    const { cgroup } = given;
+    request.cgroup = typeof cgroup === 'number' ? fileDescriptor(cgroup, 'cgroup') : path(cgroup, 'cgroup');
+  },
+
+  emit(writer, request) {
+    const { cgroup } = request;
+    if (cgroup === undefined) return;
+    writer.about(this.name, 'cgroup').subject(typeof cgroup === 'string' ? cgroup : undefined);
+    if (typeof cgroup === 'number') {
+      writer.keepOpen(cgroup);
+      writer.call('fcntl').number(cgroup).number(constants.F_DUPFD_CLOEXEC).number(lowestFree(request));
+    } else {
+      writer
+        .call('openat')
+        .number(AT_FDCWD)
+        .text(cgroup)
+        .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
+        .number(0);
+    }
+    request.cgroupSlot = writer.keep();
+  },
+
+  hint(code, _label, request) {
+    if (code === 'EBADF' || code === 'ENOTDIR') return 'it must be a folder of the cgroup v2 hierarchy, not one of v1';
+    // The second one of older kernels, for a folder that was removed while it was open.
+    if (code === 'ENOENT' || code === 'ENODEV') return 'there is no such folder in the cgroup v2 hierarchy';
+    if (code === 'EACCES') return 'we may not write its cgroup.procs, or that of the common ancestor';
+    if (code === 'EOPNOTSUPP' || code === 'ENOTSUP') {
+      return 'it is a threaded cgroup, or one with children that have controllers';
+    }
+    if (code === 'EBUSY') return 'it has controllers enabled for its children, so no process may be in it itself';
+    return whyNoProcess(code, request);
+  },
+};
+
+/** Why the kernel makes no process, whichever call it is asked by. */
+function whyNoProcess(code: string, request: Request): string | undefined {
+  if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
+  if (code === 'ENOSPC') {
+    return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
+  }
+  if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
+  return undefined;
+}
+
+function cloneIntoCgroup(writer: Writer, request: Request, cgroup: Slot): void {
+  const args = writer.reserve(cloneArgs.size);
+  writer.setInt64(args + cloneArgs.flags, Number(BigInt(flagsOf(request)) | CLONE_INTO_CGROUP));
+  writer.about('cgroup', 'cgroup').subject(typeof request.cgroup === 'string' ? request.cgroup : undefined);
+  writer.storeReport(ReportPid, args + cloneArgs.parentTid);
+  writer.store(cgroup, args + cloneArgs.cgroup, 8);
+  writer.call('clone3').place(args).number(cloneArgs.size).fork();
+  // Container profiles forbid clone3(2): then this process goes into the cgroup itself, and its child is born there.
+  writer.skip('ENOSYS', 1).skip('EPERM', 1);
+  writer.jump(5);
+  // In every cgroup of v2, and in none of v1, which it must not fall into.
+  writer.call('faccessat').result(cgroup).text('cgroup.controllers').number(0);
+  writer
+    .call('openat')
+    .result(cgroup)
+    .text('cgroup.procs')
+    .number(O_WRONLY | O_CLOEXEC)
+    .number(0);
+  const procs = writer.keep();
+  writer.call('write').result(procs).text('0').number(1).minimum(1);
+  writer.call('close').result(procs);
+  legacyClone(writer, request);
+}
 
 export const process: Step = {
   name: 'process',
   options: [],
   after: {
+    cgroup: 'the program is born into it',
+    join: 'a pid namespace is entered by the next child',
     user: 'a pid namespace belongs to the user namespace that it is made in',
     time: 'a time namespace is entered by the next child',
   },
 
   emit(writer, request) {
-    if (!request.creates(Flags.NEWPID | Flags.NEWTIME)) return;
+    const { cgroup } = request;
+    const needed =
+      request.creates(Flags.NEWPID | Flags.NEWTIME) || request.joinsAny(Flags.NEWPID) || cgroup !== undefined;
+    if (!needed) return;
+    if (cgroup === undefined) legacyClone(writer.about(this.name, 'flags'), request);
+    else cloneIntoCgroup(writer, request, request.cgroupSlot);
     writer.about(this.name, 'flags');
-    // PARENT: the program stays Node's own child. PARENT_SETTID: its pid is in the report before it runs.
-    const flags = Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID);
-    writer.call('clone').number(flags).number(0).report(ReportPid).number(0).number(0).fork();
     // A clone clears it, so once more, and before anything else: a Node that ends now must take the set-up with it.
     writer.call('prctl').number(PR_SET_PDEATHSIG).number(SIGKILL).number(0).number(0).number(0);
     lookForParent(writer);
   },
 
-  hint(code) {
-    if (code === 'ENOSPC')
-      return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
-    if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
-    return undefined;
-  },
+  hint: (code, _label, request) => whyNoProcess(code, request),
 };

@@ -1,42 +1,164 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
 import type { Mount } from '../../types/mounts';
-import type { Propagation } from '../../types/options';
+import type { IdMapping, Propagation } from '../../types/options';
+import type { Target } from '../join-target';
+import { Flags } from '../flags';
+import type { CapabilitySets } from './capability-sets';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
   | { readonly kind: 'pipe'; readonly socket: boolean }
-  | { readonly kind: 'descriptor'; readonly descriptor: number }
+  | { readonly kind: 'descriptor'; readonly descriptor: number; readonly stream?: object }
+  | { readonly kind: 'pty' }
   | { readonly kind: 'null' }
   | { readonly kind: 'closed' };
 
-export type MapForm = 'root' | 'keep';
+/** The map of user or of group ids. */
+export interface IdMap {
+  readonly ranges: readonly IdMapping[];
+  /** Who may write it: the stub maps our own id by itself; more takes our privilege, or the helper's. */
+  readonly writer: 'stub' | 'parent' | 'helper';
+}
+
+export interface Rlimit {
+  readonly name: string;
+  readonly resource: number;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly path: string;
+  readonly value: string;
+}
+
+/** Something to enter, which is opened for each start. */
+export interface JoinEntry extends Target {
+  readonly option: string;
+}
+
+export interface TimeOffset {
+  readonly clock: 'monotonic' | 'boottime';
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
 
 export class Request {
   command = '';
   args: readonly string[] = [];
   argv0: string | undefined;
   flags = 0;
-  uidMap: MapForm | undefined;
-  gidMap: MapForm | undefined;
+  joins: readonly JoinEntry[] = [];
+  uidMap: IdMap | undefined;
+  gidMap: IdMap | undefined;
   setgroups: 'allow' | 'deny' | undefined;
-  /** The gid map is written by us, with privilege, while the stub waits: setgroups(2) stays possible. */
-  gidMapByParent = false;
   hostname: string | undefined;
+  domainname: string | undefined;
+  timeOffsets: readonly TimeOffset[] = [];
   loopback = false;
+  /** A path, or a descriptor of ours. */
+  cgroup: string | number | undefined;
+  sysctl: readonly Parameter[] = [];
   propagation: Propagation | undefined;
   mounts: readonly Mount[] = [];
   cwd: string | undefined;
+  umask: number | undefined;
+  uid: number | undefined;
+  gid: number | undefined;
+  groups: readonly number[] | undefined;
+  /** Nobody asked for these groups: an id that changes means none. */
+  groupsByDefault = false;
+  capabilities: CapabilitySets | undefined;
+  securebits: number | undefined;
+  noNewPrivileges: boolean | undefined;
+  seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
+  newKeyring = false;
+  rlimits: readonly Rlimit[] = [];
+  nice: number | undefined;
+  cpuAffinity: readonly number[] | undefined;
+  oomScoreAdj: number | undefined;
+  personality: number | undefined;
   /** `NAME=value`; undefined: our own environment, as it is when the program is written. */
   env: readonly string[] | undefined;
   /** The files to execute, until one is found. */
   files: readonly string[] = [];
   stdio: readonly StdioSource[] = defaultStdio;
+  stdioGiven = false;
   closeFds = true;
+  detached = false;
+  processGroup: number | undefined;
+  parentDeathSignal = 0;
+  init = false;
+  pty: { readonly columns: number; readonly rows: number } | undefined;
+  hold = false;
+  signal: AbortSignal | undefined;
+  timeout: number | undefined;
+  killSignal: number | undefined;
+  killGrace = 5000;
+  /** Where the descriptor of the cgroup is kept, once the program is being written. */
+  cgroupSlot = 0;
+  /** What a reader of the plan should know beside the calls. */
+  notes: readonly string[] = [];
+
+  #ownUid: number | undefined;
+  #ownGid: number | undefined;
+
+  /** Our effective user id, as it was when it was first asked for: asking costs two microseconds. */
+  get ownUid(): number {
+    return (this.#ownUid ??= process.geteuid!());
+  }
+
+  /** Our effective group id. */
+  get ownGid(): number {
+    return (this.#ownGid ??= process.getegid!());
+  }
 
   /** Whether one of these namespaces is new in this child. */
   creates(flags: number): boolean {
     return (this.flags & flags) !== 0;
   }
+
+  /** Whether one of these namespaces is entered. */
+  joinsAny(flags: number): boolean {
+    return this.joins.some((join) => (join.flags & flags) !== 0);
+  }
+
+  get joinsUser(): boolean {
+    return this.joinsAny(Flags.NEWUSER);
+  }
+
+  /** Whether setgroups(2) is impossible in the new user namespace. */
+  get setgroupsDenied(): boolean {
+    if (!this.creates(Flags.NEWUSER)) return false;
+    return this.setgroups !== 'allow';
+  }
+
+  /** Whether we have something to write while the stub waits. */
+  get mapsByParent(): boolean {
+    return [this.uidMap, this.gidMap].some((map) => map !== undefined && map.writer !== 'stub');
+  }
+
+  /** The user id that the program has, as seen inside; the overflow id where it has none. */
+  finalUid(): number {
+    if (this.uid !== undefined) return this.uid;
+    const own = this.ownUid;
+    if (this.joinsUser) return 0;
+    if (!this.creates(Flags.NEWUSER)) return own;
+    if (this.uidMap?.ranges.some((range) => range.containerID === 0) === true) return 0;
+    return insideID(this.uidMap, own) ?? 65_534;
+  }
+
+  note(text: string): void {
+    // A plan's request is settled again for each start.
+    if (!this.notes.includes(text)) this.notes = [...this.notes, text];
+  }
+}
+
+/** What an id of ours is inside; undefined where the map leaves it out. */
+export function insideID(map: IdMap | undefined, own: number): number | undefined {
+  const range = map?.ranges.find(({ hostID, size }) => own >= hostID && own < hostID + size);
+  return range === undefined ? undefined : range.containerID + (own - range.hostID);
 }
 
 const pipe: StdioSource = { kind: 'pipe', socket: false };

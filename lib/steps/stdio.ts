@@ -2,21 +2,19 @@
 import { fileDescriptor } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
-import { Reserved } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
-import { defaultStdio, type Request, type StdioSource } from './request';
+import { defaultStdio, type StdioSource } from './request';
 import type { Step } from './step';
+import { lowestFree, sourceWord } from './words';
 
-const { AT_FDCWD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
+const { AT_FDCWD, CLOSE_RANGE_CLOEXEC, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
+
+/** asm/ioctls.h: switches O_NONBLOCK, which is shared by all who have the open file. */
+const FIONBIO = 0x5421;
 
 const words = "'pipe', 'overlapped', 'socket', 'inherit' or 'ignore'";
 /** The most descriptors that a child may be given at once. */
 const mostEntries = 1024;
-
-/** Where in the data the number of a source lies: our end of a pipe differs from start to start. */
-export function sourceWord(index: number): number {
-  return Reserved + index * 4;
-}
 
 function descriptorOf(value: object): unknown {
   const { fd, _handle: handle } = value as { fd?: unknown; _handle?: { fd?: unknown } };
@@ -48,7 +46,7 @@ function checkEntry(value: unknown, index: number): StdioSource {
     if (typeof descriptor !== 'number' || descriptor < 0) {
       throw invalidArgValue(option, value, 'must be a stream that is open and has a descriptor of its own');
     }
-    return { kind: 'descriptor', descriptor };
+    return { kind: 'descriptor', descriptor, stream: value };
   }
   throw invalidArgType(option, `${words}, a descriptor or a stream`, value);
 }
@@ -64,11 +62,6 @@ export function checkStdio(value: unknown): readonly StdioSource[] {
   return Array.from({ length: Math.max(3, value.length) }, (_, index) => checkEntry(value[index], index));
 }
 
-/** The first number above the entries. */
-export function lowestFree(request: Request): number {
-  return Math.max(3, request.stdio.length);
-}
-
 /**
  * First of all: room for the numbers of our ends, and what is opened before the view changes. Sources that lie where another
  * entry goes are moved out of the way.
@@ -80,7 +73,7 @@ export const stdioSources: Step = {
 
   emit(writer, request) {
     const { stdio } = request;
-    writer.reserve(stdio.length * 4);
+    writer.reserve((stdio.length + request.joins.length) * 4);
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;
     writer.about(this.name, 'stdio', none).subject('/dev/null');
@@ -109,6 +102,7 @@ export const stdio: Step = {
 
   check(given, request) {
     request.stdio = checkStdio(given.stdio);
+    request.stdioGiven = true;
   },
 
   emit(writer, request) {
@@ -126,10 +120,13 @@ export const stdio: Step = {
       writer.about(this.name, 'stdio', index);
       switch (source.kind) {
         case 'closed':
+          // Whatever has this number in Node must not reach the program. At the exec: it may still be a source.
+          writer.call('close_range').number(index).number(index).number(CLOSE_RANGE_CLOEXEC);
           break;
         case 'null':
           writer.call('dup3').result(nullDescriptor).number(index).number(0);
           break;
+        case 'pty':
         case 'pipe':
           writer.call('dup3').word(sourceWord(index)).number(index).number(0);
           break;
@@ -145,6 +142,8 @@ export const stdio: Step = {
             writer.number(index).number(0);
           }
           writer.keepOpen(source.descriptor);
+          // Node's own are non-blocking, which programs do not expect of 0 to 2; what cannot be switched is none that blocks.
+          if (index < 3) writer.call('ioctl').number(index).number(FIONBIO).place(writer.reserve(8)).acceptAny();
           break;
       }
     }

@@ -25,7 +25,7 @@ export interface Step {
    * What we do while the stub waits in an instruction of this step.
    * @throws SyscallError, which ends the child and is what the call rejects with
    */
-  serve?(pid: number, request: Request): void;
+  serve?(pid: number, request: Request): void | Promise<void>;
   /** What a person can do about the failure of one of its instructions. */
   hint?(code: string, label: Label, request: Request): string | undefined;
 }

@@ -1,18 +1,57 @@
-// Step `time`: the new time namespace, which the second clone enters.
+// Step `time`: the new time namespace and its offsets, which the second clone enters; see time_namespaces(7).
+import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
+import { needs } from './needs';
+import type { TimeOffset } from './request';
 import type { Step } from './step';
+import { writeFile } from './write-file';
+
+const clocks = ['monotonic', 'boottime'] as const;
+/** KTIME_SEC_MAX / 2: the kernel allows no more. */
+const largestOffset = Math.floor(2 ** 63 / 1e9 / 2);
+
+function checkOffset(clock: (typeof clocks)[number], value: unknown): TimeOffset {
+  const option = `timeOffsets.${clock}`;
+  const given = plainObject(value, option, ['seconds', 'nanoseconds']);
+  return {
+    clock,
+    seconds: integer(given.seconds, `${option}.seconds`, -largestOffset, largestOffset),
+    nanoseconds: integer(given.nanoseconds ?? 0, `${option}.nanoseconds`, 0, 999_999_999),
+  };
+}
 
 export const time: Step = {
   name: 'time',
-  options: [],
+  options: ['timeOffsets'],
   after: { user: 'a time namespace belongs to the user namespace that it is made in' },
+
+  check(given, request) {
+    const offsets = plainObject(given.timeOffsets, 'timeOffsets', clocks);
+    request.timeOffsets = clocks
+      .filter((clock) => offsets[clock] !== undefined)
+      .map((clock) => checkOffset(clock, offsets[clock]));
+  },
+
+  settle(request) {
+    if (request.timeOffsets.length === 0) return;
+    needs(request, 'timeOffsets', Flags.NEWTIME, 'the offsets are those of a new time namespace', false);
+  },
 
   emit(writer, request) {
     if (!request.creates(Flags.NEWTIME)) return;
     writer.about(this.name, 'flags').detail('CLONE_NEWTIME').call('unshare').number(Flags.NEWTIME);
+    if (request.timeOffsets.length === 0) return;
+    // Only until the first process is in it: afterwards the kernel answers EACCES.
+    const text = request.timeOffsets
+      .map(({ clock, seconds, nanoseconds }) => `${clock} ${seconds} ${nanoseconds}\n`)
+      .join('');
+    writer.about(this.name, 'timeOffsets').subject('/proc/self/timens_offsets');
+    writeFile(writer, constants.AT_FDCWD, '/proc/self/timens_offsets', text);
   },
 
-  hint(code, _label, request) {
+  hint(code, label, request) {
+    if (label.option === 'timeOffsets' && code === 'ERANGE') return 'the clock would be before 0, or too far ahead';
     if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
     if (code === 'ENOSPC') return 'no (more) time namespaces here; see the sysctl user.max_time_namespaces';
     return undefined;

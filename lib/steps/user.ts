@@ -1,126 +1,208 @@
-// Step `user`: the new user namespace and its id maps.
-import { writeFileSync } from 'node:fs';
-import { getegid, geteuid } from 'node:process';
-
-import { oneOf } from '../check';
-import { refusedOption } from '../errors/argument-error';
+// Step `user`: the new user namespace and its id maps, see user_namespaces(7).
+import { array, integer, oneOf, plainObject } from '../check';
+import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { hasCapability } from '../privilege';
 import type { Slot, Writer } from '../program/writer';
+import type { IdMapping } from '../../types/options';
+import { whyForbidden } from './forbidden-user-namespaces';
+import { mapText, serveMaps } from './id-map-writers';
 import { needs } from './needs';
-import type { MapForm } from './request';
+import { type IdMap, insideID, type Request } from './request';
+import { subordinateRanges } from './subordinate-ids';
 import type { Step } from './step';
+import { writeFile } from './write-file';
 
-const { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY, CAP_SETGID } = constants;
+const { AT_FDCWD, CAP_SETGID, CAP_SETUID, O_CLOEXEC, O_DIRECTORY, O_PATH, PR_SET_DUMPABLE } = constants;
 
-const forms: readonly MapForm[] = ['root', 'keep'];
+/** UID_GID_MAP_MAX_EXTENTS of linux/user_namespace.h. */
+const mostRanges = 340;
+const idCount = 2 ** 32 - 1;
 
-/** One line of a map file: our own id, which the stub may map by itself, see user_namespaces(7). */
-export function mapLine(form: MapForm, own: number): string {
-  return `${form === 'root' ? 0 : own} ${own} 1\n`;
+type MapName = 'uidMap' | 'gidMap';
+
+function checkRange(value: unknown, option: string): IdMapping {
+  const given = plainObject(value, option, ['containerID', 'hostID', 'size']);
+  const containerID = integer(given.containerID, `${option}.containerID`, 0, idCount - 1);
+  const hostID = integer(given.hostID, `${option}.hostID`, 0, idCount - 1);
+  const size = integer(given.size, `${option}.size`, 1, idCount);
+  if (containerID + size > idCount)
+    throw invalidArgValue(`${option}.size`, size, 'must not reach beyond the last container id');
+  if (hostID + size > idCount) throw invalidArgValue(`${option}.size`, size, 'must not reach beyond the last host id');
+  return { containerID, hostID, size };
 }
 
-function writeFile(writer: Writer, proc: Slot, file: string, text: string): void {
-  writer.subject(`/proc/self/${file}`);
-  writer
-    .call('openat')
-    .result(proc)
-    .text(file)
-    .number(O_WRONLY | O_CLOEXEC);
-  const descriptor = writer.keep();
-  // The kernel takes a map in one write; a shorter one would be half a map.
-  writer.call('write').result(descriptor).text(text).number(text.length).minimum(text.length);
-  writer.call('close').result(descriptor);
+/** The index of a range that overlaps one that begins before it; -1 where all are apart. */
+function overlapping(ranges: readonly IdMapping[], side: 'containerID' | 'hostID'): number {
+  const sorted = ranges.map((range, index) => ({ range, index })).toSorted((a, b) => a.range[side] - b.range[side]);
+  const bad = sorted.find(({ range }, at) => {
+    const before = sorted[at - 1]?.range;
+    return before !== undefined && range[side] < before[side] + before.size;
+  });
+  return bad?.index ?? -1;
+}
+
+function checkRanges(value: unknown, option: MapName): IdMapping[] {
+  const given = array(value, option);
+  if (given.length === 0) throw invalidArgValue(option, given, 'must have at least one range');
+  if (given.length > mostRanges) throw invalidArgValue(option, given.length, `must have at most ${mostRanges} ranges`);
+  const ranges = given.map((range, index) => checkRange(range, `${option}[${index}]`));
+  for (const side of ['containerID', 'hostID'] as const) {
+    const bad = overlapping(ranges, side);
+    if (bad >= 0) throw invalidArgValue(`${option}[${bad}].${side}`, ranges[bad], 'must not overlap another range');
+  }
+  return ranges;
+}
+
+function ownID(option: MapName, request: Request): number {
+  return option === 'uidMap' ? request.ownUid : request.ownGid;
+}
+
+/** Our own id, then the ids that we were lent. */
+function lentRanges(option: MapName, request: Request): IdMapping[] {
+  const own = { containerID: 0, hostID: ownID(option, request), size: 1 };
+  let next = 1;
+  const path = option === 'uidMap' ? '/etc/subuid' : '/etc/subgid';
+  const lent = subordinateRanges(path, option).map(({ start, count }) => {
+    const range = { containerID: next, hostID: start, size: count };
+    next += count;
+    return range;
+  });
+  const ranges = [own, ...lent];
+  const bad = overlapping(ranges, 'hostID');
+  if (bad < 0) return ranges;
+  const reason = `the ids from ${ranges[bad]!.hostID} on overlap another range of our user, or our own id`;
+  throw new SyscallError({ code: 'EINVAL', step: 'user', option, path, reason });
+}
+
+function rangesOf(value: unknown, option: MapName, request: Request): IdMapping[] {
+  if (typeof value !== 'string') return checkRanges(value, option);
+  const own = ownID(option, request);
+  switch (oneOf(value, option, ['root', 'keep', 'auto'])) {
+    case 'root':
+      return [{ containerID: 0, hostID: own, size: 1 }];
+    case 'keep':
+      return [{ containerID: own, hostID: own, size: 1 }];
+    case 'auto':
+      return lentRanges(option, request);
+  }
+}
+
+/** Whether the kernel lets the stub write this map by itself. */
+function isOwnID(ranges: readonly IdMapping[], own: number): boolean {
+  return ranges.length === 1 && ranges[0]!.size === 1 && ranges[0]!.hostID === own;
+}
+
+function uidMapOf(value: unknown, request: Request): IdMap {
+  const ranges = rangesOf(value, 'uidMap', request);
+  if (isOwnID(ranges, request.ownUid)) return { ranges, writer: 'stub' };
+  return { ranges, writer: hasCapability(CAP_SETUID) ? 'parent' : 'helper' };
+}
+
+/** Decides `setgroups` too: what is written with privilege leaves it allowed. */
+function gidMapOf(value: unknown, request: Request): IdMap {
+  const ranges = rangesOf(value, 'gidMap', request);
+  const privileged = hasCapability(CAP_SETGID);
+  const own = isOwnID(ranges, request.ownGid);
+  request.setgroups ??= privileged || !own ? 'allow' : 'deny';
+  if (own && request.setgroups === 'deny') return { ranges, writer: 'stub' };
+  if (own && !privileged) {
+    throw refusedOption('setgroups', "cannot be 'allow' without CAP_SETGID: the kernel refuses such a gid map");
+  }
+  return { ranges, writer: privileged ? 'parent' : 'helper' };
+}
+
+function mapsZero(map: IdMap | undefined): boolean {
+  return map?.ranges.some(({ containerID }) => containerID === 0) === true;
+}
+
+/** What is made from here on is owned by mapped ids; the user's own ids come much later. Group first: the uid takes the right. */
+function becomeRoot(writer: Writer, { uidMap, gidMap, ownUid, ownGid }: Request): void {
+  const group = mapsZero(gidMap) && insideID(gidMap, ownGid) !== 0;
+  const owner = mapsZero(uidMap) && insideID(uidMap, ownUid) !== 0;
+  if (group) writer.about('user', 'gidMap').call('setresgid').number(0).number(0).number(0);
+  if (owner) writer.about('user', 'uidMap').call('setresuid').number(0).number(0).number(0);
+  // A change of ids closes /proc/PID to an ordinary user's Node, and clears the parent-death signal.
+  if (!group && !owner) return;
+  writer.call('prctl').number(PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
+  writer.call('prctl').number(constants.PR_SET_PDEATHSIG).number(9).number(0).number(0).number(0);
 }
 
 export const user: Step = {
   name: 'user',
   options: ['uidMap', 'gidMap', 'setgroups'],
-  after: {},
+  after: {
+    join: 'a new user namespace is a child of the one that was joined',
+    oomScoreAdj: 'the privilege for it ends here',
+    nice: 'the privilege for it ends here',
+  },
 
   check(given, request) {
-    if (given.uidMap !== undefined) request.uidMap = oneOf(given.uidMap, 'uidMap', forms);
-    if (given.gidMap !== undefined) request.gidMap = oneOf(given.gidMap, 'gidMap', forms);
     if (given.setgroups !== undefined) request.setgroups = oneOf(given.setgroups, 'setgroups', ['allow', 'deny']);
+    if (given.uidMap !== undefined) request.uidMap = uidMapOf(given.uidMap, request);
+    if (given.gidMap !== undefined) request.gidMap = gidMapOf(given.gidMap, request);
   },
 
   settle(request) {
     const { uidMap, gidMap, setgroups } = request;
-    if (uidMap !== undefined) needs(request, 'uidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace');
-    if (gidMap !== undefined) needs(request, 'gidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace');
-    if (setgroups !== undefined) needs(request, 'setgroups', Flags.NEWUSER, 'it is a property of a new user namespace');
-    if (gidMap === undefined) {
-      if (setgroups === 'allow')
-        throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
-      return;
+    if (uidMap !== undefined) needs(request, 'uidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace', false);
+    if (gidMap !== undefined) needs(request, 'gidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace', false);
+    if (setgroups !== undefined)
+      needs(request, 'setgroups', Flags.NEWUSER, 'it is a property of a new user namespace', false);
+    if (gidMap === undefined && setgroups === 'allow') {
+      throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
     }
-    const privileged = hasCapability(CAP_SETGID);
-    if (setgroups === 'allow' && !privileged) {
-      throw refusedOption('setgroups', "cannot be 'allow' without CAP_SETGID: the kernel refuses such a gid map");
+    for (const [option, id] of [
+      ['uidMap', 'uid'],
+      ['gidMap', 'gid'],
+    ] as const) {
+      const map = request[option];
+      if (
+        map === undefined ||
+        mapsZero(map) ||
+        insideID(map, ownID(option, request)) !== undefined ||
+        request[id] !== undefined
+      )
+        continue;
+      throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
     }
-    request.gidMapByParent = privileged && setgroups !== 'deny';
   },
 
   emit(writer, request) {
     if (!request.creates(Flags.NEWUSER)) return;
     const { uidMap, gidMap, setgroups } = request;
-    const byStub = uidMap !== undefined || (gidMap !== undefined && !request.gidMapByParent) || setgroups === 'deny';
+    const denies = setgroups === 'deny';
     let proc: Slot = 0;
-    if (byStub) {
+    // A process that cannot be traced may not write its own maps, nor may an ordinary user's Node.
+    if (request.joins.length > 0)
+      writer.about(this.name).call('prctl').number(PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
+    if (uidMap?.writer === 'stub' || gidMap?.writer === 'stub' || denies) {
       // Before the view changes. The files themselves belong to the namespace that they are opened in.
-      writer
-        .about(this.name, uidMap === undefined ? (gidMap === undefined ? 'setgroups' : 'gidMap') : 'uidMap')
-        .subject('/proc/self');
+      const option = uidMap === undefined ? (gidMap === undefined ? 'setgroups' : 'gidMap') : 'uidMap';
+      writer.about(this.name, option).subject('/proc/self');
       writer
         .call('openat')
         .number(AT_FDCWD)
         .text('/proc/self')
-        .number(O_PATH | O_DIRECTORY | O_CLOEXEC);
+        .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
+        .number(0);
       proc = writer.keep();
     }
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').call('unshare').number(Flags.NEWUSER);
-    if (uidMap !== undefined) {
-      writer.about(this.name, 'uidMap');
-      writeFile(writer, proc, 'uid_map', mapLine(uidMap, geteuid!()));
-    }
-    if (request.gidMapByParent) {
-      writer.about(this.name, 'gidMap').wait();
-      return;
-    }
-    if (gidMap !== undefined || setgroups === 'deny') {
-      writer.about(this.name, 'setgroups');
-      writeFile(writer, proc, 'setgroups', 'deny');
-    }
-    if (gidMap !== undefined) {
-      writer.about(this.name, 'gidMap');
-      writeFile(writer, proc, 'gid_map', mapLine(gidMap, getegid!()));
-    }
+    const write = (option: string, file: string, text: string): void => {
+      writer.about(this.name, option).subject(`/proc/self/${file}`);
+      writeFile(writer, proc, file, text);
+    };
+    if (uidMap?.writer === 'stub') write('uidMap', 'uid_map', mapText(uidMap));
+    if (denies) write('setgroups', 'setgroups', 'deny');
+    if (gidMap?.writer === 'stub') write('gidMap', 'gid_map', mapText(gidMap));
+    if (request.mapsByParent) writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
+    becomeRoot(writer, request);
   },
 
-  serve(pid, { gidMap }) {
-    const path = `/proc/${pid}/gid_map`;
-    try {
-      writeFileSync(path, mapLine(gidMap!, getegid!()));
-    } catch (error) {
-      const { errno, syscall } = error as NodeJS.ErrnoException;
-      throw new SyscallError({ errno, step: this.name, option: 'gidMap', syscall, path, cause: error });
-    }
-  },
+  serve: serveMaps,
 
-  hint(code, label) {
-    if (label.option !== 'flags') return undefined;
-    if (code === 'ENOSPC') {
-      return 'this host allows no (more) user namespaces; see sysctl user.max_user_namespaces and the nesting limit of 32';
-    }
-    if (code === 'EPERM') {
-      return (
-        'this host forbids user namespaces: see sysctl kernel.unprivileged_userns_clone, ' +
-        'kernel.apparmor_restrict_unprivileged_userns, the seccomp profile of the container that we are in; ' +
-        'inside chroot(2) they are never allowed'
-      );
-    }
-    return undefined;
-  },
+  hint: (code, label) => (label.option === 'flags' ? whyForbidden(code) : undefined),
 };

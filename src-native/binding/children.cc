@@ -1,4 +1,5 @@
 // Starting, steering and reading children.
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,10 +49,13 @@ Fault TakeFault(Environment* environment) {
   return fault;
 }
 
-Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Launched launched, ChildTraits traits) {
+Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Launched launched, Descriptor wake,
+                  ChildTraits traits) {
   environment->mailbox()[kMailPid] = launched.pid;
   environment->mailbox()[kMailPidfd] = launched.pidfd.number();
-  return Number(info, environment->watch().Add(std::make_unique<Child>(std::move(launched), traits)));
+  auto child = std::make_unique<Child>(std::move(launched), traits);
+  child->Keep(std::move(wake));
+  return Number(info, environment->watch().Add(std::move(child)));
 }
 
 // open(listener, mailbox) -> 0
@@ -68,7 +72,7 @@ Napi::Value Prepare(const Napi::CallbackInfo& info) {
   return Refused(info, OpenStub(info[0].As<Napi::String>().Utf8Value().c_str(), &stub));
 }
 
-// launch(…image, lowest, forks, detached) -> id
+// launch(…image, lowest, forks, detached, init) -> id
 Napi::Value Launch(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
@@ -78,23 +82,27 @@ Napi::Value Launch(const Napi::CallbackInfo& info) {
   Launched launched;
   const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[8]), TakeFault(environment), &launched);
   if (error) return Refused(info, error);
-  return Added(info, environment, std::move(launched), {.forks = Truth(info[9]), .detached = Truth(info[10])});
+  return Added(info, environment, std::move(launched), {},
+               {.forks = Truth(info[9]), .detached = Truth(info[10]), .init = Truth(info[11])});
 }
 
 // launchInPlace(…image, flags, exitSignal, executes) -> id
 Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
-  const InPlace how = {.flags = Count(info[8]),
-                       .exit_signal = Integer(info[9]),
-                       .executes = Truth(info[10]),
-                       .wake = environment->watch().wake()};
+  const uint32_t flags = Count(info[8]);
+  const bool thread = (flags & CLONE_THREAD) != 0;
+  // A number of its own: the thread may outlive this environment, and must not write into what is opened later.
+  Descriptor wake(thread ? fcntl(environment->watch().wake(), F_DUPFD_CLOEXEC, 3) : -1);
+  if (thread && !wake.open()) return Refused(info, Errno::Last());
+  const InPlace how = {
+      .flags = flags, .exit_signal = Integer(info[9]), .executes = Truth(info[10]), .wake = wake.number()};
   Launched launched;
   uint32_t culprit = 0;
   const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(environment), &launched, &culprit);
   if (error) return Refused(info, error);
-  const bool thread = (how.flags & CLONE_THREAD) != 0;
-  return Added(info, environment, std::move(launched), {.in_place = true, .thread = thread, .executes = how.executes});
+  return Added(info, environment, std::move(launched), std::move(wake),
+               {.in_place = true, .thread = thread, .executes = how.executes});
 }
 
 // None before the watch is opened, nor once the environment is being torn down.

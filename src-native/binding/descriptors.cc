@@ -2,6 +2,7 @@
 // Worker.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -89,6 +90,43 @@ Napi::Value AtEnd(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), quiet);
 }
 
+// openPty(columns, rows, numbers: Int32Array, lowest) -> 0: [the child's end, ours, ours once more]
+Napi::Value OpenPty(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Int32Value(); };
+  auto numbers = info[2].As<Napi::Int32Array>();
+  Pair pair;
+  // Non-blocking from the start: a write to a program that does not read must not keep a thread of the pool.
+  pair.ours = Descriptor(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+  const auto failed = [&] { return Napi::Number::New(info.Env(), -errno); };
+  if (!pair.ours.open()) return failed();
+  const int unlocked = 0;
+  if (ioctl(pair.ours.number(), TIOCSPTLCK, &unlocked) != 0) return failed();
+  // By descriptor: the path may name another terminal in the mount namespace that we are in.
+  pair.child = Descriptor(ioctl(pair.ours.number(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!pair.child.open()) return failed();
+  winsize size = {};
+  size.ws_col = static_cast<unsigned short>(number(0));
+  size.ws_row = static_cast<unsigned short>(number(1));
+  if (ioctl(pair.ours.number(), TIOCSWINSZ, &size) != 0) return failed();
+  if (MoveUp(&pair.child, number(3)) || MoveUp(&pair.ours, number(3))) return failed();
+  Descriptor keeper(fcntl(pair.ours.number(), F_DUPFD_CLOEXEC, number(3)));
+  if (!keeper.open()) return failed();
+  numbers[size_t{2}] = keeper.Release();
+  numbers[size_t{0}] = pair.child.Release();
+  numbers[size_t{1}] = pair.ours.Release();
+  return Napi::Number::New(info.Env(), 0);
+}
+
+// resizePty(descriptor, columns, rows) -> 0
+Napi::Value ResizePty(const Napi::CallbackInfo& info) {
+  const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Int32Value(); };
+  winsize size = {};
+  size.ws_col = static_cast<unsigned short>(number(1));
+  size.ws_row = static_cast<unsigned short>(number(2));
+  const int result = ioctl(number(0), TIOCSWINSZ, &size);
+  return Napi::Number::New(info.Env(), result == 0 ? 0 : -errno);
+}
+
 // environment(target: Uint8Array, at, places: Uint32Array) -> count, with where they end behind the last place; -E2BIG
 // when they do not fit. Reading process.env costs
 // half a microsecond a variable.
@@ -117,6 +155,8 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "close", Entry<Close>);
   Export(env, exports, "environment", Entry<CopyVariables>);
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
+  Export(env, exports, "openPty", Entry<OpenPty>);
+  Export(env, exports, "resizePty", Entry<ResizePty>);
   Export(env, exports, "atEnd", Entry<AtEnd>);
 }
 

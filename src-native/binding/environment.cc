@@ -3,12 +3,16 @@
 #include "binding/environment.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
 
 namespace nsclone {
 namespace {
+
+// glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
+int FileStatus(int descriptor, struct stat* about) { return static_cast<int>(syscall(SYS_fstat, descriptor, about)); }
 
 double Microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
@@ -69,7 +73,7 @@ void Environment::Lend(int child, int ours) {
   if (main_thread_) return;
   for (const int descriptor : {child, ours}) {
     struct stat about = {};
-    if (fstat(descriptor, &about) == 0) lent_[descriptor] = about.st_ino;
+    if (FileStatus(descriptor, &about) == 0) lent_[descriptor] = about.st_ino;
   }
 }
 
@@ -77,7 +81,7 @@ void Environment::Lend(int child, int ours) {
 void Environment::CloseLent() {
   for (const auto& [descriptor, inode] : lent_) {
     struct stat about = {};
-    const bool same = fstat(descriptor, &about) == 0 && about.st_ino == inode;
+    const bool same = FileStatus(descriptor, &about) == 0 && about.st_ino == inode;
     if (same && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode))) close(descriptor);
   }
 }

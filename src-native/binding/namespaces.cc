@@ -4,6 +4,7 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +57,15 @@ Napi::Value HasCapability(const Napi::CallbackInfo& info) {
   return Answer(info, sets[capability / 32].effective >> (capability % 32) & 1);
 }
 
+// hardLimit(resource) -> the limit; -1 is unlimited
+Napi::Value HardLimit(const Napi::CallbackInfo& info) {
+  rlimit limit = {};
+  const int resource = info[0].As<Napi::Number>().Int32Value();
+  if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0) return Answer(info, -1);
+  const bool unlimited = limit.rlim_max == RLIM_INFINITY;
+  return Napi::Number::New(info.Env(), unlimited ? -1 : static_cast<double>(limit.rlim_max));
+}
+
 // startThreadPool() -> 0: after unshare(CLONE_NEWPID) a thread can create no thread any more, and libuv aborts when its
 // pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
 // As Node's own kind of job: a Worker that ends waits for those, and aborts the process over one that it does not know.
@@ -84,6 +94,7 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
 
 void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "hasCapability", Entry<HasCapability>);
+  Export(env, exports, "hardLimit", Entry<HardLimit>);
   Export(env, exports, "unshare", Entry<Unshare>);
   Export(env, exports, "setns", Entry<Setns>);
   Export(env, exports, "openNamespace", Entry<OpenNamespace>);

@@ -85,7 +85,7 @@ void EnterInPlace(void* context) {
   auto* entry = static_cast<InPlaceEntry*>(context);
   if (entry->dies_with_node) Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (entry->executes) DefaultHandlers();
-  const int64_t code = Run(entry->program, entry->report);
+  const int64_t code = Run(entry->program, entry->report, nullptr);
   // The kernel keeps no exit status of a thread.
   entry->report->status = static_cast<int32_t>(code);
   if (entry->thread) Wake(entry->wake);

@@ -28,6 +28,7 @@ enum class Kind : uint8_t {
 inline constexpr uint8_t kHasMinimum = 1;  // a smaller result is a failure (EIO)
 inline constexpr uint8_t kRetry = 2;       // EAGAIN means: once more
 inline constexpr uint8_t kFork = 4;        // go on where the result is 0; the caller of a clone leaves
+inline constexpr uint8_t kStay = 8;        // with kFork: the caller stays, as pid 1 of the new process's namespace
 
 inline constexpr uint16_t kAnyErrno = 0xffff;
 inline constexpr uint32_t kArguments = 6;
@@ -69,6 +70,10 @@ enum class State : uint32_t {
 inline constexpr uint32_t kEnteringStub = 0xffffffff;
 inline constexpr uint32_t kArrivingInStub = 0xfffffffe;
 inline constexpr uint32_t kLoading = 0xfffffffd;
+
+// Bits of Report::status that a pid 1 sets beside the 16 of a wait status.
+inline constexpr int32_t kStatusKnown = 1 << 16;     // the program has ended, with that status
+inline constexpr int32_t kStatusExecuted = 1 << 17;  // the program is past its exec
 
 // What a test build's child sends over the channel in the place of a wait.
 inline constexpr uint8_t kKillMe = 2;

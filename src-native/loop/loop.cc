@@ -102,7 +102,7 @@ bool Wait(Report* report, int64_t channel) {
 
 }  // namespace
 
-int Run(const Program& program, Report* report) {
+int Run(const Program& program, Report* report, Stay* stay) {
   Enter(report, State::kRunning);
   for (uint32_t i = 0; i < program.count; i++) {
     const Instruction& instruction = program.instructions[i];
@@ -145,6 +145,10 @@ int Run(const Program& program, Report* report) {
       i += rule->skip;
     } else if ((instruction.policy & kFork) != 0 && result > 0) {
       // The report belongs to the new process from here on: nothing may be written into it.
+      if ((instruction.policy & kStay) != 0 && stay != nullptr) {
+        // clone(2) has five arguments; the sixth is ours.
+        *stay = {result, Value(program, report, instruction, kArguments - 1)};
+      }
       return 0;
     }
     if (instruction.keep != 0) report->results[instruction.keep - 1] = result;

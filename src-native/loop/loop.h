@@ -19,8 +19,15 @@ struct Program {
 // report. False where the block is no program; `*culprit` is then the offending instruction.
 bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit);
 
-// Runs to the end, a failure, or through execve(2). Returns the exit code to leave with.
-int Run(const Program& program, Report* report);
+// A clone whose caller stays: its child, and the parent-death signal that the caller is to have.
+struct Stay {
+  int64_t child = 0;
+  int64_t death_signal = 0;
+};
+
+// Runs to the end, a failure, or through execve(2). Returns the exit code to leave with; where `stay->child` is set,
+// the caller has become a pid 1 instead. In place there is none, and `stay` is null.
+int Run(const Program& program, Report* report, Stay* stay);
 
 }  // namespace nsclone
 

@@ -10,6 +10,7 @@
 #include "loop/format.h"
 #include "loop/loop.h"
 #include "loop/syscall.h"
+#include "stub/init.h"
 
 namespace nsclone {
 namespace {
@@ -18,7 +19,9 @@ constexpr int kGone = 127;
 constexpr int64_t kProtection = PROT_READ | PROT_WRITE;
 
 [[noreturn]] void Leave(int64_t code) {
-  for (;;) Call(__NR_exit_group, code);
+  Call(__NR_exit_group, code);
+  // A filter of the user's may refuse that; a fault it cannot.
+  __builtin_trap();
 }
 
 [[noreturn]] void Refuse(Report* report, uint32_t where, int64_t error) {
@@ -106,7 +109,10 @@ int64_t PutCapabilitiesBack(const Header& header) {
   ResetSignals();
   const int64_t result = PutCapabilitiesBack(header);
   if (Failed(result)) Refuse(report, kArrivingInStub, -result);
-  Leave(Run(program, report));
+  Stay stay;
+  const int code = Run(program, report, &stay);
+  if (stay.child != 0) BePidOne(stay, report);
+  Leave(code);
 }
 
 }  // namespace

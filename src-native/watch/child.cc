@@ -41,7 +41,10 @@ Child::Message Child::Receive() {
     return Message::kNone;
   }
 #endif
-  if (length == 1) return Message::kWaiting;
+  if (length == 1) {
+    FindProgram();
+    return Message::kWaiting;
+  }
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return Message::kNone;
   channel_.Close();
   return Message::kClosed;
@@ -72,6 +75,8 @@ bool Child::HasStarted(bool ended) {
   // A line in place is done when its process has ended: only then are its results all there.
   if (state == State::kDone) return ended;
   if (state != State::kExec) return false;
+  // A pid 1 says it itself, before it lets go of the channel.
+  if (traits_.init) return (report().status & kStatusExecuted) != 0;
   const Process::Executed executed = program_.HasExecuted(!traits_.in_place);
   if (executed == Process::Executed::kYes) return true;
   // Inside execve(2), or dying: a few microseconds tell.
@@ -119,7 +124,7 @@ bool Child::AdvanceStarting() {
 
 bool Child::AdvanceStarted() {
   // Past the exec nobody maps the file any more.
-  if (!traits_.in_place && !middle_.present()) MemoryFile::Release(std::move(file_));
+  if (!traits_.in_place && !traits_.init && !middle_.present()) MemoryFile::Release(std::move(file_));
   if (middle_.present() || !ProgramEnded() || !ReapProgram()) return false;
   phase_ = Phase::kEnded;
   return true;
@@ -142,12 +147,20 @@ bool Child::Advance() {
 
 void Child::CloseReaped() {
   if (middle_.reaped()) middle_.Close();
+  if (program_.reaped()) program_.Close();
 }
 
 End Child::end() const {
   if (traits_.thread) {
     End end;
     if (static_cast<State>(report().state) == State::kDone) end.code = report().status;
+    return end;
+  }
+  if (traits_.init && file_ != nullptr && (report().status & kStatusKnown) != 0) {
+    // The program's own, not what pid 1 made of it.
+    End end = EndOf(report().status & 0xffff);
+    end.usage_known = program_.end().usage_known;
+    end.usage = program_.end().usage;
     return end;
   }
   return program_.known() ? program_.end() : middle_.end();

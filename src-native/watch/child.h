@@ -23,6 +23,7 @@ struct ChildTraits {
   bool executes = false;  // in place, and the program ends in an execve(2)
   bool forks = false;     // a second clone comes: the first process is only the middle one
   bool detached = false;
+  bool init = false;  // the program runs beside a pid 1 of ours
 };
 
 class Child {
@@ -39,7 +40,7 @@ class Child {
   // Closes what is left of a middle process that is reaped.
   void CloseReaped();
   // For a thread: the descriptor that it writes to before its end must stay ours until then.
-  void Keep(std::shared_ptr<Descriptor> wake) { wake_ = std::move(wake); }
+  void Keep(Descriptor wake) { wake_ = std::move(wake); }
 
   // SIGKILL for whatever there is of it, now and as it appears.
   void Kill();
@@ -85,7 +86,7 @@ class Child {
   Process middle_;
   Process program_;
   size_t stack_;
-  std::shared_ptr<Descriptor> wake_;
+  Descriptor wake_;
 };
 
 }  // namespace nsclone

@@ -31,7 +31,18 @@ static_assert(sizeof(PidfdInfo) == 64);
 constexpr uint64_t kPidfdInfoExit = 1U << 3;
 constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
-End FromStatus(int status) {
+// Somebody else is the parent, or has reaped it.
+End AskPidfd(int pidfd) {
+  PidfdInfo info = {};
+  info.mask = kPidfdInfoExit;
+  // musl's ioctl() takes an int, which the number does not fit into.
+  if (syscall(SYS_ioctl, pidfd, kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0) return {};
+  return EndOf(info.exit_code);
+}
+
+}  // namespace
+
+End EndOf(int status) {
   End end;
   if (WIFEXITED(status)) end.code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) {
@@ -40,17 +51,6 @@ End FromStatus(int status) {
   }
   return end;
 }
-
-// Somebody else is the parent, or has reaped it.
-End AskPidfd(int pidfd) {
-  PidfdInfo info = {};
-  info.mask = kPidfdInfoExit;
-  // musl's ioctl() takes an int, which the number does not fit into.
-  if (syscall(SYS_ioctl, pidfd, kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0) return {};
-  return FromStatus(info.exit_code);
-}
-
-}  // namespace
 
 Process Process::Open(pid_t pid) {
   Descriptor pidfd = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));

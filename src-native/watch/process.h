@@ -20,6 +20,9 @@ struct End {
   rusage usage = {};
 };
 
+// What a wait status, as wait(2) has it, says.
+End EndOf(int status);
+
 class Process {
  public:
   Process() = default;

@@ -33,7 +33,7 @@ Errno Watch::Open(uv_loop_t* loop, Listener* listener, Watch** watch) {
 
   auto* made = new Watch(loop, listener);
   made->epoll_ = std::move(epoll);
-  made->wake_ = std::make_shared<Descriptor>(std::move(wake));
+  made->wake_ = std::move(wake);
   if (const int error = uv_poll_init(loop, &made->poll_, made->epoll_.number()); error != 0) {
     delete made;
     return {-error};
@@ -58,7 +58,6 @@ uint32_t Watch::Add(std::unique_ptr<Child> child) {
   const uint32_t id = last_id_;
   Entry& entry = entries_[id];
   entry.child = std::move(child);
-  if (entry.child->traits().thread) entry.child->Keep(wake_);
   referenced_++;
   Follow(id, &entry);
   UpdateRef();
@@ -152,6 +151,8 @@ void Watch::Settle(uint32_t id) {
         if (last.ref) referenced_--;
         entries_.erase(found);
         UpdateRef();
+        // Whoever hears of the end finds no descriptor of it any more.
+        last.child->CloseReaped();
         listener_->Hear(id, last.child->phase() == Phase::kEnded ? News::kEnded : News::kFailed, *last.child);
         return;
       }
@@ -167,7 +168,7 @@ void Watch::WakeUp() {
     switch (static_cast<Source>(events[i].data.u64 & 3)) {
       case Source::kWake: {
         uint64_t times = 0;
-        if (read(wake_->number(), &times, sizeof(times)) < 0) break;
+        if (read(wake_.number(), &times, sizeof(times)) < 0) break;
         // A thread writes it just before its end.
         Recheck();
         break;

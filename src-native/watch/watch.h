@@ -33,7 +33,7 @@ class Watch {
   // Whether this child keeps the event loop alive; at first it does.
   void SetRef(uint32_t id, bool ref);
   // An eventfd that the end of a thread writes to.
-  int wake() const { return wake_->number(); }
+  int wake() const { return wake_.number(); }
 
   // The environment ends: kills its children (`kill_all`: started ones too, but for detached ones), hands what is not
   // reaped at once to the process, closes the handles and calls `closed`, after which the watch is gone.
@@ -64,7 +64,7 @@ class Watch {
   uv_loop_t* loop_;
   Listener* listener_;
   Descriptor epoll_;
-  std::shared_ptr<Descriptor> wake_;
+  Descriptor wake_;
   uv_poll_t poll_;
   uv_timer_t timer_;
   std::unordered_map<uint32_t, Entry> entries_;

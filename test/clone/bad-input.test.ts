@@ -71,6 +71,35 @@ describe('types', () => {
     argv0: [0, null, true, {}, []],
     stdio: [0, null, true, {}, 'none', [{}], [true], [1.5]],
     closeFds: [0, null, 'true', {}, []],
+    join: [0, null, true, {}, [null], ['']],
+    timeOffsets: [0, null, true, 'monotonic', []],
+    cgroup: [null, true, {}, [], 1.5],
+    sysctl: [0, null, true, 'a=1', []],
+    domainname: [0, null, true, {}, []],
+    umask: ['022', null, true, {}, 0o1000],
+    uid: ['0', null, true, -1, 2 ** 32],
+    gid: ['0', null, true, -1, 2 ** 32],
+    groups: [0, null, true, 'root', ['root']],
+    capabilities: [0, null, true, 'CAP_CHOWN', ['CAP_NONE']],
+    securebits: [null, true, 'NOROOT', {}, ['NONE']],
+    noNewPrivileges: [0, null, 'true', {}, []],
+    seccomp: [0, null, true, 'allow', new Uint8Array(7)],
+    keyring: [0, null, true, {}, 'session'],
+    rlimits: [0, null, true, 'nofile', []],
+    nice: ['5', null, true, 20, -21],
+    cpuAffinity: [0, null, true, '0', []],
+    oomScoreAdj: ['5', null, true, 1001, -1001],
+    personality: ['5', null, true, -1, 1.5],
+    detached: [0, null, 'true', {}, []],
+    processGroup: ['0', null, true, -1, 1.5],
+    parentDeathSignal: [null, true, {}, [], 'SIGNONE'],
+    init: [0, null, 'true', {}, []],
+    pty: [0, null, 'true', []],
+    signal: [0, null, true, {}, 'abort'],
+    timeout: ['5', null, true, -1, 1.5],
+    killSignal: [null, true, {}, [], 65],
+    killGrace: ['5', null, true, -1, 1.5],
+    hold: [0, null, 'true', {}, []],
   };
   const all = Flags.NEWUSER | Flags.NEWUTS | Flags.NEWNET | Flags.NEWNS | Flags.NEWPID;
 
@@ -79,8 +108,8 @@ describe('types', () => {
     async (name, value) => {
       const error = await refused({ flags: all, [name]: value });
       expect(isArgumentError(error)).toBe(true);
-      expect((error as { option: string }).option).toMatch(new RegExp(`^${name}(\\[0\\])?$`));
-      expect((error as Error).message).toMatch(/Received /);
+      expect((error as { option: string }).option).toMatch(new RegExp(`^${name}(\\[0\\]|\\..*)?$`));
+      expect((error as Error).message).toMatch(/Received |Unknown signal/);
     },
   );
   test.each([5, 'x', true, [], new Map(), () => {}])('the options %p', async (options) => {
@@ -331,4 +360,9 @@ describe('limits that are reached', () => {
     expect(error).toMatchObject({ code: 'ENOSPC', step, syscall, option: 'flags' });
     expect(error.hint).toMatch(new RegExp(`user\\.max_(${kind}|\\*)_namespaces`));
   });
+});
+
+test('a closed descriptor of a cgroup is blamed on the cgroup', async () => {
+  const error = await clone('true', [], { cgroup: 9999 }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'EBADF', option: 'cgroup', step: 'cgroup folder' });
 });

@@ -203,15 +203,16 @@ describe('descriptors that are in each other’s way', () => {
     const one = openSync('/etc/passwd', 'r');
     const two = openSync('/etc/group', 'r');
     try {
-      const stdio = ['ignore', 'inherit', 'inherit', ...Array<'ignore'>(40).fill('ignore')] as (
+      const stdio = ['ignore', 'inherit', 'inherit', ...Array<'ignore'>(Math.max(one, two)).fill('ignore')] as (
         | number
         | 'ignore'
         | 'inherit'
       )[];
       stdio[one] = two;
       stdio[two] = one;
-      expect((await kinds(stdio, 43))[one]).toBe('/etc/group');
-      expect((await kinds(stdio, 43))[two]).toBe('/etc/passwd');
+      const found = await kinds(stdio, stdio.length);
+      expect(found[one]).toBe('/etc/group');
+      expect(found[two]).toBe('/etc/passwd');
     } finally {
       closeSync(one);
       closeSync(two);

@@ -2,6 +2,7 @@
 //
 //   ts                 compiles on its own        ts fragment      is only to be read
 //   ts run             compiles and runs          ts at=FILE       compiles where FILE would lie
+//   ts run root        the same, where we have CAP_SYS_ADMIN; the document says why
 //   text output        what the `ts run` before it prints; a second one has the lines that an ordinary user sees instead
 //   ts file=FILE       is all of FILE             ts part=FILE     is a part of FILE
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,9 +26,11 @@ export interface Block {
 export const documents: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+  ...['docs', 'docs/guides'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
 ];
 
 /** The text of a file of the project. */

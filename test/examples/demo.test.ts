@@ -1,37 +1,17 @@
 // The demo: what it prints, and what it says where it may not do it.
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 import { clone } from '../../lib/clone';
 import { Flags } from '../../lib/flags';
+import { buildExamples, example } from './built';
 
-const root = join(__dirname, '../..');
-const demo = join(root, 'build/examples/demo.js');
+const demo = example('demo');
 
-/** Whether one of the sources is younger than what was built of it. */
-function outdated(): boolean {
-  if (!existsSync(demo)) return true;
-  const built = statSync(demo).mtimeMs;
-  return readdirSync(join(root, 'examples')).some((name) => statSync(join(root, 'examples', name)).mtimeMs > built);
-}
-
-beforeAll(() => {
-  if (!outdated()) return;
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'examples/tsconfig.json')], { stdio: 'inherit' });
-});
+beforeAll(buildExamples);
 
 function runDemo(env: NodeJS.ProcessEnv = process.env): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [demo], { encoding: 'utf8', env, timeout: 25_000 });
@@ -56,7 +36,7 @@ function tableOf(output: string, word: string): Map<string, string[]> {
 const namespaces = ['user', 'pid', 'mnt', 'uts', 'ipc', 'net', 'cgroup'];
 
 /** The table of the README, of which the numbers are another machine's. */
-const documented = /^```text demo\n([^]*?)^```$/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))![1]!;
+const documented = /^```text demo\n([^]*?)^```$/m.exec(readFileSync(join(__dirname, '../../README.md'), 'utf8'))![1]!;
 
 describe('the demo', () => {
   let output = '';

@@ -46,7 +46,8 @@ void RunAsTheStubDoes(const Program& program) {
   *reinterpret_cast<int32_t*>(program.data + kChannelWord) = 3;
 
   g_calls = 0;
-  Run(program, report);
+  Stay stay;
+  Run(program, report, &stay);
   Require(g_calls <= uint64_t{program.count} * kCallsOfOneInstruction);
   Require(report->instruction < program.count || program.count == 0);
   Require(report->state <= static_cast<uint32_t>(State::kFailed));

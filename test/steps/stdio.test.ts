@@ -57,9 +57,12 @@ describe('stdio emits', () => {
       expect(emitted('stdio', { stdio })).toEqual(emitted('stdio', {}));
     }
   });
-  test("close-on-exec off for 'inherit'", () => {
+  test("close-on-exec and non-blocking off for 'inherit'", () => {
     expect(emitted('stdio', { stdio: 'inherit' })).toEqual(
-      [0, 1, 2].map((n) => `stdio[${n}]: fcntl(${n}, F_SETFD, 0)`),
+      [0, 1, 2].flatMap((n) => [
+        `stdio[${n}]: fcntl(${n}, F_SETFD, 0)`,
+        `stdio[${n}]: ioctl(${n}, FIONBIO, [0])  # any error: go on`,
+      ]),
     );
     expect(emitted('stdio', { stdio: [0, 1, 2] })).toEqual(emitted('stdio', { stdio: 'inherit' }));
   });
@@ -78,8 +81,11 @@ describe('stdio emits', () => {
       'stdio[0]: fcntl(1, F_DUPFD_CLOEXEC, 3) = r0',
       'stdio[1]: fcntl(0, F_DUPFD_CLOEXEC, 3) = r1',
       'stdio[0]: dup3(r0, 0, 0)',
+      'stdio[0]: ioctl(0, FIONBIO, [0])  # any error: go on',
       'stdio[1]: dup3(r1, 1, 0)',
+      'stdio[1]: ioctl(1, FIONBIO, [0])  # any error: go on',
       'stdio[2]: fcntl(2, F_SETFD, 0)',
+      'stdio[2]: ioctl(2, FIONBIO, [0])  # any error: go on',
     ]);
   });
 });

@@ -19,9 +19,9 @@ const byParent = hasCapability(constants.CAP_SETGID);
 const root = { flags: NEWUSER, uidMap: 'root', gidMap: 'root' } as const satisfies CloneOptions;
 
 const openProc = (slot: number): string =>
-  `openat(AT_FDCWD, "/proc/self", O_RDONLY|O_CLOEXEC|O_DIRECTORY|O_PATH) = r${slot}`;
+  `openat(AT_FDCWD, "/proc/self", O_RDONLY|O_CLOEXEC|O_DIRECTORY|O_PATH, 0) = r${slot}`;
 const writing = (option: string, file: string, text: string, slot: number): string[] => [
-  `${option}: openat(r0, "${file}", O_CLOEXEC|O_WRONLY) = r${slot}`,
+  `${option}: openat(r0, "${file}", O_CLOEXEC|O_WRONLY, 0) = r${slot}`,
   `${option}: write(r${slot}, "${text}", ${text.replaceAll('\\n', 'n').length})  # at least ${text.replaceAll('\\n', 'n').length}`,
   `${option}: close(r${slot})`,
 ];
@@ -141,10 +141,9 @@ describe('user, when the kernel refuses', () => {
   test('the namespace for lack of permission, with what to look at', async () => {
     const error = await failAt(root, calls('unshare(CLONE_NEWUSER)'), 'EPERM');
     expect(error).toMatchObject({ code: 'EPERM', errno: -1, step: 'user', option: 'flags', syscall: 'unshare' });
-    expect(error.hint).toMatch(/kernel\.unprivileged_userns_clone.*kernel\.apparmor_restrict_unprivileged_userns/);
-    expect(error.message).toMatch(
-      /^EPERM: operation not permitted, unshare( CLONE_NEWUSER)? \(flags\): this host forbids user/,
-    );
+    // Which of the reasons it is depends on the host: test/steps/forbidden-user-namespaces.test.ts has them all.
+    expect(error.hint).toMatch(/kernel\.|AppArmor|seccomp|chroot/);
+    expect(error.message).toContain(`unshare CLONE_NEWUSER (flags): ${error.hint}`);
   });
   test('the namespace for its limits', async () => {
     const error = await failAt(root, calls('unshare(CLONE_NEWUSER)'), 'ENOSPC');

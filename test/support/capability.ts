@@ -20,3 +20,13 @@ export function userOnly(name: string, body: Body): void {
   if (hasCapability(constants.CAP_SYS_ADMIN)) test.skip(`${name} (skipped: needs a user without CAP_SYS_ADMIN)`, body);
   else test(name, body);
 }
+
+/** As `test()`, for what the kernel refuses where this capability is missing. */
+export function withoutCapability(
+  capability: `CAP_${string}` & keyof typeof constants,
+  name: string,
+  body: Body,
+): void {
+  if (!hasCapability(Number(constants[capability]))) test(name, body);
+  else test.skip(`${name} (skipped: needs a process without ${capability})`, body);
+}

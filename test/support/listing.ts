@@ -17,6 +17,7 @@ export function linesOf(made: Plan): Line[] {
   return made
     .toString()
     .split('\n')
+    .filter((text) => !text.startsWith('# '))
     .map((text, number) => {
       const { step, option } = labels![number]!;
       const [, shown, rest] = /^ *(\d+) {2}(.*)$/.exec(text)!;
@@ -28,6 +29,12 @@ export function linesOf(made: Plan): Line[] {
         .trimStart();
       return { number, step, option: option ?? '', call };
     });
+}
+
+/** What a plan says that it does not do. */
+export function notesOf(made: Plan): string[] {
+  const lines = made.toString().split('\n');
+  return lines.filter((text) => text.startsWith('# ')).map((text) => text.slice(2));
 }
 
 /** What one step emits: a line for each instruction, 'option: call', or the call alone. */

@@ -1,0 +1,187 @@
+// What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+
+import { addon } from './addon';
+import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
+import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { SyscallError } from './errors/syscall-error';
+import { formatFlags, namespaceKinds, namespaceMask } from './flags';
+
+const largestPid = 2 ** 22;
+
+/** A target that was checked: which kinds of namespace it stands for, and how to get a descriptor of it. */
+export interface Target {
+  readonly flags: number;
+  /** For messages; undefined where a descriptor was given. */
+  readonly path: string | undefined;
+  /** @throws SyscallError */
+  open(): Opened;
+}
+
+/** A descriptor for setns(2). */
+export interface Opened {
+  readonly descriptor: number;
+  /** Whether it is ours to close. */
+  readonly own: boolean;
+}
+
+/** What an error of one of these calls is about. */
+interface Place {
+  readonly option: string;
+  readonly path?: string | undefined;
+}
+
+function must(result: number, syscall: string, { option, path }: Place): number {
+  if (result >= 0) return result;
+  throw new SyscallError({ errno: -result, syscall, option: bareName(option), path });
+}
+
+/** Flags that are kinds of namespace. */
+export function checkKinds(value: unknown, option: string): number {
+  const flags = checkFlags(value, option);
+  const other = (flags & ~namespaceMask) >>> 0;
+  if (other !== 0) throw refusedOption(option, `cannot have ${formatFlags(other)}: it is no namespace`);
+  return flags;
+}
+
+/**
+ * Checks a target.
+ * @param wanted of a process, which of its namespaces; of a namespace, which kind it must be
+ * @throws ArgumentError, SyscallError
+ */
+export function checkTarget(target: unknown, option: string, wanted?: number): Target {
+  const name = bareName(option);
+  if (typeof target === 'string') return ofPath(string(target, option, { nonEmpty: true }), option, wanted);
+  if (typeof target !== 'object' || target === null) {
+    throw invalidArgType(option, 'of type string or an object with one of fd, pid and pidfd', target);
+  }
+  if (isLiving(target))
+    return ofPidfd(() => stillOpen(target.pidfd, `${name}.pidfd`, 'ESRCH'), `${name}.pidfd`, wanted);
+  if (isNamespace(target)) return ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, wanted);
+  const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);
+  const ways = (['fd', 'pid', 'pidfd'] as const).filter((way) => given[way] !== undefined);
+  if (ways.length !== 1) throw invalidArgValue(option, target, 'must have exactly one of fd, pid and pidfd');
+  const own = given.flags === undefined ? undefined : checkKinds(given.flags, `${name}.flags`);
+  if (own !== undefined && wanted !== undefined)
+    throw refusedOption(`${name}.flags`, 'is given twice: as an argument too');
+  const kinds = own ?? wanted;
+  if (given.fd !== undefined) {
+    if (own !== undefined)
+      throw refusedOption(`${name}.flags`, 'goes with pid and pidfd; a descriptor is one namespace');
+    const descriptor = fileDescriptor(given.fd, `${name}.fd`);
+    return ofDescriptor(() => descriptor, `${name}.fd`, wanted);
+  }
+  if (given.pid !== undefined) return ofPid(integer(given.pid, `${name}.pid`, 1, largestPid), name, kinds);
+  const pidfd = fileDescriptor(given.pidfd, `${name}.pidfd`);
+  return ofPidfd(() => pidfd, `${name}.pidfd`, kinds);
+}
+
+/** The descriptor of an object that sets it to -1 when it closes it: its old number may be somebody else's then. */
+function stillOpen(descriptor: unknown, option: string, closed: 'EBADF' | 'ESRCH'): number {
+  if (descriptor === -1) throw new SyscallError({ code: closed, syscall: 'setns', option });
+  return fileDescriptor(descriptor, option);
+}
+
+/** A child of ours. */
+function isLiving(target: object): target is { pidfd: number } {
+  return 'pidfd' in target && 'exited' in target;
+}
+
+function isNamespace(target: object): target is { fd: number } {
+  return 'fd' in target && 'kind' in target;
+}
+
+function checkKind(type: number, option: string, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === 0 || wanted === type) return;
+  throw refusedOption(option, `must be ${formatFlags(wanted)}, but it is ${formatFlags(type)}`);
+}
+
+function ofPath(path: string, option: string, wanted: number | undefined): Target {
+  const open = (): Opened => ({ descriptor: must(addon().openNamespace(path), 'open', { option, path }), own: true });
+  const { descriptor } = open();
+  const flags = addon().namespaceType(descriptor);
+  addon().close(descriptor);
+  if (flags < 0) throw invalidArgValue(option, path, 'must be a namespace');
+  checkKind(flags, option, wanted);
+  return { flags, path, open };
+}
+
+function ofDescriptor(current: () => number, option: string, wanted: number | undefined): Target {
+  const flags = typeOf(current(), option);
+  checkKind(flags, option, wanted);
+  const reopen = (): Opened => {
+    const descriptor = current();
+    checkKind(typeOf(descriptor, option), option, flags);
+    return { descriptor, own: false };
+  };
+  return { flags, path: undefined, open: reopen };
+}
+
+function typeOf(descriptor: number, option: string): number {
+  const flags = addon().namespaceType(descriptor);
+  if (flags >= 0) return flags;
+  const { code } = new SyscallError({ errno: -flags });
+  if (code === 'EBADF') throw new SyscallError({ code, syscall: 'setns', option });
+  throw invalidArgValue(option, descriptor, 'must be a namespace');
+}
+
+function ofPid(pid: number, option: string, wanted: number | undefined): Target {
+  const path = `/proc/${pid}`;
+  const open = (): Opened => ({ descriptor: must(addon().openPidfd(pid), 'pidfd_open', { option, path }), own: true });
+  const { descriptor } = open();
+  try {
+    return { flags: wanted ?? differing(pid, option), path: `${path}/ns`, open };
+  } finally {
+    addon().close(descriptor);
+  }
+}
+
+function ofPidfd(current: () => number, option: string, wanted: number | undefined): Target {
+  const pid = pidOf(current(), option);
+  const reopen = (): Opened => {
+    const descriptor = current();
+    pidOf(descriptor, option);
+    return { descriptor, own: false };
+  };
+  return { flags: wanted ?? differing(pid, option), path: `/proc/${pid}/ns`, open: reopen };
+}
+
+/** All namespaces of a process that differ from ours. */
+function differing(pid: number, option: string): number {
+  let flags = 0;
+  const path = `/proc/${pid}/ns`;
+  for (const { kind, flag } of namespaceKinds) {
+    // A kind that this kernel does not have.
+    if (!existsSync(`/proc/thread-self/ns/${kind}`)) continue;
+    try {
+      if (readlinkSync(`${path}/${kind}`) !== readlinkSync(`/proc/thread-self/ns/${kind}`)) flags |= flag;
+    } catch (cause) {
+      const { code, syscall } = cause as NodeJS.ErrnoException;
+      // A process that has ended is in no namespace any more, reaped or not.
+      throw new SyscallError({
+        code: code === 'ENOENT' ? 'ESRCH' : code!,
+        syscall: syscall!,
+        option: bareName(option),
+        path,
+        cause,
+      });
+    }
+  }
+  return flags >>> 0;
+}
+
+/** The pid that a pidfd stands for, see the fdinfo of proc(5). */
+function pidOf(pidfd: number, option: string): number {
+  const pid = /^Pid:\t(-?\d+)$/m.exec(fdinfo(pidfd, option))?.[1];
+  if (pid === undefined) throw invalidArgValue(option, pidfd, 'must be a descriptor of a process');
+  if (Number(pid) <= 0) throw new SyscallError({ code: 'ESRCH', syscall: 'setns', option });
+  return Number(pid);
+}
+
+function fdinfo(descriptor: number, option: string): string {
+  try {
+    return readFileSync(`/proc/thread-self/fdinfo/${descriptor}`, 'utf8');
+  } catch (cause) {
+    throw new SyscallError({ code: 'EBADF', syscall: 'setns', option, cause });
+  }
+}

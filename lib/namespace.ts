@@ -1,0 +1,106 @@
+// A namespace, held by a descriptor.
+import { type BigIntStats, fstatSync } from 'node:fs';
+
+import type { NamespaceKind } from '../types/flags';
+import type { ClonedProcess } from '../types/child';
+import type { NamespaceHandle } from '../types/namespace';
+import { addon } from './addon';
+import { integer, oneOf, string } from './check';
+import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { SyscallError } from './errors/syscall-error';
+import { namespaceKinds } from './flags';
+
+const kinds = namespaceKinds.map(({ kind }) => kind);
+
+function identify({ fd }: Pick<NamespaceHandle, 'fd'>): BigIntStats {
+  if (fd === -1) throw new SyscallError({ code: 'EBADF', syscall: 'fstat', reason: 'the namespace is closed' });
+  return fstatSync(fd, { bigint: true });
+}
+
+/**
+ * A namespace, see namespaces(7). It lives as long as this object is open, whether or not a process is in it.
+ * Close it, or declare it with `using`.
+ */
+export class Namespace<K extends NamespaceKind = NamespaceKind> implements NamespaceHandle<K> {
+  /** 'net', 'mnt', … */
+  readonly kind: K;
+  #descriptor: number;
+
+  private constructor(kind: K, descriptor: number) {
+    this.kind = kind;
+    this.#descriptor = descriptor;
+  }
+
+  /**
+   * Opens a namespace.
+   * @param source a path (`/proc/PID/ns/net`, a bind mount of it), a pid, or a child of `clone()`
+   * @param kind which one; a path tells by itself
+   * @throws ArgumentError, SyscallError ENOENT, ESRCH, EACCES
+   */
+  static open(path: string): Namespace;
+  static open<K extends NamespaceKind>(
+    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'>,
+    kind: K,
+  ): Namespace<K>;
+  static open(source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'>, kind?: NamespaceKind): Namespace {
+    const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
+    if (typeof source === 'string') return Namespace.#at(string(source, 'source argument', { nonEmpty: true }), wanted);
+    if (wanted === undefined)
+      throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
+    const pid = typeof source === 'number' ? source : source?.pid;
+    if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
+    if (typeof source !== 'number' && source.pidfd < 0) {
+      throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path: `/proc/${pid}/ns/${wanted}` });
+    }
+    return Namespace.#at(`/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`, wanted);
+  }
+
+  /** The namespace that the calling thread is in. */
+  static current<K extends NamespaceKind>(kind: K): Namespace<K> {
+    const checked = oneOf(kind, 'kind argument', kinds) as K;
+    return Namespace.#at(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+  }
+
+  static #at(path: string, wanted: NamespaceKind | undefined): Namespace {
+    const descriptor = addon().openNamespace(path);
+    if (descriptor < 0) throw new SyscallError({ errno: -descriptor, syscall: 'open', option: 'source', path });
+    const type = addon().namespaceType(descriptor);
+    const kind = namespaceKinds.find(({ flag }) => Number(flag) === type)?.kind;
+    if (kind !== undefined && (wanted === undefined || wanted === kind)) return new Namespace(kind, descriptor);
+    addon().close(descriptor);
+    if (kind === undefined) throw invalidArgValue('source argument', path, 'must be a namespace');
+    throw invalidArgValue('kind argument', wanted, `must be '${kind}', which ${path} is`);
+  }
+
+  /** The descriptor; -1 once closed. It stays ours: what is to outlive this object must be duplicated. */
+  get fd(): number {
+    return this.#descriptor;
+  }
+
+  /**
+   * The inode number, which names the namespace while it lives.
+   * @throws SyscallError EBADF once closed
+   */
+  get id(): bigint {
+    return identify(this).ino;
+  }
+
+  /**
+   * Whether both are the same namespace.
+   * @throws SyscallError EBADF where one of them is closed
+   */
+  equals(other: NamespaceHandle): boolean {
+    const [a, b] = [identify(this), identify(other)];
+    return a.ino === b.ino && a.dev === b.dev;
+  }
+
+  /** Lets go of it. Closing twice does nothing. */
+  close(): void {
+    if (this.#descriptor >= 0) addon().close(this.#descriptor);
+    this.#descriptor = -1;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,172 @@
+// run(): a command whose output is collected.
+import { finished, Readable, type Writable } from 'node:stream';
+
+import type { ClonedProcess, ExitStatus } from '../types/child';
+import type { RunOptions, RunResult } from '../types/run';
+import { integer, plainObject } from './check';
+import { clone } from './clone';
+import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+
+/** As in execFile(). */
+const defaultMaxBuffer = 1024 * 1024;
+
+/** As that of execFile(), with what was collected. */
+class TooMuch extends RangeError {
+  readonly code = 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER';
+
+  constructor(name: 'stdout' | 'stderr') {
+    super(`${name} maxBuffer length exceeded`);
+  }
+}
+
+interface Collecting {
+  readonly input: string | Uint8Array | Readable | undefined;
+  readonly encoding: BufferEncoding | 'buffer';
+  readonly maxBuffer: number;
+}
+
+/**
+ * Starts a command as {@link clone} does, waits for its end and collects what it writes.
+ *
+ * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, and with
+ * `ERR_CHILD_PROCESS_STDIO_MAXBUFFER` (a RangeError with `stdout` and `stderr`) where it wrote more than `maxBuffer` bytes to one
+ * of them, and with the error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end. What
+ * is ended by `signal` or `timeout` is not waited for beyond its own end, even where children of its own hold its output.
+ * @throws ArgumentError, SyscallError
+ */
+export function run(
+  command: string,
+  args: readonly string[] | undefined,
+  options: RunOptions & { encoding: 'buffer' },
+): Promise<RunResult<Buffer>>;
+export function run(command: string, args?: readonly string[], options?: RunOptions): Promise<RunResult<string>>;
+export function run(command: string, options: RunOptions & { encoding: 'buffer' }): Promise<RunResult<Buffer>>;
+export function run(command: string, options?: RunOptions): Promise<RunResult<string>>;
+export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
+  const hasArgs = args === undefined || args === null || Array.isArray(args) || options !== undefined;
+  const given = (hasArgs ? options : args) ?? {};
+  if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
+  refuseUncollectable(given);
+  const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
+  const collecting = checkCollecting(input, encoding, maxBuffer);
+  if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
+  return collect(child, collecting);
+}
+
+/** What leaves nothing to collect, or never ends by itself. */
+function refuseUncollectable(given: object): void {
+  const { hold, pty } = given as { hold?: unknown; pty?: unknown };
+  if (hold === true) throw refusedOption('hold', 'cannot be given to run(): nobody could start() the child');
+  if (pty !== undefined && pty !== false) {
+    throw refusedOption(
+      'pty',
+      'cannot be given to run(): a terminal has no stdout of its own; use clone() and child.pty',
+    );
+  }
+}
+
+function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown): Collecting {
+  const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof Readable;
+  if (input !== undefined && !isInput)
+    throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
+  if (encoding !== undefined && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
+    throw invalidArgValue('encoding', encoding, "must be an encoding of Buffer, or 'buffer'");
+  }
+  return {
+    input: isInput ? input : undefined,
+    encoding: (encoding ?? 'utf8') as BufferEncoding | 'buffer',
+    maxBuffer: maxBuffer === Infinity ? Infinity : integer(maxBuffer ?? defaultMaxBuffer, 'maxBuffer', 0),
+  };
+}
+
+function hasStdinPipe(stdio: RunOptions['stdio']): boolean {
+  const first: unknown = Array.isArray(stdio) ? stdio[0] : stdio;
+  return first === undefined || first === null || first === 'pipe' || first === 'overlapped' || first === 'socket';
+}
+
+/** After the next look for what there is to read. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** What a stream brings, up to a size. */
+class Gathered {
+  readonly #chunks: Buffer[] = [];
+  readonly #stream: Readable | null;
+  #size = 0;
+  /** At the end of the stream. */
+  readonly done: Promise<void>;
+
+  /** `full` is called when there is more than `most`. */
+  constructor(stream: Readable | null, most: number, full: () => void) {
+    this.#stream = stream;
+    this.done = new Promise((resolve) => {
+      if (stream === null) return resolve();
+      // Also one that breaks: what it brought until then is what there is.
+      finished(stream, { writable: false }, () => resolve());
+      stream.on('data', (chunk: Buffer) => {
+        const room = most - this.#size;
+        this.#size += chunk.length;
+        if (chunk.length <= room) return void this.#chunks.push(chunk);
+        if (room > 0) this.#chunks.push(chunk.subarray(0, room));
+        stream.destroy();
+        full();
+      });
+    });
+  }
+
+  stop(): void {
+    this.#stream?.destroy();
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
+/** Writes the input; `fail` is called where a stream of the caller's breaks. */
+function feed(stdin: Writable | null, input: Collecting['input'], fail: (error: Error) => void): void {
+  if (stdin === null) return;
+  // A command that does not read all of it is no error of ours.
+  stdin.on('error', () => {});
+  if (!(input instanceof Readable)) return void stdin.end(input);
+  let wanted = true;
+  stdin.once('close', () => {
+    wanted = false;
+    input.destroy();
+  });
+  finished(input, { writable: false }, (error) => {
+    if (error === undefined || error === null) stdin.end();
+    else if (wanted) fail(error);
+  });
+  input.pipe(stdin);
+}
+
+async function collect(
+  child: ClonedProcess,
+  { input, encoding, maxBuffer }: Collecting,
+): Promise<RunResult<string | Buffer>> {
+  let failure: Error | undefined;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    child.kill('SIGKILL');
+  };
+  const [out, err] = (['stdout', 'stderr'] as const).map(
+    (name) => new Gathered(child[name], maxBuffer, () => fail(new TooMuch(name))),
+  ) as [Gathered, Gathered];
+  feed(child.stdin, input, fail);
+  const status = await child.exited;
+  if (failure !== undefined || status.endedBy !== undefined) {
+    // What is in the pipes still is read in these turns; children of its own may hold them open for ever.
+    await nextTurn();
+    await nextTurn();
+    out.stop();
+    err.stop();
+  }
+  await Promise.all([out.done, err.done]);
+  const [stdout, stderr] = [out, err].map((output) =>
+    encoding === 'buffer' ? output.bytes() : output.bytes().toString(encoding),
+  );
+  const result = { ...(status satisfies ExitStatus), stdout: stdout!, stderr: stderr! };
+  if (failure === undefined) return result;
+  throw failure instanceof TooMuch ? Object.assign(failure, { ...result, code: failure.code }) : failure;
+}

@@ -1,0 +1,94 @@
+// Capabilities by name, and the five sets of them, see capabilities(7).
+import { readFileSync } from 'node:fs';
+
+import { array, plainObject } from '../check';
+import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { didYouMean } from '../errors/nearest';
+import { constants } from '../kernel/constants';
+
+/** Sets as bits, one for each capability. */
+export interface CapabilitySets {
+  readonly bounding: bigint | undefined;
+  readonly permitted: bigint | undefined;
+  readonly effective: bigint | undefined;
+  readonly inheritable: bigint | undefined;
+  readonly ambient: bigint | undefined;
+  /** What the stub has when it comes to this step. */
+  available: bigint;
+  /** The last one that this kernel knows. */
+  readonly last: number;
+}
+
+export const emptySet = 0n;
+
+const setNames = ['bounding', 'permitted', 'effective', 'inheritable', 'ambient'] as const;
+
+const numbers = new Map<string, number>(
+  Object.entries(constants).flatMap(([name, value]) =>
+    name.startsWith('CAP_') && name !== 'CAP_LAST_CAP' && typeof value === 'number' ? [[name, value] as const] : [],
+  ),
+);
+
+let last: number | undefined;
+
+/** The last capability that the running kernel knows. */
+function lastCapability(): number {
+  return (last ??= Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8')));
+}
+
+/** The names of the capabilities in a set. */
+export function namesOf(set: bigint): string[] {
+  return [...numbers].filter(([, number]) => ((set >> BigInt(number)) & 1n) !== 0n).map(([name]) => name);
+}
+
+function checkSet(value: unknown, option: string): bigint {
+  return array(value, option).reduce<bigint>((set, name, index) => {
+    const number = typeof name === 'string' ? numbers.get(name) : undefined;
+    if (number === undefined) {
+      const nearest = typeof name === 'string' ? didYouMean(name, numbers.keys()) : '';
+      throw invalidArgValue(
+        `${option}[${index}]`,
+        name,
+        `must be the name of a capability, such as 'CAP_NET_ADMIN'${nearest}`,
+      );
+    }
+    if (number > lastCapability()) throw invalidArgValue(`${option}[${index}]`, name, 'is not known to this kernel');
+    return set | (1n << BigInt(number));
+  }, emptySet);
+}
+
+/** What a process like us has after its exec, of /proc/self/status. */
+function ownSets(): { permitted: bigint; bounding: bigint; inheritable: bigint } {
+  const status = readFileSync('/proc/thread-self/status', 'utf8');
+  const read = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)![1]!}`);
+  return { permitted: read('CapPrm'), bounding: read('CapBnd'), inheritable: read('CapInh') };
+}
+
+/** All that there are: what the first process of a user namespace has. */
+function allCapabilities(): bigint {
+  return (1n << BigInt(lastCapability() + 1)) - 1n;
+}
+
+/** What the stub has: everything in a user namespace that is new to it, else what the exec of the stub left of ours. */
+export function availableSet(inNewUserNamespace: boolean): bigint {
+  if (inNewUserNamespace) return allCapabilities();
+  const { permitted, bounding, inheritable } = ownSets();
+  return process.geteuid!() === 0 ? bounding | inheritable : permitted;
+}
+
+/** Checks the option; an array alone sets bounding, permitted and effective. */
+export function checkCapabilities(value: unknown): CapabilitySets {
+  const none = { inheritable: undefined, ambient: undefined, available: emptySet };
+  if (Array.isArray(value)) {
+    const set = checkSet(value, 'capabilities');
+    return { ...none, bounding: set, permitted: set, effective: set, last: lastCapability() };
+  }
+  if (typeof value !== 'object' || value === null) {
+    throw invalidArgType('capabilities', 'an instance of Array or an object of sets', value);
+  }
+  const given = plainObject(value, 'capabilities', setNames);
+  const [bounding, permitted, effective, inheritable, ambient] = setNames.map((name) =>
+    given[name] === undefined ? undefined : checkSet(given[name], `capabilities.${name}`),
+  );
+  return { bounding, permitted, effective, inheritable, ambient, available: emptySet, last: lastCapability() };
+}

@@ -1,0 +1,37 @@
+// Step `control`: when and how the child is ended from here. It has no instruction of its own.
+import { integer } from '../check';
+import { invalidArgType } from '../errors/argument-error';
+import { checkSignal } from './check-signal';
+import type { Step } from './step';
+
+/** The longest time that setTimeout() knows. */
+const longest = 2 ** 31 - 1;
+
+function isAbortSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
+}
+
+/** An AbortSignal, of any realm. */
+export function checkAbortSignal(value: unknown): AbortSignal {
+  if (!isAbortSignal(value)) throw invalidArgType('signal', 'an instance of AbortSignal', value);
+  return value;
+}
+
+/** Milliseconds. */
+export function checkTimeout(value: unknown): number {
+  return integer(value, 'timeout', 0, longest);
+}
+
+export const control: Step = {
+  name: 'control',
+  options: ['signal', 'timeout', 'killSignal', 'killGrace'],
+  after: {},
+
+  check(given, request) {
+    const { signal, timeout, killSignal, killGrace } = given;
+    if (signal !== undefined) request.signal = checkAbortSignal(signal);
+    if (timeout !== undefined) request.timeout = checkTimeout(timeout);
+    if (killSignal !== undefined) request.killSignal = checkSignal(killSignal, 'killSignal');
+    if (killGrace !== undefined) request.killGrace = integer(killGrace, 'killGrace', 0, longest);
+  },
+};

@@ -1,0 +1,99 @@
+// Who writes the id maps of a waiting stub: we, with privilege, or newuidmap(1) and newgidmap(1).
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { childProcess } from '../builtin';
+import { SyscallError } from '../errors/syscall-error';
+import type { IdMap, Request } from './request';
+
+type Kind = 'uid' | 'gid';
+
+/** Bytes. */
+const smallestPage = 4096;
+
+/** The lines of a map file. */
+export function mapText(map: IdMap): string {
+  return map.ranges.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('');
+}
+
+/** The index of the range that is not within one range of our own user namespace, as the kernel wants it; -1 for none. */
+function strangeRange(map: IdMap, kind: Kind): number {
+  const ours = readFileSync(`/proc/self/${kind}_map`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/ +/).map(Number))
+    .map(([first, , count]) => ({ first: first!, end: first! + count! }));
+  return map.ranges.findIndex(
+    ({ hostID, size }) => !ours.some(({ first, end }) => first <= hostID && hostID + size <= end),
+  );
+}
+
+/** What was refused, and why, from the kernel's error. */
+function explain(code: string | undefined, map: IdMap, kind: Kind): { option: string; hint?: string } {
+  const option = `${kind}Map`;
+  const length = mapText(map).length;
+  if (code === 'EINVAL' && length >= smallestPage)
+    return { option, hint: `its text has ${length} bytes, and the kernel takes less than a page` };
+  if (code !== 'EPERM') return { option };
+  const index = strangeRange(map, kind);
+  if (index < 0) return { option, hint: 'needs CAP_SYS_ADMIN over the new user namespace; CAP_SETFCAP to map id 0' };
+  const { hostID, size } = map.ranges[index]!;
+  const ids = size === 1 ? `id ${hostID} has` : `ids ${hostID} to ${hostID + size - 1} have`;
+  return {
+    option: `${option}[${index}]`,
+    hint: `${ids} no place in our own user namespace, see /proc/self/${kind}_map`,
+  };
+}
+
+function write(pid: number, kind: Kind, map: IdMap): void {
+  const path = `/proc/${pid}/${kind}_map`;
+  try {
+    writeFileSync(path, mapText(map));
+  } catch (cause) {
+    const { errno, code, syscall } = cause as NodeJS.ErrnoException;
+    throw new SyscallError({ errno, step: 'user', ...explain(code, map, kind), syscall, path, cause });
+  }
+}
+
+/** Runs the helper, which is set-user-ID root and holds the ranges against /etc/subuid and /etc/subgid. */
+function help(pid: number, kind: Kind, map: IdMap): Promise<void> {
+  const helper = `new${kind}map`;
+  const ranges = map.ranges.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
+  return new Promise((resolve, reject) => {
+    childProcess().execFile(
+      helper,
+      [String(pid), ...ranges.map(String)],
+      { encoding: 'utf8' },
+      (error, _stdout, stderr) => {
+        if (error === null) return resolve();
+        const missing = error.code === 'ENOENT';
+        reject(
+          new SyscallError({
+            code: missing ? 'ENOENT' : 'EPERM',
+            step: 'user',
+            option: `${kind}Map`,
+            syscall: 'execve',
+            path: helper,
+            reason: missing
+              ? `there is no ${helper} in PATH`
+              : stderr.trim() || `${helper} ended with ${error.code ?? error.signal}`,
+            hint: missing
+              ? 'an ordinary user maps more than the own id with it; install the package uidmap'
+              : `the ranges must be those of /etc/sub${kind} for our user`,
+            cause: error,
+          }),
+        );
+      },
+    );
+  });
+}
+
+/** Writes what the stub cannot; the order does not matter to the kernel. */
+export function serveMaps(pid: number, { uidMap, gidMap }: Request): void | Promise<void> {
+  if (uidMap?.writer === 'parent') write(pid, 'uid', uidMap);
+  if (gidMap?.writer === 'parent') write(pid, 'gid', gidMap);
+  // After what may throw: nobody would hear of a helper that fails then.
+  const helped: Promise<void>[] = [];
+  if (uidMap?.writer === 'helper') helped.push(help(pid, 'uid', uidMap));
+  if (gidMap?.writer === 'helper') helped.push(help(pid, 'gid', gidMap));
+  return helped.length === 0 ? undefined : Promise.all(helped).then(() => undefined);
+}

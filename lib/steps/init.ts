@@ -1,0 +1,44 @@
+// Step `init`: the stub stays as a tiny pid 1, and the program is its child.
+import { boolean } from '../check';
+import { refusedOption } from '../errors/argument-error';
+import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
+import type { Step } from './step';
+
+const { PR_SET_PDEATHSIG } = constants;
+const SIGCHLD = 17;
+const SIGKILL = 9;
+
+export const init: Step = {
+  name: 'init',
+  options: ['init'],
+  after: {
+    mounts: 'what pid 1 and the program share is set up once',
+    session: 'both are in one session, which is how pid 1 can tell that the program was executed',
+  },
+
+  check(given, request) {
+    request.init = boolean(given.init, 'init');
+  },
+
+  settle(request) {
+    if (request.init && !request.creates(Flags.NEWPID)) {
+      throw refusedOption('init', 'needs Flags.NEWPID in flags: it is the pid 1 of a new pid namespace');
+    }
+  },
+
+  emit(writer, request) {
+    if (!request.init) return;
+    writer.about(this.name, 'init');
+    // VFORK: pid 1 goes on when the program has been executed or has ended. The last argument is for pid 1 itself.
+    writer
+      .call('clone')
+      .number(Flags.VFORK | SIGCHLD)
+      .number(0)
+      .number(0)
+      .number(0)
+      .number(0);
+    writer.number(request.parentDeathSignal).fork().stay();
+    writer.call('prctl').number(PR_SET_PDEATHSIG).number(SIGKILL).number(0).number(0).number(0);
+  },
+};

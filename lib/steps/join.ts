@@ -1,0 +1,101 @@
+// Step `join`: the namespaces of others that the child enters.
+import { refusedOption } from '../errors/argument-error';
+import { Flags, formatFlags } from '../flags';
+import { checkTarget } from '../join-target';
+import { constants } from '../kernel/constants';
+import type { Slot, Writer } from '../program/writer';
+import type { JoinEntry, Request } from './request';
+import type { Step } from './step';
+import { joinWord, lowestFree } from './words';
+
+const { F_DUPFD_CLOEXEC, PR_SET_DUMPABLE } = constants;
+
+function hasUser({ flags }: JoinEntry): boolean {
+  return (flags & Flags.NEWUSER) !== 0;
+}
+
+function othersOf({ flags }: JoinEntry): number {
+  return (flags & ~Flags.NEWUSER) >>> 0;
+}
+
+/** A copy in the stub, out of the way of stdio, which may be closed as a sign that it has been entered. */
+function copy(writer: Writer, request: Request, index: number): Slot {
+  writer.call('fcntl').word(joinWord(request, index)).number(F_DUPFD_CLOEXEC).number(lowestFree(request));
+  return writer.keep();
+}
+
+export const join: Step = {
+  name: 'join',
+  options: ['join'],
+  after: { 'stdio sources': 'those are paths of ours', 'raised rlimits': 'the privilege for it may end here' },
+
+  check(given, request) {
+    const targets = Array.isArray(given.join) ? (given.join as unknown[]) : [given.join];
+    request.joins = targets.map((target, index) => {
+      const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
+      return { option, ...checkTarget(target, option) };
+    });
+  },
+
+  settle(request) {
+    let all = 0;
+    for (const { flags, option } of request.joins) {
+      const twice = (all & flags) >>> 0;
+      if (twice !== 0) throw refusedOption(option, `enters ${formatFlags(twice)} a second time`);
+      all |= flags;
+    }
+    const both = (all & request.flags) >>> 0;
+    if (both === 0) return;
+    throw refusedOption(
+      'join',
+      `cannot enter ${formatFlags(both)} that flags create: a process is in one of each kind`,
+    );
+  },
+
+  emit(writer, request) {
+    const joins = request.joins.filter(({ flags }) => flags !== 0);
+    if (joins.length === 0) return;
+    writer.about(this.name, 'join');
+    // From here on whoever may trace a process of those namespaces could read the memory of the stub.
+    writer.call('prctl').number(PR_SET_DUMPABLE).number(0).number(0).number(0).number(0);
+    const about = (entry: JoinEntry): Writer => writer.about('join', entry.option).subject(entry.path);
+    const copies = joins.map((entry) => {
+      const index = request.joins.indexOf(entry);
+      about(entry);
+      return {
+        entry,
+        others: othersOf(entry) === 0 ? undefined : copy(writer, request, index),
+        user: hasUser(entry) ? copy(writer, request, index) : undefined,
+      };
+    });
+    const withUser = copies.some(({ user }) => user !== undefined);
+    if (withUser) {
+      // Outside of the user namespace first, which works where we have rights over the owner of the others…
+      for (const { entry, others } of copies) {
+        if (others === undefined) continue;
+        about(entry).call('setns').result(others).number(othersOf(entry)).skipAny(1);
+        writer.call('close').result(others);
+      }
+      for (const { entry, user } of copies) {
+        if (user !== undefined) about(entry).call('setns').result(user).number(Flags.NEWUSER);
+      }
+    }
+    // … then with the rights that it gives. What is entered already is closed.
+    for (const { entry, others } of copies) {
+      if (others === undefined) continue;
+      about(entry).call('setns').result(others).number(othersOf(entry));
+      if (withUser) writer.accept('EBADF');
+    }
+  },
+
+  hint(code, _label, request) {
+    if (code === 'EPERM') {
+      return request.joinsUser
+        ? 'needs CAP_SYS_ADMIN in the user namespace that owns it'
+        : 'needs CAP_SYS_ADMIN in the user namespace that owns it; join that user namespace too';
+    }
+    if (code === 'ESRCH') return 'the process has ended';
+    if (code === 'EINVAL') return 'it is no such namespace any more, or the process is in this user namespace already';
+    return undefined;
+  },
+};

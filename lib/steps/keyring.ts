@@ -1,0 +1,24 @@
+// Step `keyring`: a session keyring of its own, see session-keyring(7).
+import { oneOf } from '../check';
+import { constants } from '../kernel/constants';
+import type { Step } from './step';
+
+const { KEYCTL_JOIN_SESSION_KEYRING } = constants;
+
+export const keyring: Step = {
+  name: 'keyring',
+  options: ['keyring'],
+  after: { user: 'the keyring belongs to the user namespace that it is made in' },
+
+  check(given, request) {
+    request.newKeyring = oneOf(given.keyring, 'keyring', ['inherit', 'new']) === 'new';
+  },
+
+  emit(writer, request) {
+    if (!request.newKeyring) return;
+    writer.about(this.name, 'keyring').call('keyctl').number(KEYCTL_JOIN_SESSION_KEYRING);
+    writer.number(0).number(0).number(0).number(0);
+  },
+
+  hint: (code) => (code === 'EDQUOT' ? 'the quota of keys of this user is used up; see /proc/key-users' : undefined),
+};

@@ -1,0 +1,24 @@
+// Step `nice`: the scheduling priority, see setpriority(2).
+import { integer } from '../check';
+import { constants } from '../kernel/constants';
+import type { Step } from './step';
+
+const { PRIO_PROCESS } = constants;
+
+export const nice: Step = {
+  name: 'nice',
+  options: ['nice'],
+  after: {},
+
+  check(given, request) {
+    request.nice = integer(given.nice, 'nice', -20, 19);
+  },
+
+  emit(writer, { nice: value }) {
+    if (value === undefined) return;
+    writer.about(this.name, 'nice').call('setpriority').number(PRIO_PROCESS).number(0).number(value);
+  },
+
+  hint: (code) =>
+    code === 'EACCES' ? 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice' : undefined,
+};

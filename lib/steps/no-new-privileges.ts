@@ -1,0 +1,27 @@
+// Step `noNewPrivileges`: no exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2).
+import { boolean } from '../check';
+import { constants } from '../kernel/constants';
+import type { Step } from './step';
+
+const { PR_SET_NO_NEW_PRIVS } = constants;
+
+export const noNewPrivileges: Step = {
+  name: 'noNewPrivileges',
+  options: ['noNewPrivileges'],
+  after: { identity: 'it is set once everything that needs privilege has happened' },
+
+  check(given, request) {
+    request.noNewPrivileges = boolean(given.noNewPrivileges, 'noNewPrivileges');
+  },
+
+  settle(request) {
+    // Without CAP_SYS_ADMIN the kernel takes a filter only after it.
+    request.noNewPrivileges ??= request.seccomp !== undefined;
+  },
+
+  emit(writer, request) {
+    if (request.noNewPrivileges !== true) return;
+    writer.about(this.name, 'noNewPrivileges');
+    writer.call('prctl').number(PR_SET_NO_NEW_PRIVS).number(1).number(0).number(0).number(0);
+  },
+};

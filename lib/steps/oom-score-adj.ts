@@ -1,0 +1,25 @@
+// Step `oomScoreAdj`: how soon the child is chosen when memory is short; see /proc/PID/oom_score_adj in proc(5).
+import { integer } from '../check';
+import { constants } from '../kernel/constants';
+import { writeFile } from './write-file';
+import type { Step } from './step';
+
+const file = '/proc/self/oom_score_adj';
+
+export const oomScoreAdj: Step = {
+  name: 'oomScoreAdj',
+  options: ['oomScoreAdj'],
+  after: {},
+
+  check(given, request) {
+    request.oomScoreAdj = integer(given.oomScoreAdj, 'oomScoreAdj', -1000, 1000);
+  },
+
+  emit(writer, { oomScoreAdj: value }) {
+    if (value === undefined) return;
+    writer.about(this.name, 'oomScoreAdj').subject(file);
+    writeFile(writer, constants.AT_FDCWD, file, String(value));
+  },
+
+  hint: (code) => (code === 'EACCES' ? 'a lower value than ours needs CAP_SYS_RESOURCE' : undefined),
+};

@@ -1,0 +1,18 @@
+// Step `personality`: the execution domain, see personality(2).
+import { integer } from '../check';
+import type { Step } from './step';
+
+export const personality: Step = {
+  name: 'personality',
+  options: ['personality'],
+  after: {},
+
+  check(given, request) {
+    request.personality = integer(given.personality, 'personality', 0, 0xffff_fffe);
+  },
+
+  emit(writer, { personality: value }) {
+    if (value === undefined) return;
+    writer.about(this.name, 'personality').call('personality').number(value);
+  },
+};

@@ -1,0 +1,106 @@
+// Step `rlimits`: resource limits, see getrlimit(2). Raised while we still have the privilege, lowered when set-up is done.
+import { integer, plainObject } from '../check';
+import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { constants } from '../kernel/constants';
+import type { Writer } from '../program/writer';
+import { currentHardLimit } from '../privilege';
+import type { RlimitName } from '../../types/options';
+import type { Rlimit } from './request';
+import type { Step } from './step';
+
+const resources: Readonly<Record<RlimitName, number>> = {
+  as: constants.RLIMIT_AS,
+  core: constants.RLIMIT_CORE,
+  cpu: constants.RLIMIT_CPU,
+  data: constants.RLIMIT_DATA,
+  fsize: constants.RLIMIT_FSIZE,
+  locks: constants.RLIMIT_LOCKS,
+  memlock: constants.RLIMIT_MEMLOCK,
+  msgqueue: constants.RLIMIT_MSGQUEUE,
+  nice: constants.RLIMIT_NICE,
+  nofile: constants.RLIMIT_NOFILE,
+  nproc: constants.RLIMIT_NPROC,
+  rss: constants.RLIMIT_RSS,
+  rtprio: constants.RLIMIT_RTPRIO,
+  rttime: constants.RLIMIT_RTTIME,
+  sigpending: constants.RLIMIT_SIGPENDING,
+  stack: constants.RLIMIT_STACK,
+};
+const names = Object.keys(resources) as RlimitName[];
+
+/** RLIM_INFINITY, as the 64 bits that it is. */
+const infinity = -1;
+
+function checkValue(value: unknown, option: string): number {
+  if (value === 'unlimited') return infinity;
+  if (typeof value === 'string') throw invalidArgValue(option, value, "must be a number or 'unlimited'");
+  return integer(value, option, 0);
+}
+
+function checkLimit(name: RlimitName, value: unknown): Rlimit {
+  const option = `rlimits.${name}`;
+  const base = { name, resource: resources[name] };
+  if (typeof value !== 'object' || value === null) {
+    const both = checkValue(value, option);
+    return { ...base, soft: both, hard: both };
+  }
+  const given = plainObject(value, option, ['soft', 'hard']);
+  if (given.soft === undefined || given.hard === undefined) {
+    throw invalidArgType(option, "a number, 'unlimited' or an object with soft and hard", value);
+  }
+  const soft = checkValue(given.soft, `${option}.soft`);
+  const hard = checkValue(given.hard, `${option}.hard`);
+  if (isAbove(soft, hard)) throw invalidArgValue(`${option}.soft`, given.soft, 'must not be above the hard limit');
+  return { ...base, soft, hard };
+}
+
+function isAbove(a: number, b: number): boolean {
+  return b !== infinity && (a === infinity || a > b);
+}
+
+function setLimit(writer: Writer, limit: Rlimit, soft: number, hard: number): void {
+  const values = writer.reserve(16);
+  writer.setInt64(values, soft);
+  writer.setInt64(values + 8, hard);
+  writer.call('prlimit64').number(0).number(limit.resource).place(values).number(0);
+}
+
+/** Hard limits that go up: the privilege for it ends with the user namespace. */
+export const raisedRlimits: Step = {
+  name: 'raised rlimits',
+  options: [],
+  after: {},
+
+  emit(writer, request) {
+    for (const limit of request.rlimits) {
+      const hard = currentHardLimit(limit.resource);
+      if (!isAbove(limit.hard, hard)) continue;
+      writer.about('rlimits', `rlimits.${limit.name}`);
+      setLimit(writer, limit, hard, limit.hard);
+    }
+  },
+};
+
+export const rlimits: Step = {
+  name: 'rlimits',
+  options: ['rlimits'],
+  after: {
+    'raised rlimits': 'the hard limits that go up are up already',
+    stdio: 'a low limit on descriptors would stop the set-up itself',
+  },
+
+  check(given, request) {
+    const limits = plainObject<RlimitName>(given.rlimits, 'rlimits', names);
+    request.rlimits = names.filter((name) => limits[name] !== undefined).map((name) => checkLimit(name, limits[name]));
+  },
+
+  emit(writer, request) {
+    for (const limit of request.rlimits) {
+      writer.about(this.name, `rlimits.${limit.name}`);
+      setLimit(writer, limit, limit.soft, limit.hard);
+    }
+  },
+
+  hint: (code) =>
+    code === 'EPERM' ? 'raising a hard limit needs CAP_SYS_RESOURCE outside of any new user namespace' : undefined,
+};

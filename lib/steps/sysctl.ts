@@ -1,0 +1,62 @@
+// Step `sysctl`: kernel parameters of namespaces that are new here, see sysctl(8).
+import { plainObject, string } from '../check';
+import { invalidArgValue } from '../errors/argument-error';
+import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
+import { needs } from './needs';
+import type { Step } from './step';
+import { writeFile } from './write-file';
+
+/** Which namespace a parameter belongs to; what is not here belongs to the host. */
+const owners: readonly (readonly [name: RegExp, flag: Flags])[] = [
+  [/^net\./, Flags.NEWNET],
+  [/^kernel\.(?:msg|sem|shm)/, Flags.NEWIPC],
+  [/^fs\.mqueue\./, Flags.NEWIPC],
+  [/^user\./, Flags.NEWUSER],
+];
+
+/** 'net.ipv4.conf.eth0/1.forwarding' → 'net/ipv4/conf/eth0.1/forwarding', as sysctl(8) has it. */
+function pathOf(name: string): string {
+  return `/proc/sys/${name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
+}
+
+export const sysctl: Step = {
+  name: 'sysctl',
+  options: ['sysctl'],
+  after: { namespaces: 'a parameter belongs to the namespace of the process that opens its file' },
+
+  check(given, request) {
+    request.sysctl = Object.entries(plainObject(given.sysctl, 'sysctl')).map(([name, value]) => {
+      const option = `sysctl.${name}`;
+      if (!/^\w+\.[\w.\-/]+$/.test(name) || name.split(/[./]/).includes('')) {
+        throw invalidArgValue('sysctl', name, "must have names such as 'net.ipv4.ip_forward'");
+      }
+      return { name, path: pathOf(name), value: string(value, option, { nonEmpty: true }) };
+    });
+  },
+
+  settle(request) {
+    for (const { name } of request.sysctl) {
+      const owner = owners.find(([pattern]) => pattern.test(name));
+      const option = `sysctl.${name}`;
+      if (owner === undefined)
+        throw invalidArgValue(option, name, 'belongs to the host: no namespace has one of its own');
+      needs(request, option, owner[1], 'without it the parameter of the host would be changed');
+    }
+  },
+
+  emit(writer, request) {
+    for (const { name, path, value } of request.sysctl) {
+      writer.about(this.name, `sysctl.${name}`).subject(path);
+      writeFile(writer, constants.AT_FDCWD, path, value);
+    }
+  },
+
+  hint(code) {
+    if (code === 'EROFS') return '/proc/sys is mounted read-only here (inside a container?)';
+    if (code === 'ENOENT') return 'this kernel has no such parameter, or only the first namespace has it';
+    if (code === 'EACCES') return 'it can be read here, but only the host may change it';
+    if (code === 'EINVAL') return 'the kernel does not take this value';
+    return undefined;
+  },
+};

@@ -1,0 +1,18 @@
+// Step `umask`: the permission bits that new files do not get, see umask(2).
+import { integer } from '../check';
+import type { Step } from './step';
+
+export const umask: Step = {
+  name: 'umask',
+  options: ['umask'],
+  after: { mounts: 'what set-up makes has the permissions that it asks for' },
+
+  check(given, request) {
+    request.umask = integer(given.umask, 'umask', 0, 0o777);
+  },
+
+  emit(writer, { umask: value }) {
+    if (value === undefined) return;
+    writer.about(this.name, 'umask').call('umask').number(value);
+  },
+};

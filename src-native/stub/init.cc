@@ -1,0 +1,100 @@
+// A tiny init: what is left of a container's first process when the program runs beside it.
+#include "stub/init.h"
+
+#include <asm/errno.h>
+#include <asm/signal.h>
+#include <linux/prctl.h>
+
+#include "loop/syscall.h"
+
+namespace nsclone {
+namespace {
+
+constexpr int64_t kAllDescriptors = 0xffffffff;
+constexpr int64_t kNoHang = 1;                // WNOHANG
+constexpr int64_t kAllChildren = 0x40000000;  // __WALL
+
+[[noreturn]] void End(int64_t code) {
+  for (;;) Call(__NR_exit_group, code);
+}
+
+void SetStatus(Report* report, int32_t bits) {
+  __atomic_store_n(const_cast<int32_t*>(&report->status), report->status | bits, __ATOMIC_RELEASE);
+}
+
+constexpr int64_t kEnded = 4;             // WEXITED
+constexpr int64_t kLeaveIt = 0x01000000;  // WNOWAIT
+constexpr int64_t kByPid = 1;             // P_PID
+
+// No process id is that large, see PID_MAX_LIMIT in linux/threads.h: a group that setpgid(2) can never put a child
+// into.
+constexpr int64_t kNoGroup = 0x7fffffff;
+
+// setpgid(2) of a child, alive or a zombie: EACCES once it has executed a program, and before that EPERM, as there is
+// no such group. EPERM also where it is in another session, and into that only the program can have gone.
+bool IsPastExec(int64_t child) {
+  if (Call(__NR_setpgid, child, kNoGroup) == -EACCES) return true;
+  return Call(__NR_getsid, child) != Call(__NR_getsid, 0);
+}
+
+bool IsZombie(int64_t child) {
+  int32_t info[32];  // siginfo_t: its first word is 0 where nothing has ended
+  info[0] = 0;
+  return Call(__NR_waitid, kByPid, child, info, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) == 0 && info[0] != 0;
+}
+
+// A vfork is over when the memory is let go of, which an exec does some microseconds before it can be seen.
+bool HasExecuted(int64_t child) {
+  for (;;) {
+    const bool zombie = IsZombie(child);
+    if (IsPastExec(child)) return true;
+    if (zombie) return false;
+    Call(__NR_sched_yield);
+  }
+}
+
+// As a shell has it, for whoever looks at pid 1 itself.
+int64_t ExitCode(int32_t status) {
+  const int32_t signal = status & 0x7f;
+  return signal == 0 ? (status >> 8) & 0xff : 128 + signal;
+}
+
+constexpr int32_t kByKernel = 0x80;  // SI_KERNEL, as a terminal's Ctrl-C has it
+
+// What the kernel sends to a process group, as a terminal does, the program has got by itself where it is in ours.
+bool HasItToo(const int32_t* info, int64_t program) {
+  return info[2] == kByKernel && Call(__NR_getpgid, program) == Call(__NR_getpgid, 0);
+}
+
+void ReapAll(int64_t program, Report* report) {
+  for (;;) {
+    int32_t status = 0;
+    const int64_t pid = Call(__NR_wait4, -1, &status, kNoHang | kAllChildren, 0);
+    if (pid <= 0) return;
+    if (pid != program) continue;
+    SetStatus(report, kStatusKnown | (status & 0xffff));
+    // The kernel ends whatever is left in the namespace.
+    End(ExitCode(status));
+  }
+}
+
+}  // namespace
+
+void BePidOne(const Stay& stay, Report* report) {
+  // The clone was a vfork: we go on when the program has been executed, or has ended without.
+  if (HasExecuted(stay.child)) SetStatus(report, kStatusExecuted);
+  // Until now SIGKILL, so that a Node that ended in between took us with it.
+  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.death_signal, 0, 0, 0);
+  Call(__NR_close_range, 0, kAllDescriptors, 0);
+  const uint64_t all = ~uint64_t{0};
+  for (;;) {
+    ReapAll(stay.child, report);
+    // Blocked signals wait for us; unblocked ones without a handler are ignored for a pid 1.
+    int32_t info[32] = {};  // siginfo_t: number, errno, code
+    const int64_t signal = Call(__NR_rt_sigtimedwait, &all, info, 0, 8);
+    if (signal <= 0 || signal == SIGCHLD || HasItToo(info, stay.child)) continue;
+    Call(__NR_kill, stay.child, signal);
+  }
+}
+
+}  // namespace nsclone

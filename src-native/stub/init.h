@@ -1,0 +1,15 @@
+// The stub as pid 1 of a pid namespace.
+#ifndef NSCLONE_STUB_INIT_H_
+#define NSCLONE_STUB_INIT_H_
+
+#include "loop/loop.h"
+
+namespace nsclone {
+
+// Tells whether the program was executed, lets go of every descriptor, forwards signals, reaps orphans, and ends when
+// the program has, with its status in the report.
+[[noreturn]] void BePidOne(const Stay& stay, Report* report);
+
+}  // namespace nsclone
+
+#endif  // NSCLONE_STUB_INIT_H_

@@ -1,0 +1,167 @@
+// Plans with all options: each instruction fails in turn, with an error and by a kill.
+import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+
+import { clone, type CloneOptions, Flags, type Plan, plan, SyscallError } from '../../lib';
+import { optionNames } from '../../lib/steps/assemble';
+import { namespaceMask } from '../../lib/flags';
+import { failureAt, killed } from '../support/fault';
+import { leavesNothing } from '../support/leftovers';
+import { type Line, linesOf } from '../support/listing';
+
+leavesNothing();
+
+const isRoot = process.getuid!() === 0;
+const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
+  try {
+    rmdirSync(mkdtempSync(`${folder}/nsclone-test-`));
+    return true;
+  } catch {
+    return false;
+  }
+});
+const cgroup = unified === undefined ? undefined : `${unified}/nsclone-faults-${process.pid}`;
+
+beforeAll(() => {
+  if (cgroup !== undefined) mkdirSync(cgroup);
+});
+afterAll(() => {
+  if (cgroup !== undefined) rmdirSync(cgroup);
+});
+
+/** `return ALLOW`. */
+const allowAll = Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
+
+/** What an ordinary user may ask for as well. */
+const anybody: CloneOptions = {
+  flags: namespaceMask,
+  uidMap: 'root',
+  gidMap: 'root',
+  hostname: 'box',
+  domainname: 'example',
+  timeOffsets: { monotonic: { seconds: 10 }, boottime: { seconds: 10, nanoseconds: 5 } },
+  loopback: true,
+  sysctl: { 'net.ipv4.ip_forward': '1' },
+  propagation: 'slave',
+  mounts: [{ type: 'proc', target: '/proc', readonly: true }],
+  cwd: '/',
+  umask: 0o27,
+  uid: 0,
+  gid: 0,
+  capabilities: { bounding: ['CAP_CHOWN', 'CAP_KILL'], inheritable: ['CAP_KILL'], ambient: ['CAP_KILL'] },
+  securebits: ['NO_SETUID_FIXUP'],
+  noNewPrivileges: true,
+  seccomp: { filter: allowAll, flags: ['LOG'] },
+  keyring: 'new',
+  rlimits: { nofile: 64, core: 0, stack: { soft: 2 ** 20, hard: 2 ** 20 } },
+  nice: 5,
+  cpuAffinity: [0],
+  oomScoreAdj: 500,
+  personality: 0x40000,
+  env: { PATH: '/bin' },
+  argv0: 'renamed',
+  stdio: ['ignore', 'pipe', 'inherit', 'socket', 0],
+  closeFds: true,
+  detached: true,
+  parentDeathSignal: 'SIGTERM',
+  killSignal: 'SIGINT',
+  killGrace: 100,
+  timeout: 60_000,
+  init: true,
+};
+
+const privileged: CloneOptions = {
+  ...anybody,
+  uidMap: [
+    { containerID: 0, hostID: 0, size: 1 },
+    { containerID: 1, hostID: 100_001, size: 9 },
+  ],
+  gidMap: [
+    { containerID: 0, hostID: 0, size: 1 },
+    { containerID: 1, hostID: 100_001, size: 9 },
+  ],
+  setgroups: 'allow',
+  groups: [1, 2],
+  ...(cgroup === undefined ? {} : { cgroup }),
+};
+
+/** Lines that do not run where all before them succeed: behind a jump, and shells for what is no script. */
+function isTaken(lines: readonly Line[], { number }: Line): boolean {
+  const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
+  if (number === shell) return false;
+  // A word written into the data is no system call.
+  if (lines.find((line) => line.number === number)!.call.startsWith('data[')) return false;
+  return !lines.some(({ number: from, call }) => {
+    const to = /^close\(-1\).*EBADF: go to (\d+)/.exec(call)?.[1];
+    return to !== undefined && number >= from && number < Number(to);
+  });
+}
+
+/** No rule of any instruction is about it. */
+const unusual = 'E2BIG';
+
+function tries(name: string, made: () => Plan): void {
+  describe(name, () => {
+    const whole = made();
+    const lines = linesOf(whole).filter((line, _index, all) => isTaken(all, line));
+
+    test('starts where nothing fails', async () => {
+      const child = await clone(whole);
+      expect(await child.exited).toMatchObject({ code: 0 });
+      for (const stream of child.stdio) stream?.destroy();
+    });
+
+    test(`names step and option at each instruction that fails (${lines.length})`, async () => {
+      for (const { number, step, option, call } of lines) {
+        if (call.includes('any error')) continue;
+        const error = await failureAt(whole, number, unusual);
+        expect(error).toBeInstanceOf(SyscallError);
+        expect({ number, code: error.code, step: error.step, option: error.option ?? '' }).toEqual({
+          number,
+          code: unusual,
+          step,
+          option,
+        });
+      }
+    });
+
+    test('is never said to have started when it is killed at one', async () => {
+      for (const { number, step } of lines) {
+        const error = await failureAt(whole, number, killed);
+        expect({ number, code: error.code, signal: error.signal, step: error.step }).toEqual({
+          number,
+          code: 'ECHILD',
+          signal: 'SIGKILL',
+          step,
+        });
+      }
+    });
+  });
+}
+
+tries('a plan of an ordinary user with all options', () => plan('/bin/true', ['argument'], anybody));
+
+tries('one over a terminal', () => {
+  const { stdio: _stdio, ...others } = anybody;
+  return plan('/bin/true', [], { ...others, pty: true });
+});
+
+if (isRoot) {
+  tries('a plan of root with all options', () => plan('/bin/true', ['argument'], privileged));
+
+  tries('a plan that joins', () =>
+    plan('/bin/true', [], {
+      join: ['net', 'uts', 'ipc'].map((kind) => `/proc/self/ns/${kind}`),
+      flags: Flags.NEWPID,
+      uid: 1000,
+      gid: 1000,
+      processGroup: 0,
+    }),
+  );
+} else {
+  test.skip('a plan of root with all options, and one that joins (needs CAP_SYS_ADMIN)', () => {});
+}
+
+test('no option is left out of them', () => {
+  const elsewhere = ['signal', 'hold', 'cgroup', 'setgroups', 'groups', 'join', 'processGroup', 'pty'];
+  expect(new Set([...Object.keys(anybody), ...elsewhere])).toEqual(new Set(optionNames));
+});

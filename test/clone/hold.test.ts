@@ -1,0 +1,400 @@
+// hold and start(): all but the filter is set up, and the child waits for what is done to it from outside.
+import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../../lib';
+import { rootOnly } from '../support/capability';
+import { failAt, killed } from '../support/fault';
+import { owned, read } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { emitted } from '../support/listing';
+import { evaluate, runScript } from '../support/own-process';
+import { planning, refusal } from '../support/refusal';
+
+leavesNothing();
+
+const quiet: CloneOptions = { stdio: 'ignore' };
+const held = (script: string, options: CloneOptions = {}): Promise<ClonedProcess> =>
+  clone('/bin/sh', ['-c', script], { ...quiet, ...options, hold: true });
+const status = (pid: number, field: string): string =>
+  new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!;
+const link = (kind: string, pid: number | 'self' = 'self'): string => readlinkSync(`/proc/${pid}/ns/${kind}`);
+
+/** Filters of one instruction, `struct sock_filter` with BPF_RET: allow all; kill whoever calls anything. */
+function filter(answer: number): Buffer {
+  const instruction = Buffer.alloc(8);
+  instruction.writeUInt16LE(0x06, 0);
+  instruction.writeUInt32LE(answer, 4);
+  return instruction;
+}
+const allow = filter(0x7fff_0000);
+const kill = filter(0x8000_0000);
+
+/** All that is told of a child, in its order. */
+function record(child: ClonedProcess): string[] {
+  const events: string[] = [];
+  for (const name of ['spawn', 'exit', 'close', 'error'])
+    child.on(name, (...args: unknown[]) => events.push([name, ...args.map(String)].join(' ')));
+  return events;
+}
+
+describe('hold rejects', () => {
+  test.each([1, 0, 'yes', null, {}])('%p', (value) => {
+    expect(planning({ hold: value })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'hold'));
+  });
+});
+
+describe('hold emits', () => {
+  test('nothing without it', () => {
+    expect(emitted('hold', {})).toEqual([]);
+    expect(emitted('hold', { hold: false })).toEqual([]);
+  });
+  test('a wait, behind which only the filter, the signals and the exec are left', () => {
+    expect(emitted('hold', { hold: true })).toEqual(['hold: wait for the parent']);
+    const made = plan('/bin/true', [], {
+      hold: true,
+      seccomp: allow,
+      cwd: '/',
+      noNewPrivileges: true,
+      ...owned(Flags.NEWNS),
+    });
+    const steps = made
+      .toString()
+      .split('\n')
+      .map((line) => line.slice(4).split('  ')[0]!.trim());
+    const after = new Set(steps.slice(steps.lastIndexOf('hold') + 1));
+    expect([...after]).toEqual(['parentDeathSignal', 'signal mask', 'seccomp', 'command']);
+  });
+  test('after joins, that it can be traced again: Node could not look into it', () => {
+    expect(emitted('hold', { hold: true, join: '/proc/self/ns/uts' })).toEqual([
+      'hold: prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)',
+      'hold: wait for the parent',
+    ]);
+  });
+});
+
+describe('a held child', () => {
+  test('is set up: namespaces, name, ids, folder, all but the filter and the program', async () => {
+    const flags = Flags.NEWUTS | Flags.NEWNET | Flags.NEWPID | Flags.NEWNS | Flags.NEWIPC;
+    const child = await held('exit 3', {
+      ...owned(flags),
+      hostname: 'held',
+      cwd: '/proc',
+      umask: 0o31,
+      seccomp: allow,
+      rlimits: { nofile: 77 },
+      nice: 3,
+    });
+    expect(status(child.pid, 'Name')).toBe('nsclone/stub');
+    for (const kind of ['uts', 'net', 'pid', 'mnt', 'ipc', 'user']) expect(link(kind, child.pid)).not.toBe(link(kind));
+    expect(status(child.pid, 'NSpid').split('\t').at(-1)).toBe('1');
+    expect(status(child.pid, 'Umask')).toBe('0031');
+    expect(status(child.pid, 'NoNewPrivs')).toBe('1');
+    expect(status(child.pid, 'Seccomp')).toBe('0');
+    expect(readlinkSync(`/proc/${child.pid}/cwd`)).toBe('/proc');
+    expect(readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(/^Max open files +77 +77 /m);
+    expect(readFileSync(`/proc/${child.pid}/uid_map`, 'utf8').trim().split(/ +/)).toEqual([
+      '0',
+      String(process.geteuid!()),
+      '1',
+    ]);
+    const namespace = child.namespace('uts');
+    expect(`uts:[${namespace.id}]`).toBe(link('uts', child.pid));
+    namespace.close();
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 3, signal: null });
+  });
+  test('has its pid, its pidfd and its streams', async () => {
+    const child = await held('echo $$; cat', { stdio: 'pipe' });
+    expect(readFileSync(`/proc/self/fdinfo/${child.pidfd}`, 'utf8')).toMatch(new RegExp(`^Pid:\\t${child.pid}$`, 'm'));
+    expect(child.kill(0)).toBe(true);
+    child.stdin!.end('typed before the start\n');
+    const output = read(child.stdout);
+    const { pid } = child;
+    await child.start();
+    expect(child.pid).toBe(pid);
+    expect(await output).toBe(`${pid}\ntyped before the start\n`);
+    expect(await child.exited).toMatchObject({ code: 0 });
+  });
+  test('runs nothing until it is started', async () => {
+    const child = await held('echo started', { stdio: ['ignore', 'pipe', 'inherit'] });
+    const events = record(child);
+    let output = '';
+    child.stdout!.on('data', (chunk) => (output += String(chunk)));
+    await sleep(50);
+    expect([output, events, child.exitCode]).toEqual(['', [], null]);
+    await child.start();
+    await new Promise((resolve) => child.once('close', resolve));
+    expect([output, events]).toEqual(['started\n', ['spawn', 'exit 0 null', 'close 0 null']]);
+  });
+  test('can be joined', async () => {
+    const child = await held('true', { ...owned(Flags.NEWUTS), hostname: 'joined' });
+    const other = await clone('/bin/uname', ['-n'], { join: child, stdio: ['ignore', 'pipe', 'inherit'] });
+    expect(await read(other.stdout)).toBe('joined\n');
+    await other.exited;
+    await child.start();
+    await child.exited;
+  });
+  test('that has joined can be looked into', async () => {
+    const first = await held('true', owned(Flags.NEWUTS));
+    const child = await held('exit 4', { join: first });
+    const namespace = child.namespace('uts');
+    expect(`uts:[${namespace.id}]`).toBe(link('uts', first.pid));
+    namespace.close();
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 4 });
+    first.kill();
+    await first.exited;
+  });
+  test('may wait for maps before', async () => {
+    const child = await held('exit $(id -u)', { flags: Flags.NEWUSER, uidMap: 'root', gidMap: 'root' });
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 0 });
+  });
+  rootOnly('may be one of many, with maps written by us', async () => {
+    const uidMap = [
+      { containerID: 0, hostID: 0, size: 1 },
+      { containerID: 1, hostID: 100_000, size: 10 },
+    ];
+    const children = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        held(`exit $(($(id -u) + ${index}))`, {
+          flags: Flags.NEWUSER | Flags.NEWPID,
+          uidMap,
+          gidMap: uidMap,
+          uid: index % 2,
+        }),
+      ),
+    );
+    for (const child of children.toReversed()) await child.start();
+    const codes = await Promise.all(children.map(async ({ exited }) => (await exited).code));
+    expect(codes).toEqual(children.map((_, index) => (index % 2) + index));
+  });
+  test('of a plan, as often as wanted', async () => {
+    const made = plan('/bin/sh', ['-c', 'exit 5'], { ...quiet, hold: true });
+    for (let i = 0; i < 3; i++) {
+      const child = await clone(made);
+      await child.start();
+      expect(await child.exited).toMatchObject({ code: 5 });
+    }
+  });
+  test('ends with Node', async () => {
+    const { pid } = evaluate<{ pid: number }>(
+      `const child = await nsclone.clone('sleep', ['1000'], { hold: true, stdio: 'ignore' });
+       child.unref();
+       return { pid: child.pid };`,
+    );
+    for (let wait = 1; wait < 500; wait *= 2) {
+      try {
+        process.kill(pid, 0);
+      } catch {
+        return;
+      }
+      await sleep(wait);
+    }
+    throw new Error('it is still there');
+  });
+  test('keeps Node running until then', () => {
+    const { stdout, status: code } = runScript(
+      `const child = await nsclone.clone('sh', ['-c', 'echo end'], { hold: true, stdio: 'inherit' });
+       setTimeout(() => child.start(), 50);`,
+    );
+    expect([stdout, code]).toEqual(['end\n', 0]);
+  });
+});
+
+describe('start()', () => {
+  test('resolves when the program has been executed', async () => {
+    const child = await held('read wait', { stdio: ['pipe', 'ignore', 'ignore'] });
+    expect(await child.start()).toBeUndefined();
+    expect(status(child.pid, 'Name')).toBe('sh');
+    child.stdin!.end();
+    await child.exited;
+  });
+  test('sets the filter', async () => {
+    const child = await held('read wait', { stdio: ['pipe', 'ignore', 'ignore'], seccomp: allow });
+    expect(status(child.pid, 'Seccomp')).toBe('0');
+    await child.start();
+    expect(status(child.pid, 'Seccomp')).toBe('2');
+    child.stdin!.end();
+    await child.exited;
+  });
+  test('a second time is refused, at once and later', async () => {
+    const child = await held('true');
+    const first = child.start();
+    const over = { code: 'ERR_INVALID_ARG_VALUE', option: 'hold', message: expect.stringContaining('is over') };
+    await expect(child.start()).rejects.toMatchObject(over);
+    await first;
+    await expect(child.start()).rejects.toMatchObject(over);
+    await child.exited;
+    await expect(child.start()).rejects.toMatchObject(over);
+  });
+  test('without hold is refused, and never thrown', async () => {
+    const child = await clone('/bin/true', quiet);
+    await expect(child.start()).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      option: 'hold',
+      message: expect.stringContaining('was not given: the child has started'),
+    });
+    await child.exited;
+  });
+  test.each(['/nowhere/at/all', '/'])(
+    'rejects where %s cannot be executed, and exited tells how the child ended',
+    async (command) => {
+      const child = await clone(command, { ...quiet, hold: true });
+      const events = record(child);
+      await expect(child.start()).rejects.toMatchObject({
+        code: command === '/' ? 'EACCES' : 'ENOENT',
+        step: 'command',
+        syscall: 'execve',
+        path: command,
+      });
+      const { code, signal } = await child.exited;
+      // It was the stub that ended.
+      expect(signal).toBeNull();
+      expect(code).not.toBe(0);
+      expect([child.exitCode, child.pidfd, child.kill()]).toEqual([code, -1, false]);
+      await sleep(5);
+      expect(events).toEqual([`exit ${code} null`, `close ${code} null`]);
+    },
+  );
+  test('rejects where the kernel refuses the filter', async () => {
+    // A jump beyond its end.
+    const bad = Buffer.alloc(8);
+    bad.writeUInt16LE(0x05, 0);
+    bad.writeUInt32LE(1000, 4);
+    const child = await held('true', { seccomp: bad });
+    await expect(child.start()).rejects.toMatchObject({ code: 'EINVAL', step: 'seccomp', option: 'seccomp' });
+    expect((await child.exited).code).not.toBe(0);
+  });
+  test('rejects where the filter forbids the exec', async () => {
+    const child = await held('true', { seccomp: kill });
+    await expect(child.start()).rejects.toMatchObject({ code: 'ECHILD', step: 'command', signal: 'SIGSYS' });
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGSYS' });
+  });
+  test('is not told of a rejection that nobody waits for twice: exited never rejects', async () => {
+    const child = await clone('/nowhere', { ...quiet, hold: true });
+    const [started, ended] = await Promise.allSettled([child.start(), child.exited]);
+    expect([started.status, ended.status]).toEqual(['rejected', 'fulfilled']);
+  });
+});
+
+describe('a held child is ended', () => {
+  test.each(['SIGTERM', 'SIGKILL', 'SIGUSR1'] as const)(
+    'by kill(%p), which is SIGKILL: nothing else would do anything',
+    async (signal) => {
+      const child = await held('exit 1', owned(Flags.NEWPID));
+      const events = record(child);
+      expect([child.kill(signal), child.killed]).toEqual([true, true]);
+      expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
+      expect(await child.exited).not.toHaveProperty('endedBy');
+      await sleep(5);
+      expect(events).toEqual(['exit null SIGKILL', 'close null SIGKILL']);
+      await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
+    },
+  );
+  test('by kill(), while start() is on its way', async () => {
+    const child = await held('exit 1');
+    child.kill();
+    await expect(child.start()).rejects.toMatchObject({ code: 'ECHILD', signal: 'SIGKILL' });
+    expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
+  });
+  test('by its signal', async () => {
+    const controller = new AbortController();
+    const child = await held('exit 1', { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'abort' });
+    await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
+  });
+  test('by its signal, while start() is on its way: with the reason', async () => {
+    const controller = new AbortController();
+    const child = await held('exit 1', { signal: controller.signal });
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(child.start()).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
+    expect(await child.exited).toMatchObject({ endedBy: 'abort' });
+  });
+  test('by its timeout, which covers the hold', async () => {
+    const child = await held('exit 1', { timeout: 30 });
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'timeout' });
+  });
+  test('by dispose and asyncDispose', async () => {
+    const first = await held('exit 1');
+    first[Symbol.dispose]();
+    expect(await first.exited).toMatchObject({ signal: 'SIGKILL' });
+    const second = await held('exit 1');
+    await second[Symbol.asyncDispose]();
+    expect(second.signalCode).toBe('SIGKILL');
+  });
+  test('by somebody else', async () => {
+    const child = await held('exit 1', owned(Flags.NEWPID));
+    process.kill(child.pid, 'SIGKILL');
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
+    await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
+  });
+});
+
+test('a set-up that fails before the hold rejects the call', async () => {
+  const options = { ...owned(Flags.NEWUTS), hostname: 'box', hold: true };
+  expect(await failAt(options, ({ call }) => call.startsWith('sethostname'), 'EPERM')).toMatchObject({
+    step: 'hostname',
+  });
+  expect(await failAt(options, ({ call }) => call.startsWith('sethostname'), killed)).toMatchObject({
+    signal: 'SIGKILL',
+  });
+});
+
+describe('in a memory cgroup with a tiny limit', () => {
+  const parent = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'].find((path) => {
+    try {
+      return path.endsWith('memory')
+        ? readFileSync(`${path}/memory.limit_in_bytes`).length > 0
+        : readFileSync(`${path}/cgroup.subtree_control`, 'utf8').includes('memory');
+    } catch {
+      return false;
+    }
+  });
+  /** Removes a cgroup, once the processes in it are dead. */
+  async function remove(group: string): Promise<void> {
+    for (let round = 0; round < 100; round++) {
+      try {
+        return rmdirSync(group);
+      } catch {
+        await sleep(5);
+      }
+    }
+    rmdirSync(group);
+  }
+  const name = 'a held child beside a hog never costs Node its life';
+  const body = async (): Promise<void> => {
+    const group = `${parent}/nsclone-test-${process.pid}`;
+    const limit = parent!.endsWith('memory') ? 'memory.limit_in_bytes' : 'memory.max';
+    mkdirSync(group);
+    try {
+      writeFileSync(`${group}/${limit}`, '8000000');
+      const outcome = runScript(
+        // Node is as large as any child that shares its memory, and its score is the highest: it would be the first to go.
+        `const ballast = Buffer.alloc(100_000_000, 1);
+         const join = (pid) => fs.writeFileSync(${JSON.stringify(group)} + '/cgroup.procs', String(pid));
+         const held = await nsclone.clone('/bin/sh', ['-c', 'exit 5'], { hold: true, stdio: 'ignore' });
+         join(held.pid);
+         const hog = await nsclone.clone('/usr/bin/tail', ['/dev/zero'], { hold: true, stdio: 'ignore' });
+         join(hog.pid);
+         await hog.start();
+         const end = await hog.exited;
+         const alive = held.exitCode === null && held.signalCode === null;
+         if (alive) await held.start().catch(() => {});
+         const { code, signal } = await held.exited;
+         console.log(JSON.stringify({ hog: end.signal, held: alive ? code : signal, ballast: ballast.length }));`,
+      );
+      expect(outcome).toMatchObject({ status: 0, signal: null, stderr: '' });
+      const { hog, held: end } = JSON.parse(outcome.stdout) as { hog: string; held: unknown };
+      expect(hog).toBe('SIGKILL');
+      expect([5, 'SIGKILL']).toContain(end);
+    } finally {
+      await remove(group);
+    }
+  };
+  if (parent === undefined) test.skip(`${name} (skipped: needs a memory controller)`, body);
+  else rootOnly(name, body);
+});

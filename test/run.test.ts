@@ -1,0 +1,338 @@
+// run(): a command whose output is collected.
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expectTypeOf } from 'expect-type';
+
+import { Flags, run, type RunResult } from '../lib';
+import { owned } from './support/inside';
+import { leavesNothing } from './support/leftovers';
+import { evaluate, runScript } from './support/own-process';
+
+leavesNothing();
+
+const sh = (script: string, options = {}): Promise<RunResult<string>> => run('/bin/sh', ['-c', script], options);
+/** How long something takes, in milliseconds. */
+async function timeOf(promise: Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await promise.catch(() => {});
+  return performance.now() - start;
+}
+
+describe('run collects', () => {
+  test('what the command writes to stdout and to stderr', async () => {
+    expect(await sh('echo out; echo problem >&2')).toMatchObject({
+      code: 0,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'problem\n',
+    });
+  });
+  test('nothing where nothing is written', async () => {
+    expect(await run('/bin/true')).toMatchObject({ stdout: '', stderr: '' });
+    expect(await run('/bin/true', { encoding: 'buffer' })).toMatchObject({ stdout: Buffer.alloc(0) });
+  });
+  test('more than a pipe holds, of both at once', async () => {
+    const { stdout, stderr } = await sh('head -c 500000 /dev/zero; head -c 400000 /dev/zero >&2');
+    expect([stdout.length, stderr.length]).toEqual([500_000, 400_000]);
+  });
+  test('bytes as they are', async () => {
+    const { stdout } = await run('/usr/bin/printf', [String.raw`\377\000\303\244`], { encoding: 'buffer' });
+    expect(stdout).toEqual(Buffer.from([0xff, 0, 0xc3, 0xa4]));
+  });
+  test.each([
+    ['utf8', 'hä'],
+    ['latin1', 'hÃ¤'],
+    ['hex', '68c3a4'],
+    ['base64', 'aMOk'],
+    ['utf-8', 'hä'],
+  ] as const)('text as %s', async (encoding, expected) => {
+    expect((await run('/usr/bin/printf', ['hä'], { encoding })).stdout).toBe(expected);
+  });
+  test('a character that two writes make up', async () => {
+    expect((await sh(String.raw`printf '\303'; sleep 0.02; printf '\244'`)).stdout).toBe('ä');
+  });
+  test('what a grandchild writes after the end of the command', async () => {
+    expect((await sh('(sleep 0.1; echo late) & echo soon')).stdout).toBe('soon\nlate\n');
+  });
+  test('nothing of descriptors that are no pipes', async () => {
+    expect(await sh('echo x; echo y >&2', { stdio: ['pipe', 'ignore', 'pipe'] })).toMatchObject({
+      stdout: '',
+      stderr: 'y\n',
+    });
+  });
+});
+
+describe('run resolves however the command ends:', () => {
+  test('with a code', async () => {
+    expect(await sh('echo x; exit 7')).toMatchObject({ code: 7, signal: null, stdout: 'x\n', coreDumped: false });
+  });
+  test('by a signal', async () => {
+    expect(await sh('echo x; kill -KILL $$')).toMatchObject({ code: null, signal: 'SIGKILL', stdout: 'x\n' });
+  });
+  test('with what it used', async () => {
+    const { resourceUsage, ...result } = await sh('true');
+    expect(resourceUsage!.minorPageFault).toBeGreaterThan(0);
+    expect(result).toEqual({ code: 0, signal: null, coreDumped: false, stdout: '', stderr: '' });
+  });
+  test('in namespaces of its own', async () => {
+    const options = { ...owned(Flags.NEWUTS | Flags.NEWPID), hostname: 'box' };
+    expect((await sh('uname -n; echo $$; id -u', options)).stdout).toBe('box\n1\n0\n');
+  });
+  test.each([
+    ['run(command)', () => run('/bin/pwd')],
+    ['run(command, options)', () => run('/bin/pwd', { cwd: '/' })],
+    ['run(command, args)', () => run('/bin/pwd', [])],
+    ['run(command, undefined, options)', () => run('/bin/pwd', undefined, { cwd: '/' })],
+    ['run(command, args, undefined)', () => run('/bin/pwd', ['-P'], undefined)],
+    ['run(command, null, options)', () => run('/bin/pwd', null as never, { cwd: '/' })],
+  ])('as %s', async (_name, start) => {
+    expect(await start()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\//) });
+  });
+});
+
+describe('run rejects', () => {
+  test('where the command cannot be started, as clone does', async () => {
+    await expect(run('/nowhere')).rejects.toMatchObject({ code: 'ENOENT', step: 'command', syscall: 'execve' });
+    await expect(run('/bin/true', { hostname: 'box' })).rejects.toMatchObject({ option: 'hostname' });
+  });
+  test.each([
+    ['input', 5],
+    ['input', null],
+    ['input', ['x']],
+    ['encoding', 'utf9'],
+    ['encoding', null],
+    ['encoding', 5],
+    ['maxBuffer', -1],
+    ['maxBuffer', 1.5],
+    ['maxBuffer', '1'],
+    ['maxBuffer', NaN],
+  ])('%s: %p', async (option, value) => {
+    await expect(run('/bin/true', { [option]: value } as never)).rejects.toMatchObject({ option });
+  });
+  test('options that are none, and names that no option has', async () => {
+    await expect(run('/bin/true', [], 5 as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      option: 'options',
+    });
+    await expect(run('/bin/true', [], new Map() as never)).rejects.toMatchObject({ option: 'options' });
+    await expect(run('/bin/true', { maxbuffer: 5 } as never)).rejects.toMatchObject({ option: 'maxbuffer' });
+    await expect(run(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', option: 'command' });
+  });
+  test('hold, for nobody could call start()', async () => {
+    await expect(run('/bin/true', { hold: true } as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      option: 'hold',
+    });
+  });
+  test('input that the command could not read', async () => {
+    for (const stdio of ['ignore', 'inherit', ['ignore', 'pipe', 'pipe'], [0]]) {
+      await expect(run('/bin/cat', { input: 'x', stdio } as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        option: 'input',
+      });
+    }
+  });
+  test('never by a throw', () => {
+    const promises = [run(undefined as never), run('/bin/true', { input: 5 } as never)];
+    return expect(Promise.allSettled(promises)).resolves.toMatchObject([
+      { status: 'rejected' },
+      { status: 'rejected' },
+    ]);
+  });
+});
+
+describe('input', () => {
+  test('is at its end without any', async () => {
+    expect((await run('/bin/cat')).stdout).toBe('');
+    expect((await run('/bin/cat', { stdio: 'pipe' })).stdout).toBe('');
+  });
+  test('is a string, in UTF-8', async () => {
+    expect((await run('/bin/cat', { input: 'hä\n' })).stdout).toBe('hä\n');
+    expect((await run('/bin/cat', { input: '' })).stdout).toBe('');
+  });
+  test('is bytes', async () => {
+    const bytes = Uint8Array.of(0, 255, 10);
+    expect((await run('/bin/cat', { input: bytes, encoding: 'buffer' })).stdout).toEqual(Buffer.from(bytes));
+  });
+  test('is as large as memory is', async () => {
+    const { stdout } = await run('/usr/bin/wc', ['-c'], { input: Buffer.alloc(5_000_000, 'x') });
+    expect(stdout.trim()).toBe('5000000');
+  });
+  test('goes to a socket too', async () => {
+    expect((await run('/bin/cat', { input: 'x', stdio: ['socket', 'pipe', 'pipe'] })).stdout).toBe('x');
+    expect((await run('/bin/cat', { input: 'x', stdio: [null, 'pipe', 'pipe'] })).stdout).toBe('x');
+  });
+  test('is a stream', async () => {
+    expect((await run('/bin/cat', { input: Readable.from(['one ', 'two ', 'three']) })).stdout).toBe('one two three');
+  });
+  test('is a stream of a file, that is closed at the end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-test-'));
+    writeFileSync(join(folder, 'file'), 'x'.repeat(200_000));
+    const input = createReadStream(join(folder, 'file'));
+    expect((await run('/usr/bin/wc', ['-c'], { input })).stdout.trim()).toBe('200000');
+    rmSync(folder, { recursive: true });
+  });
+  test('is a stream that has ended already', async () => {
+    const input = Readable.from(['x']);
+    for await (const chunk of input) expect(chunk).toBe('x');
+    expect((await run('/bin/cat', { input })).stdout).toBe('');
+  });
+  test('that the command does not read is no error', async () => {
+    for (const input of ['x'.repeat(1_000_000), Readable.from(['x'.repeat(1_000_000), 'y'])]) {
+      expect(await run('/bin/true', { input })).toMatchObject({ code: 0 });
+      expect(await run('/usr/bin/head', ['-c', '3'], { input: 'abcdef'.repeat(100_000) })).toMatchObject({
+        stdout: 'abc',
+      });
+    }
+  });
+  test('that the command does not read to its end is destroyed: a file would stay open', async () => {
+    let destroyed = false;
+    const input = new Readable({
+      read() {
+        this.push('x'.repeat(10_000));
+      },
+      destroy(error, callback) {
+        destroyed = true;
+        callback(error);
+      },
+    });
+    expect(await run('/usr/bin/head', ['-c', '3'], { input })).toMatchObject({ code: 0, stdout: 'xxx' });
+    await sleep(10);
+    expect(destroyed).toBe(true);
+  });
+  test('that breaks kills the command: half of it must not pass for all of it', async () => {
+    const input = new PassThrough();
+    input.write('half');
+    setTimeout(() => input.destroy(new Error('the disk is gone')), 20);
+    await expect(run('/bin/cat', { input })).rejects.toThrow('the disk is gone');
+    const ended = new PassThrough();
+    setTimeout(() => ended.destroy(), 20);
+    await expect(run('/bin/cat', { input: ended })).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+  test('that breaks after the command has ended is no error', async () => {
+    const input = new PassThrough();
+    setTimeout(() => input.destroy(new Error('late')), 50);
+    expect(await run('/bin/true', { input })).toMatchObject({ code: 0 });
+    await sleep(60);
+  });
+});
+
+describe('maxBuffer', () => {
+  test('is the most that is taken, of each', async () => {
+    expect(await sh('printf 12345; printf 1234 >&2', { maxBuffer: 5 })).toMatchObject({
+      stdout: '12345',
+      stderr: '1234',
+    });
+  });
+  test.each(['stdout', 'stderr'] as const)('is an error beyond that, with what there was: %s', async (name) => {
+    const redirect = name === 'stderr' ? '>&2' : '';
+    await expect(sh(`printf 123456 ${redirect}; sleep 1000`, { maxBuffer: 5 })).rejects.toMatchObject({
+      name: 'RangeError',
+      code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER',
+      message: `${name} maxBuffer length exceeded`,
+      signal: 'SIGKILL',
+      stdout: '',
+      stderr: '',
+      [name]: '12345',
+    });
+  });
+  test('is 1 MiB where it is not given', async () => {
+    expect((await sh('head -c 1048576 /dev/zero')).stdout).toHaveLength(1_048_576);
+    await expect(sh('head -c 1048577 /dev/zero')).rejects.toMatchObject({ code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' });
+  });
+  test('is 0, or none', async () => {
+    expect(await sh('true', { maxBuffer: 0 })).toMatchObject({ stdout: '' });
+    await expect(sh('echo', { maxBuffer: 0 })).rejects.toMatchObject({ stdout: '' });
+    expect((await sh('head -c 3000000 /dev/zero', { maxBuffer: Infinity })).stdout).toHaveLength(3_000_000);
+  });
+  test('keeps bytes as bytes', async () => {
+    await expect(sh('printf 123', { maxBuffer: 2, encoding: 'buffer' })).rejects.toMatchObject({
+      stdout: Buffer.from('12'),
+    });
+  });
+  test('ends a command that writes for ever, and does not wait for its children', async () => {
+    expect(await timeOf(run('/usr/bin/yes', { maxBuffer: 1000 }))).toBeLessThan(2000);
+    const script = 'sleep 3 & head -c 2000 /dev/zero; wait';
+    expect(await timeOf(sh(script, { maxBuffer: 1000 }))).toBeLessThan(2000);
+  });
+});
+
+describe('an end from here', () => {
+  test('by timeout is told, with the output so far', async () => {
+    const result = await sh('echo before; exec sleep 1000', { timeout: 100 });
+    expect(result).toMatchObject({ code: null, signal: 'SIGTERM', endedBy: 'timeout', stdout: 'before\n' });
+  });
+  test('by a signal is told, with the output so far', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    const result = await sh('echo before; exec sleep 1000', { signal: controller.signal });
+    expect(result).toMatchObject({ code: null, signal: 'SIGTERM', endedBy: 'abort', stdout: 'before\n' });
+  });
+  test('that comes before the start is a rejection', async () => {
+    await expect(sh('true', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+  });
+  test('never comes of a timeout of 0, as in child_process', async () => {
+    expect(await sh('sleep 0.05', { timeout: 0 })).toMatchObject({ code: 0 });
+  });
+  test('is not told where the command was faster', async () => {
+    expect(await sh('true', { timeout: 5000 })).not.toHaveProperty('endedBy');
+  });
+  test('does not wait for children of the command that hold its output', async () => {
+    const elapsed = await timeOf(
+      sh('echo before; sleep 3 & wait', { timeout: 100 }).then((result) =>
+        expect(result).toMatchObject({ endedBy: 'timeout', stdout: 'before\n' }),
+      ),
+    );
+    expect(elapsed).toBeLessThan(2000);
+  });
+  test('does not lose what the pipes hold', async () => {
+    const script = 'trap "head -c 50000 /dev/zero; exit 3" TERM; echo -n ready >&2; while :; do sleep 0.01; done';
+    const result = await sh(script, { timeout: 200 });
+    expect(result).toMatchObject({ code: 3, signal: null, endedBy: 'timeout', stderr: 'ready' });
+    expect(result.stdout).toHaveLength(50_000);
+  });
+});
+
+test('fifty at once each get their own output', async () => {
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, index) => run('/bin/cat', { input: `${index}`.repeat(1000) })),
+  );
+  expect(results.map(({ stdout }) => stdout)).toEqual(
+    Array.from({ length: 50 }, (_, index) => `${index}`.repeat(1000)),
+  );
+});
+
+test('Node ends when the last command has, and says nothing', () => {
+  const { status, stdout, stderr } = runScript(
+    `const { stdout } = await nsclone.run('sh', ['-c', 'echo done'], { timeout: 60000, killGrace: 60000 });
+     console.log(stdout.trim());`,
+  );
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'done\n', stderr: '' });
+});
+
+test('an error of the caller’s own stream is never uncaught', () => {
+  expect(
+    evaluate<string>(
+      `const { Readable } = require('node:stream');
+       const input = new Readable({ read() { this.destroy(new Error('broken')); } });
+       return nsclone.run('cat', [], { input }).then(() => 'resolved', (error) => error.message);`,
+    ),
+  ).toBe('broken');
+});
+
+test('types: Buffers for encoding buffer, strings otherwise', () => {
+  const forms = [
+    (): Promise<RunResult<string>> => run('x'),
+    (): Promise<RunResult<string>> => run('x', ['y'], { encoding: 'hex' }),
+    (): Promise<RunResult<Buffer>> => run('x', { encoding: 'buffer' }),
+    (): Promise<RunResult<Buffer>> => run('x', ['y'], { encoding: 'buffer' }),
+  ] as const;
+  expectTypeOf(forms[0]).returns.resolves.toHaveProperty('stdout').toEqualTypeOf<string>();
+  expectTypeOf(forms[3]).returns.resolves.toHaveProperty('stdout').toEqualTypeOf<Buffer>();
+  // @ts-expect-error: nobody could call start()
+  void (() => run('x', { hold: true }));
+});

@@ -1,0 +1,354 @@
+// Step `pty`: a terminal of its own as stdin, stdout and stderr, and as the controlling terminal of its session.
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { calls, failAt, fieldsOf } from '../support/fault';
+import { owned } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { emitted } from '../support/listing';
+import { planning, refusal } from '../support/refusal';
+
+leavesNothing();
+
+const space = {
+  ...owned(Flags.NEWPID | Flags.NEWNS),
+  mounts: [{ type: 'proc', target: '/proc' }],
+} satisfies CloneOptions;
+/** With and without new ids, and with a pid 1 beside the program. */
+const sorts: [string, CloneOptions][] = [
+  ['in our namespaces', {}],
+  ['in namespaces of its own', space],
+  ['beside a pid 1', { ...space, init: true }],
+];
+
+/** A person at a terminal: types, and waits for what appears. */
+class Seat {
+  readonly child: ClonedProcess;
+  output = '';
+  readonly #closed: Promise<unknown>;
+
+  constructor(child: ClonedProcess) {
+    this.child = child;
+    this.#closed = once(child, 'close');
+    child.pty!.on('data', (chunk: Buffer) => {
+      this.output += chunk.toString();
+    });
+  }
+
+  static async at(command: string, args: string[], options: CloneOptions = {}): Promise<Seat> {
+    const env = { PATH: process.env['PATH'], PS1: '> ', TERM: 'xterm' };
+    return new Seat(await clone(command, args, { pty: true, env, ...options }));
+  }
+
+  type(text: string): void {
+    this.child.pty!.write(text);
+  }
+
+  /** Waits for a text behind what was waited for before, and takes all up to it. */
+  async sees(text: string | RegExp): Promise<string> {
+    for (const end = performance.now() + 10_000; performance.now() < end; await sleep(2)) {
+      const found = typeof text === 'string' ? this.output.indexOf(text) : this.output.search(text);
+      if (found < 0) continue;
+      const length = typeof text === 'string' ? text.length : text.exec(this.output)![0].length;
+      const taken = this.output.slice(0, found + length);
+      this.output = this.output.slice(found + length);
+      return taken;
+    }
+    throw new Error(`${String(text)} did not appear: ${JSON.stringify(this.output)}`);
+  }
+
+  /** How the program ended, when all is read. */
+  async end(): Promise<{ code: number | null; signal: string | null }> {
+    const { code, signal } = await this.child.exited;
+    await this.#closed;
+    return { code, signal };
+  }
+}
+
+describe('pty rejects', () => {
+  test.each([1, 'yes', null, [], () => {}])('%p', (value) => {
+    expect(planning({ pty: value })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'pty'));
+  });
+  test.each([0, -1, 65_536, 1.5])('a size of %p', (size) => {
+    expect(planning({ pty: { columns: size } })).toThrow(refusal('ERR_OUT_OF_RANGE', 'pty.columns'));
+    expect(planning({ pty: { rows: size } })).toThrow(refusal('ERR_OUT_OF_RANGE', 'pty.rows'));
+  });
+  test('a word that it does not know', () => {
+    expect(planning({ pty: { cols: 80 } })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'pty.cols', 'is unknown'));
+  });
+  test('stdio beside it', () => {
+    for (const stdio of ['inherit', ['ignore'], []]) {
+      expect(planning({ pty: true, stdio })).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', 'pty', 'takes the place of stdio 0 to 2, so stdio cannot be given'),
+      );
+    }
+    expect(planning({ pty: false, stdio: 'inherit' })).not.toThrow();
+  });
+  test('a process group beside it', () => {
+    expect(planning({ pty: true, processGroup: 0 })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'processGroup', 'cannot go with pty'),
+    );
+    expect(planning({ pty: true, detached: true })).not.toThrow();
+  });
+});
+
+describe('pty emits', () => {
+  test('nothing where it is not asked for', () => {
+    expect(emitted('pty', {})).toEqual([]);
+    expect(emitted('pty', { pty: false })).toEqual([]);
+  });
+  test('a session, and the terminal as its own', () => {
+    expect(emitted('session', { pty: true })).toEqual(['pty: setsid()']);
+    expect(emitted('pty', { pty: true }).at(-1)).toBe('pty: ioctl(stdio.source[0], TIOCSCTTY, 0)');
+    expect(emitted('stdio', { pty: true })).toEqual(
+      [0, 1, 2].map((number) => `stdio[${number}]: dup3(stdio.source[${number}], ${number}, 0)`),
+    );
+  });
+  test('the owner that the program has inside', () => {
+    expect(emitted('pty', { ...owned(0), pty: true })[0]).toBe(
+      'pty: fchown(stdio.source[0], 0, -1)  # EPERM, EINVAL: go on',
+    );
+    expect(emitted('pty', { ...owned(0), uidMap: 'keep', pty: true })[0]).toContain(`, ${process.geteuid!()}, -1)`);
+    expect(emitted('pty', { pty: true, uid: 7 })[0]).toContain('fchown(stdio.source[0], 7, -1)');
+  });
+  test('the foreground for the program beside a pid 1', () => {
+    const lines = emitted('pty', { ...owned(Flags.NEWPID), init: true, pty: true });
+    expect(lines.some((line) => line.includes('setpgid(0, 0)'))).toBe(true);
+    expect(lines.at(-1)).toContain('TIOCSPGRP');
+  });
+});
+
+describe.each(sorts)('pty, seen from inside, %s', (_, options) => {
+  test('it is a terminal of the size asked for, on all three descriptors', async () => {
+    const seat = await Seat.at(
+      '/bin/sh',
+      ['-c', 'for n in 0 1 2; do [ -t $n ] && echo $n; done; stty size; : < /dev/tty && echo own'],
+      { ...options, pty: { columns: 100, rows: 30 } },
+    );
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+    expect(seat.output).toBe('0\r\n1\r\n2\r\n30 100\r\nown\r\n');
+  });
+
+  test('80 columns and 24 rows where nothing is said', async () => {
+    const seat = await Seat.at('stty', ['size'], options);
+    await seat.end();
+    expect(seat.output).toBe('24 80\r\n');
+  });
+
+  test('an interactive shell has job control', async () => {
+    const seat = await Seat.at('/bin/sh', ['-i'], options);
+    await seat.sees('> ');
+    expect(seat.output).not.toContain('job control');
+    seat.type('sleep 100 &\n');
+    await seat.sees('\n> ');
+    seat.type('jobs\n');
+    expect(await seat.sees('\n> ')).toMatch(/Running/);
+    seat.type('fg\n');
+    await seat.sees('sleep 100');
+    await sleep(50);
+    seat.type('\x1a');
+    expect(await seat.sees('\n> ')).toMatch(/Stopped/);
+    seat.type('kill %1; fg; echo status $?\n');
+    await seat.sees(/status \d+\r/);
+    seat.type('exit 4\n');
+    expect(await seat.end()).toEqual({ code: 4, signal: null });
+  });
+
+  test('Ctrl-C reaches the foreground, once, and not the shell', async () => {
+    const seat = await Seat.at('/bin/sh', ['-i'], options);
+    await seat.sees('> ');
+    seat.type(`sh -c 'n=0; trap "n=\\$((n+1))" INT; echo rea""dy; sleep 0.3; sleep 0.1; echo count $n'\n`);
+    await seat.sees('ready');
+    seat.type('\x03');
+    await seat.sees('count 1');
+    await seat.sees('> ');
+    seat.type('exit\n');
+    expect(await seat.end()).toMatchObject({ signal: null });
+  });
+
+  test('Ctrl-C reaches a program without a shell once', async () => {
+    // A shell would count two signals in a row as one.
+    const script = `let n = 0; process.on('SIGINT', () => n++); console.log('ready');
+      setTimeout(() => console.log('count ' + n), 200);`;
+    const seat = await Seat.at(process.execPath, ['-e', script], options);
+    await seat.sees('ready');
+    seat.type('\x03');
+    await seat.sees('count 1');
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test('resize() brings SIGWINCH and the new size', async () => {
+    const seat = await Seat.at(
+      '/bin/sh',
+      ['-c', "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.01; done"],
+      options,
+    );
+    await seat.sees('ready');
+    seat.child.pty!.resize(132, 43);
+    await seat.sees('43 132');
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test('closing our end hangs up', async () => {
+    // A pid 1 without a handler gets no SIGHUP, but its terminal is at its end.
+    const isPidOne = options === space;
+    const seat = await Seat.at('/bin/sh', ['-c', `echo ready; exec ${isPidOne ? 'cat' : 'sleep 100'}`], options);
+    await seat.sees('ready');
+    seat.child.pty!.destroy();
+    const end = await seat.end();
+    if (isPidOne) expect(end.signal).toBeNull();
+    else expect(end).toEqual({ code: null, signal: 'SIGHUP' });
+  });
+
+  test('end() types Ctrl-D', async () => {
+    const seat = await Seat.at('/bin/cat', [], options);
+    seat.type('line\n');
+    await seat.sees('line\r\nline\r\n');
+    seat.child.pty!.end();
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('pty', () => {
+  test('stdin, stdout and stderr are null, and there is no pty without it', async () => {
+    const child = await clone('/bin/true', { pty: true });
+    expect([child.stdin, child.stdout, child.stderr]).toEqual([null, null, null]);
+    expect(child.stdio.slice(0, 3)).toEqual([null, null, null]);
+    expect(child.pty).toBe(child.pty);
+    await once(child, 'close');
+    const plain = await clone('/bin/true');
+    expect(plain.pty).toBeNull();
+    await once(plain, 'close');
+  });
+
+  test('one that nobody touches is closed when the program ends', async () => {
+    const child = await clone('/bin/sh', ['-c', 'echo unread'], { pty: true });
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(child.pty).toBeNull();
+  });
+
+  test("the end of the program is end-of-file, not an error (the kernel's EIO)", async () => {
+    const child = await clone('/bin/sh', ['-c', 'echo last words'], { pty: true });
+    let output = '';
+    for await (const chunk of child.pty!) output += String(chunk);
+    expect(output).toBe('last words\r\n');
+    expect(await child.exited).toMatchObject({ code: 0 });
+  });
+
+  test('much output arrives whole, however slowly it is read', async () => {
+    for (let i = 0; i < 20; i++) {
+      const child = await clone('/bin/sh', ['-c', 'stty -opost; seq 1 20000'], { pty: true });
+      let output = '';
+      for await (const chunk of child.pty!) {
+        output += String(chunk);
+        if (i % 2 === 0 && output.length < 5000) await sleep(2);
+      }
+      const lines = output.trimEnd().split('\n');
+      expect([lines.length, lines.at(-1)]).toEqual([20_000, '20000']);
+    }
+  });
+
+  test('a big paste that the program does not read blocks neither the event loop nor the thread pool', async () => {
+    const children = await Promise.all(Array.from({ length: 6 }, () => clone('/bin/sleep', ['100'], { pty: true })));
+    const failures: unknown[] = [];
+    for (const { pty } of children) {
+      pty!.on('error', (error) => failures.push(error)).resume();
+      pty!.write('0123456789\n'.repeat(100_000));
+    }
+    let longest = 0;
+    let last = performance.now();
+    for (let i = 0; i < 40; i++) {
+      await sleep(5);
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }
+    expect(longest).toBeLessThan(300);
+    await readFile('/dev/null');
+    expect(children.every(({ pty }) => pty!.writableLength > 500_000)).toBe(true);
+    for (const child of children) child.kill('SIGKILL');
+    await Promise.all(children.map((child) => once(child, 'close')));
+    expect(failures).toEqual(children.map(() => expect.objectContaining({ code: 'EIO', option: 'pty' })));
+  });
+
+  test('a big paste that the program reads arrives whole', async () => {
+    const seat = await Seat.at('/bin/sh', ['-c', 'stty raw -echo; echo ready; head -c 1000000 | cksum']);
+    await seat.sees('ready');
+    const paste = Buffer.alloc(1_000_000, '0123456789abcdef\n');
+    seat.child.pty!.write(paste);
+    await seat.sees(/\d+ 1000000\b/);
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+  });
+
+  test('what is written after the end has an error', async () => {
+    const child = await clone('/bin/true', { pty: true });
+    const { pty } = child;
+    pty!.resume();
+    await once(child, 'close');
+    const error = await new Promise((resolve) => pty!.write('x', resolve));
+    expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_STREAM_/) });
+    expect(() => pty!.resize(1, 1)).not.toThrow();
+  });
+
+  test('resize() refuses sizes that no window has', async () => {
+    const child = await clone('/bin/sleep', ['100'], { pty: true });
+    for (const [columns, rows] of [
+      [0, 1],
+      [1, 0],
+      [65_536, 1],
+      [1.5, 1],
+    ] as const) {
+      expect(() => child.pty!.resize(columns, rows)).toThrow(RangeError);
+    }
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  });
+
+  test('the program may open its terminal by path, whoever it is', async () => {
+    const other = process.geteuid!() === 0 ? { uid: 1000, gid: 1000 } : owned(0);
+    const seat = await Seat.at('/bin/sh', ['-c', 'echo by path > "$(tty)"'], other);
+    expect(await seat.end()).toEqual({ code: 0, signal: null });
+    expect(seat.output).toBe('by path\r\n');
+  });
+
+  test('the child has no descriptor of ours, and we none of it', async () => {
+    const before = readdirSync('/proc/self/fd').length;
+    const child = await clone('/bin/sh', ['-c', 'echo ready; read -r line'], { pty: true });
+    // The loader has opened and closed libraries by then.
+    await once(child.pty!, 'data');
+    expect(readdirSync(`/proc/${child.pid}/fd`).toSorted()).toEqual(['0', '1', '2']);
+    // Our end, the pidfd and the memory file of the child, which goes back into the pool.
+    expect(readdirSync('/proc/self/fd').length - before).toBeLessThanOrEqual(4);
+    expect(readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(2, 4)).toEqual([
+      String(child.pid),
+      String(child.pid),
+    ]);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+  });
+});
+
+describe('pty reports', () => {
+  test('a terminal that cannot become the controlling one', async () => {
+    const error = await failAt({ pty: true }, ({ call }) => call.includes('TIOCSCTTY'), 'EPERM');
+    expect(fieldsOf(error)).toMatchObject({ code: 'EPERM', syscall: 'ioctl', step: 'pty', option: 'pty' });
+  });
+  test('a session that cannot be', async () => {
+    const error = await failAt({ pty: true }, calls('setsid'), 'EPERM');
+    expect(fieldsOf(error)).toMatchObject({ code: 'EPERM', syscall: 'setsid', step: 'session', option: 'pty' });
+  });
+  test('a foreground that is refused', async () => {
+    const options = { ...owned(Flags.NEWPID), init: true, pty: true };
+    const error = await failAt(options, ({ call }) => call.includes('TIOCSPGRP'), 'EPERM');
+    expect(fieldsOf(error)).toMatchObject({ code: 'EPERM', syscall: 'ioctl', step: 'pty', option: 'pty' });
+  });
+  test('an owner that cannot be set is no failure', async () => {
+    for (const code of ['EPERM', 'EINVAL']) {
+      await expect(failAt({ ...owned(0), pty: true }, calls('fchown'), code)).rejects.toThrow('the child started');
+    }
+    const error = await failAt({ ...owned(0), pty: true }, calls('fchown'), 'EROFS');
+    expect(fieldsOf(error)).toMatchObject({ code: 'EROFS', syscall: 'fchown', step: 'pty' });
+  });
+});

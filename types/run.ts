@@ -1,0 +1,21 @@
+// What run() takes beside the options of clone(), and what it brings.
+import type { Readable } from 'node:stream';
+
+import type { ExitStatus } from './child';
+import type { CloneOptions } from './options';
+
+/** Options of `run()`: those of `clone()` but `hold` and `pty`, and how output is collected. */
+export interface RunOptions extends Omit<CloneOptions, 'hold' | 'pty'> {
+  /** What the command reads from its stdin. Default: nothing, it is at its end. */
+  input?: string | Uint8Array | Readable;
+  /** Of `stdout` and `stderr`; 'buffer' for Buffers. Default 'utf8'. */
+  encoding?: BufferEncoding | 'buffer';
+  /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */
+  maxBuffer?: number;
+}
+
+/** How a command ended and what it wrote. */
+export interface RunResult<T extends string | Buffer> extends ExitStatus {
+  stdout: T;
+  stderr: T;
+}
