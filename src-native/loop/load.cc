@@ -47,6 +47,8 @@ bool CheckInstruction(const Instruction& instruction, uint32_t left, uint32_t da
   if (instruction.argument_count > kArguments || instruction.rule_count > kRules || instruction.keep > kResults) {
     return false;
   }
+  // The last argument is the loop's own.
+  if ((instruction.policy & kStay) != 0 && instruction.argument_count != kArguments) return false;
   for (uint32_t i = 0; i < instruction.rule_count; i++) {
     // Forward only, and not beyond the end: every program ends.
     if (instruction.rules[i].skip > left) return false;
