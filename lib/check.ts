@@ -34,7 +34,8 @@ export function string(value: unknown, option: string, { nonEmpty, maxBytes }: S
   if (typeof value !== 'string') throw invalidArgType(option, 'of type string', value);
   if (value.includes('\0')) throw invalidArgValue(option, value, 'must be a string without null bytes');
   if (nonEmpty === true && value === '') throw invalidArgValue(option, value, 'must not be empty');
-  if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
+  // A unit of UTF-16 is at most three bytes of UTF-8.
+  if (maxBytes !== undefined && value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) {
     throw invalidArgValue(option, value, `must not be longer than ${maxBytes} bytes`);
   }
   return value;
@@ -48,8 +49,7 @@ export function boolean(value: unknown, option: string): boolean {
 
 /** One of the given strings. */
 export function oneOf<const T extends string>(value: unknown, option: string, values: readonly T[]): T {
-  const found = values.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
+  if (values.includes(value as T)) return value as T;
   const list = values.map((candidate) => `'${candidate}'`).join(', ');
   const nearest = typeof value === 'string' ? didYouMean(value, values) : '';
   throw invalidArgValue(option, value, `must be one of: ${list}${nearest}`);
@@ -71,18 +71,22 @@ export function plainObject<K extends string = string>(
   option: string,
   knownKeys?: readonly K[],
 ): Partial<Record<K, unknown>> {
-  if (!isPlainObject(value)) throw invalidArgType(option, 'a plain object', value);
-  const copy = Object.create(null) as Partial<Record<K, unknown>>;
-  for (const key of Object.keys(value) as K[]) {
-    const field = (value as Record<K, unknown>)[key];
-    if (field === undefined) continue;
-    if (knownKeys !== undefined && !knownKeys.includes(key)) {
+  const copy = copyObject<K>(value, option);
+  for (const key of Object.keys(copy) as K[]) {
+    if (copy[key] === undefined) delete copy[key];
+    else if (knownKeys !== undefined && !knownKeys.includes(key)) {
       const name = bareName(option) === option ? `${option}.${key}` : key;
       throw unknownOption(name, key, knownKeys);
     }
-    copy[key] = field;
   }
   return copy;
+}
+
+/** The same with keys that are `undefined` in it, for whoever looks at each key anyway. */
+export function copyObject<K extends string = string>(value: unknown, option: string): Partial<Record<K, unknown>> {
+  if (!isPlainObject(value)) throw invalidArgType(option, 'a plain object', value);
+  // Every field is read once. The prototype goes afterwards: one key after the other into an object without would be slow.
+  return Object.setPrototypeOf({ ...value }, null) as Partial<Record<K, unknown>>;
 }
 
 function isPlainObject(value: unknown): value is object {

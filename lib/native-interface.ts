@@ -1,6 +1,6 @@
 // What the addon offers: the one place where native functions have types.
 
-/** The filled parts of four arrays that make up a program: how often and how far each is read. */
+/** The filled parts of four arrays that make up a program: each with how far it is read. */
 export type ImageArguments = [
   instructions: Uint8Array,
   instructionCount: number,
@@ -10,6 +10,8 @@ export type ImageArguments = [
   relocationCount: number,
   kept: Int32Array,
   keptCount: number,
+  /** Whether the environment of the process is to follow the data, as an array of strings. */
+  withEnvironment: boolean,
 ];
 
 /** The functions of the addon. Each returns a value ≥ 0, or -errno; none throws. */
@@ -45,15 +47,10 @@ export interface Addon {
   close(descriptor: number): number;
   /** Whether this pipe is empty and nobody writes to it any more. */
   atEnd(descriptor: number): boolean;
-  /**
-   * Copies the environment of the process: NUL-terminated strings to `target` from `at` on, their places to `places`, and
-   * behind the last one where they end. Returns how many there are; -E2BIG where they do not fit.
-   */
-  environment(target: Uint8Array, at: number, places: Uint32Array): number;
-  /** Whether a capability is in our effective set: 1 or 0. */
-  hasCapability(capability: number): number;
-  /** Our hard limit of a resource; -1 is unlimited. */
-  hardLimit(resource: number): number;
+  /** Reads our effective uid and gid, and our effective capabilities: 0 to 31, then 32 to 63. */
+  credentials(into: Float64Array): number;
+  /** Puts our hard limit into the place of each resource; -1 is unlimited. */
+  hardLimits(resources: Float64Array, count: number): number;
   unshare(flags: number): number;
   setns(descriptor: number, flags: number): number;
   openNamespace(path: string): number;

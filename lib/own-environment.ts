@@ -1,25 +1,12 @@
-// Our own environment, as an array of strings of a program.
+// Our own environment.
 import { addon } from './addon';
-import type { Place, Writer } from './program/writer';
 
-/** Where the strings lie, and behind the last one where they end. Grows to what is needed. */
-let places = new Uint32Array(512);
+let inEnviron: boolean | undefined;
 
-/** Copies it into the data of a program. Reading `process.env` would cost half a microsecond a variable. */
-export function ownEnvironment(writer: Writer): Place {
-  // In a Worker process.env is an object of its own.
-  if (addon().isMainThread() === 0)
-    return writer.addPointers(ownVariables().map((variable) => writer.addText(variable)));
-  let count = addon().environment(writer.data, writer.dataSize, places);
-  while (count < 0) {
-    places = new Uint32Array(places.length * 2);
-    writer.makeRoom(writer.data.length);
-    count = addon().environment(writer.data, writer.dataSize, places);
-  }
-  writer.dataSize = places[count]!;
-  const array = writer.reservePointers(count);
-  for (let i = 0; i < count; i++) writer.point(array + i * 8, places[i]!);
-  return array;
+/** Whether `process.env` is the environment of the process, which the addon can copy; in a Worker it is an object of its own. */
+export function isOfProcess(): boolean {
+  // Reading `process.env` costs half a microsecond a variable.
+  return (inEnviron ??= addon().isMainThread() === 1);
 }
 
 /** A copy of it, `NAME=value` each. */

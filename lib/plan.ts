@@ -15,6 +15,8 @@ export class Plan {
 
   /** @internal */
   constructor(request: Request) {
+    // It may be started when ours is another.
+    request.env ??= ownVariables();
     this.request = request;
     this.writer = new Writer().reset(true);
     assemble(this.writer, request);
@@ -40,9 +42,7 @@ export class Plan {
 export function plan(command: string, args?: readonly string[], options?: CloneOptions): Plan;
 export function plan(command: string, options?: CloneOptions): Plan;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
-  const request = checkCommand(command, args, options);
-  request.env ??= ownVariables();
-  return new Plan(request);
+  return new Plan(checkCommand(command, args, options));
 }
 
 /** Sorts out which argument is which, as child_process does. */

@@ -53,7 +53,9 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #pidfd = -1;
   /** What set-up was ended for. */
   #cause: Cause | undefined;
-  readonly #ending: Ending | undefined;
+  /** Made when there is something to wait for: most children have neither signal nor timeout. */
+  #ending: Ending | undefined;
+  #spawnargs: string[] | undefined;
   /** The command has been executed. */
   #running = false;
   /** It waits for start(), or has waited: the call has resolved before the exec. */
@@ -72,7 +74,9 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.#birth = birth;
     this.pid = mailbox[Mail.Pid]!;
     listen(id, this);
-    if (birth.ending !== undefined) this.#ending = new Ending(birth.ending, this.#mortal());
+    const { ending } = birth;
+    if (ending?.signal !== undefined || ending?.timeout !== undefined)
+      this.#ending = new Ending(ending, this.#mortal());
   }
 
   #mortal(): Mortal {
@@ -100,7 +104,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   get spawnargs(): string[] {
-    return this.#birth.spawnargs;
+    return (this.#spawnargs ??= this.#birth.spawnargs);
   }
 
   get stdin(): Writable | null {
@@ -324,8 +328,9 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#status === undefined && !this.#birth.thread) {
-      if (this.#ending !== undefined && this.#running) this.#ending.endRunning();
-      else this.kill('SIGKILL');
+      const { ending } = this.#birth;
+      if (ending === undefined || !this.#running) this.kill('SIGKILL');
+      else (this.#ending ??= new Ending(ending, this.#mortal())).endRunning();
     }
     await this.exited;
   }

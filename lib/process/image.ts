@@ -13,5 +13,6 @@ export function imageOf(writer: Writer): ImageArguments {
     writer.relocationCount,
     writer.kept,
     writer.keptCount,
+    writer.withEnvironment,
   ];
 }

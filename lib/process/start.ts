@@ -13,7 +13,7 @@ import type { Request } from '../steps/request';
 import { joinWord, lowestFree } from '../steps/words';
 import { Plan } from '../plan';
 import { openWatch } from '../watch';
-import { Child } from './child';
+import { type Birth, Child } from './child';
 import { imageOf } from './image';
 import type { EndingOptions } from './ending';
 import { readCommandFailure } from './failure';
@@ -104,22 +104,64 @@ function clone(
     throw new SyscallError({ errno: -id, step: 'clone', syscall: 'clone3', hint: launchHint(id) });
   }
   pipes.closeChildEnds();
-  const { waits } = writer;
-  let wait = 0;
-  new Child(id, {
-    spawnfile: request.command,
-    spawnargs: [request.argv0 ?? request.command, ...request.args],
-    pipes,
-    ownMemory: writer.forks,
-    thread: false,
-    ending: endingOf(request),
-    isHeld: () => waits[wait] === 'hold' && ++wait > 0,
-    serve: (pid) => stepNamed(waits[wait++]!)?.serve?.(pid, request),
-    results: () => undefined,
-    failure: () => readCommandFailure(request),
-    resolve,
-    reject,
-  });
+  new Child(id, new Command(request, writer, pipes, resolve, reject));
+}
+
+/** A command, as the child that it becomes wants to know it. */
+class Command implements Birth<undefined> {
+  readonly pipes: Pipes;
+  readonly ownMemory: boolean;
+  readonly thread = false;
+  readonly resolve: (child: ClonedProcess) => void;
+  readonly reject: (error: Error) => void;
+  readonly #request: Request;
+  /** The steps that the stub will wait in, and how many of them are over. */
+  readonly #waits: readonly string[];
+  #waited = 0;
+
+  constructor(
+    request: Request,
+    writer: Writer,
+    pipes: Pipes,
+    resolve: (child: ClonedProcess) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.pipes = pipes;
+    this.ownMemory = writer.forks;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.#request = request;
+    this.#waits = writer.waits;
+  }
+
+  get spawnfile(): string {
+    return this.#request.command;
+  }
+
+  get spawnargs(): string[] {
+    const { argv0, command, args } = this.#request;
+    return [argv0 ?? command, ...args];
+  }
+
+  get ending(): EndingOptions {
+    return endingOf(this.#request);
+  }
+
+  isHeld(): boolean {
+    return this.#waits[this.#waited] === 'hold' && ++this.#waited > 0;
+  }
+
+  serve(pid: number): void | Promise<void> {
+    return stepNamed(this.#waits[this.#waited++]!)?.serve?.(pid, this.#request);
+  }
+
+  results(): undefined {
+    return undefined;
+  }
+
+  failure(): SyscallError {
+    return readCommandFailure(this.#request);
+  }
 }
 
 function endingOf(request: Request): EndingOptions {

@@ -19,6 +19,7 @@ import {
   Policy,
   Reserved,
 } from './format';
+import type { Shape } from './shape';
 
 /** What an instruction is for: the way back from its number to the option that asked for it. */
 export interface Label {
@@ -54,12 +55,18 @@ export class Writer {
   slots = 0;
   /** Whether a second clone is among the instructions. */
   forks = false;
+  /** Whether our own environment is appended to the data. */
+  withEnvironment = false;
   /** The steps of the wait instructions, in their order. */
   waits: string[] = [];
+  /** Bytes of the string that was added last, without its NUL. */
+  textSize = 0;
   /** Filled where somebody wants to read them: a plan, a failure. */
   labels: Label[] | undefined;
 
   #dataWords = new Int32Array(this.data.buffer, this.data.byteOffset, this.data.length >> 2);
+  /** Words that are to hold where the environment begins. */
+  readonly #environmentArguments: number[] = [];
   /** Where the last instruction begins. */
   #at = 0;
   #step = '';
@@ -73,13 +80,14 @@ export class Writer {
   /** Starts anew, with labels or without. */
   reset(withLabels = false): this {
     this.count = 0;
-    // What the last program left is overwritten, but for the gaps that alignment leaves.
-    this.data.fill(0, 0, this.dataSize);
+    this.#dataWords[0] = this.#dataWords[1] = 0;
     this.dataSize = Reserved;
     this.relocationCount = 0;
     this.keptCount = 0;
     this.slots = 0;
     this.forks = false;
+    this.withEnvironment = false;
+    this.#environmentArguments.length = 0;
     if (this.waits.length > 0) this.waits = [];
     this.labels = withLabels ? [] : undefined;
     return this;
@@ -88,6 +96,7 @@ export class Writer {
   /** Names the step, the option (`mounts`, 0 for `mounts[0]`) and the paths that the next instructions are for. */
   about(step: string, option?: string, index = -1): this {
     this.#step = step;
+    if (this.labels === undefined) return this;
     this.#option = option;
     this.#index = index;
     this.#verb = this.#detail = this.#path = this.#dest = undefined;
@@ -96,6 +105,7 @@ export class Writer {
 
   /** What an error of the next instructions says it was doing, and to which paths. */
   subject(path: string | undefined, dest?: string, verb?: string): this {
+    if (this.labels === undefined) return this;
     this.#path = path;
     this.#dest = dest;
     this.#verb = verb;
@@ -109,6 +119,27 @@ export class Writer {
   }
 
   // ---- instructions
+
+  /** Writes a system call with its arguments: what their kinds say, as a number each. */
+  add(shape: Shape, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): this {
+    this.#begin(Op.Call);
+    const { words } = this;
+    const { argumentCount } = shape;
+    const at = this.#at;
+    words[at] = argumentCount << 8;
+    words[at + Field.Call] = shape.number;
+    words[at + Field.Kinds] = shape.firstKinds;
+    words[at + Field.Kinds + 1] = shape.lastKinds;
+    const first = at + Field.Arguments;
+    // What is beyond the count is never read.
+    if (argumentCount > 0) setInteger(words, first, a);
+    if (argumentCount > 1) setInteger(words, first + 2, b);
+    if (argumentCount > 2) setInteger(words, first + 4, c);
+    if (argumentCount > 3) setInteger(words, first + 6, d);
+    if (argumentCount > 4) setInteger(words, first + 8, e);
+    if (argumentCount > 5) setInteger(words, first + 10, f);
+    return this;
+  }
 
   /** Begins a system call. */
   call(name: SyscallName): this {
@@ -183,31 +214,42 @@ export class Writer {
 
   // ---- arguments of the instruction begun last
 
-  #argument(kind: Kind, low: number, high: number): this {
+  #argument(kind: Kind, low: number): this {
     const { words } = this;
     const at = this.#at;
-    const index = (words[at + Field.Head]! >> 8) & 0xff;
-    if (index === MaxArguments) throw new RangeError(`a system call has at most ${MaxArguments} arguments`);
-    words[at + Field.Head]! += 0x100;
+    const head = words[at]!;
+    const index = (head >> 8) & 0xff;
+    if (index === MaxArguments) tooManyArguments();
+    words[at] = head + 0x100;
     words[at + Field.Kinds + (index >> 2)]! |= kind << ((index & 3) * 8);
     words[at + Field.Arguments + index * 2] = low;
-    words[at + Field.Arguments + index * 2 + 1] = high;
+    words[at + Field.Arguments + index * 2 + 1] = 0;
     return this;
   }
 
   /** An integer of up to 53 bits. */
   number(value: number): this {
-    return this.#argument(Kind.Number, value | 0, Math.floor(value / two32));
+    const { words } = this;
+    const at = this.#at;
+    const head = words[at]!;
+    const index = (head >> 8) & 0xff;
+    if (index === MaxArguments) tooManyArguments();
+    words[at] = head + 0x100;
+    setInteger(words, at + Field.Arguments + index * 2, value);
+    return this;
   }
 
   /** An integer of 64 bits. */
   bigint(value: bigint): this {
-    return this.#argument(Kind.Number, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+    this.#argument(Kind.Number, Number(BigInt.asIntN(32, value)));
+    const index = (this.words[this.#at]! >> 8) & 0xff;
+    this.words[this.#at + Field.Arguments + index * 2 - 1] = Number(BigInt.asIntN(32, value >> 32n));
+    return this;
   }
 
   /** The address of a place in the data. */
   place(place: Place): this {
-    return this.#argument(Kind.Data, place, 0);
+    return this.#argument(Kind.Data, place);
   }
 
   /** A string of the data. */
@@ -215,19 +257,31 @@ export class Writer {
     return this.place(this.addText(text));
   }
 
+  /** Makes the last argument the address of our own environment, an array of strings that the launch appends to the data. */
+  environment(): this {
+    this.withEnvironment = true;
+    this.#environmentArguments.push(this.#at + Field.Arguments + (((this.words[this.#at]! >> 8) & 0xff) - 1) * 2);
+    return this;
+  }
+
+  /** A string of the data, and as the next argument how many bytes it has. */
+  textAndSize(text: string): this {
+    return this.text(text).number(this.textSize);
+  }
+
   /** What an earlier instruction returned. */
   result(slot: Slot): this {
-    return this.#argument(Kind.Result, slot, 0);
+    return this.#argument(Kind.Result, slot);
   }
 
   /** A 32-bit word of the data, read when the instruction runs. */
   word(place: Place): this {
-    return this.#argument(Kind.Word, place, 0);
+    return this.#argument(Kind.Word, place);
   }
 
   /** The address of a place in the report. */
   report(offset: number): this {
-    return this.#argument(Kind.Report, offset, 0);
+    return this.#argument(Kind.Report, offset);
   }
 
   // ---- policies of the instruction begun last
@@ -309,11 +363,22 @@ export class Writer {
 
   // ---- data
 
-  /** Room for this many bytes, at a multiple of 8. */
+  /** Room for this many bytes, at a multiple of 8, all of them 0. */
   reserve(size: number): Place {
-    const place = (this.dataSize + 7) & ~7;
-    this.#need(place + size);
-    this.dataSize = place + size;
+    const from = this.dataSize;
+    const place = (from + 7) & ~7;
+    const end = place + size;
+    this.#need(end);
+    // What the program before left there goes, in the gap that alignment leaves too.
+    const { data } = this;
+    for (let at = from; at < place; at++) data[at] = 0;
+    if (size > 64) data.fill(0, place, end);
+    else {
+      const words = this.#dataWords;
+      const last = (end + 3) >> 2;
+      for (let at = place >> 2; at < last; at++) words[at] = 0;
+    }
+    this.dataSize = end;
     return place;
   }
 
@@ -334,6 +399,7 @@ export class Writer {
     }
     data[at] = 0;
     this.dataSize = at + 1;
+    this.textSize = at - place;
     return place;
   }
 
@@ -389,11 +455,8 @@ export class Writer {
   /** Ends the data at a multiple of 8, with a NUL byte after the last string. */
   finish(): void {
     this.reserve(8);
-  }
-
-  /** Makes sure that this many bytes more can be written to the data directly. */
-  makeRoom(size: number): void {
-    this.#need(this.dataSize + size);
+    // What the launch appends begins here.
+    for (const at of this.#environmentArguments) this.words[at] = this.dataSize;
   }
 
   #need(size: number): void {
@@ -405,10 +468,21 @@ export class Writer {
   }
 }
 
+/** 64 bits, of up to 53 that count. */
+function setInteger(words: Int32Array, at: number, value: number): void {
+  const low = value | 0;
+  words[at] = low;
+  words[at + 1] = low === value ? low >> 31 : Math.floor(value / two32);
+}
+
 function errnoNumber(name: string): number {
   const number = errnoByName[name];
   if (number === undefined) throw new RangeError(`unknown errno ${name}`);
   return number;
+}
+
+function tooManyArguments(): never {
+  throw new RangeError(`a system call has at most ${MaxArguments} arguments`);
 }
 
 function tooLarge(reason: string): never {

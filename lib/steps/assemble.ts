@@ -1,5 +1,5 @@
 // From arguments to a checked request, and from a request to a program: the two places that know that there are many steps.
-import { array, plainObject, string } from '../check';
+import { array, copyObject, plainObject, string } from '../check';
 import { invalidArgType, unknownOption } from '../errors/argument-error';
 import type { Writer } from '../program/writer';
 import { order } from './order';
@@ -26,19 +26,22 @@ export function checkRequest(command: unknown, args: unknown, options: unknown):
   }
   if (options !== undefined && options !== null) {
     if (typeof options !== 'object') throw invalidArgType('options argument', 'of type object', options);
-    check(plainObject<OptionName>(options, 'options argument'), request);
+    check(copyObject<OptionName>(options, 'options argument'), request);
   }
   for (const step of settling) step.settle!(request);
   return request;
 }
 
 function check(given: Given, request: Request): void {
-  const checked = new Set<Step>();
-  for (const name in given) {
+  const checked: Step[] = [];
+  for (const name of Object.keys(given) as OptionName[]) {
+    if (given[name] === undefined) continue;
     const step = owners.get(name);
     if (step === undefined) throw unknownOption(name, name, known);
-    if (checked.has(step)) continue;
-    checked.add(step);
+    if (step.options.length > 1) {
+      if (checked.includes(step)) continue;
+      checked.push(step);
+    }
     step.check?.(given, request);
   }
 }

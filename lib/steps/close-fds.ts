@@ -1,6 +1,7 @@
 // Step `closeFds`: nothing but stdio reaches the program.
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { CLOSE_RANGE_CLOEXEC } = constants;
@@ -19,6 +20,6 @@ export const closeFds: Step = {
     if (!request.closeFds) return;
     // Close-on-exec, not closed: our channel and what other steps have open is above stdio too.
     writer.about(this.name, 'closeFds');
-    writer.call('close_range').number(Math.max(3, request.stdio.length)).number(last).number(CLOSE_RANGE_CLOEXEC);
+    writer.add(call.close_range, Math.max(3, request.stdio.length), last, CLOSE_RANGE_CLOEXEC);
   },
 };

@@ -1,8 +1,9 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
-import { ownEnvironment } from '../own-environment';
+import { isOfProcess, ownVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
+import * as call from './calls';
 import type { Request } from './request';
 import type { Step } from './step';
 
@@ -56,14 +57,18 @@ function execute(
   files: readonly string[],
   scripts: (file: Place) => Place,
   argv: Place,
-  env: Place,
+  env: Place | undefined,
 ): void {
+  const execve = (file: Place, args: Place): void => {
+    writer.add(call.execve, file, args, env);
+    if (env === undefined) writer.environment();
+  };
   const n = files.length;
   const texts = files.map((file) => writer.addText(file));
   const forbidden = n + 1;
   const asScript = n === 1 ? 1 : 2 * n + 1;
   const attempt = (i: number, at: number, next: number, denied: number): void => {
-    writer.call('execve').place(texts[i]!).place(argv).place(env);
+    execve(texts[i]!, argv);
     writer.skip('ENOEXEC', asScript + i - at - 1);
     if (n === 1) return;
     for (const errno of elsewhere) writer.skip(errno, next - at - 1);
@@ -76,7 +81,7 @@ function execute(
     writer.fail('EACCES');
   }
   const interpreter = writer.addText(shell);
-  for (let i = 0; i < n; i++) writer.call('execve').place(interpreter).place(scripts(texts[i]!)).place(env);
+  for (let i = 0; i < n; i++) execve(interpreter, scripts(texts[i]!));
 }
 
 export const command: Step = {
@@ -103,10 +108,8 @@ export const command: Step = {
     writer.about(this.name).subject(request.command);
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
-    const env =
-      request.env === undefined
-        ? ownEnvironment(writer)
-        : writer.addPointers(request.env.map((variable) => writer.addText(variable)));
+    const variables = request.env ?? (isOfProcess() ? undefined : ownVariables());
+    const env = variables && writer.addPointers(variables.map((variable) => writer.addText(variable)));
     let name: Place | undefined;
     const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);

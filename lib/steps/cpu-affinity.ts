@@ -1,6 +1,7 @@
 // Step `cpuAffinity`: the processors that the child may run on, see sched_setaffinity(2).
 import { array, integer } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
+import * as call from './calls';
 import type { Step } from './step';
 
 /** CONFIG_NR_CPUS is at most this. */
@@ -24,7 +25,7 @@ export const cpuAffinity: Step = {
     const size = (Math.max(...processors) >> 6) * 8 + 8;
     const mask = writer.reserve(size);
     for (const processor of processors) writer.data[mask + (processor >> 3)]! |= 1 << (processor & 7);
-    writer.about(this.name, 'cpuAffinity').call('sched_setaffinity').number(0).number(size).place(mask);
+    writer.about(this.name, 'cpuAffinity').add(call.sched_setaffinity, 0, size, mask);
   },
 
   hint: (code) => (code === 'EINVAL' ? 'none of these processors is there, or in the cpuset of our cgroup' : undefined),

@@ -1,5 +1,6 @@
 // Step `cwd`: the working directory, entered last, as the final user in the final root.
 import { path } from '../check';
+import * as call from './calls';
 import type { Step } from './step';
 
 export const cwd: Step = {
@@ -14,6 +15,6 @@ export const cwd: Step = {
   emit(writer, request) {
     if (request.cwd === undefined) return;
     writer.about(this.name, 'cwd').subject(request.cwd);
-    writer.call('chdir').text(request.cwd);
+    writer.add(call.chdir, writer.addText(request.cwd));
   },
 };

@@ -1,6 +1,7 @@
 // Step `domainname`: the NIS domain name of the new uts namespace.
 import { string } from '../check';
 import { Flags } from '../flags';
+import * as call from './calls';
 import { needs } from './needs';
 import type { Step } from './step';
 
@@ -23,6 +24,6 @@ export const domainname: Step = {
 
   emit(writer, { domainname: name }) {
     if (name === undefined) return;
-    writer.about(this.name, 'domainname').call('setdomainname').text(name).number(Buffer.byteLength(name));
+    writer.about(this.name, 'domainname').add(call.setdomainname, writer.addText(name), writer.textSize);
   },
 };

@@ -19,6 +19,17 @@ const reasons: readonly (readonly [flag: number, reason: string])[] = [
   [Flags.PARENT, 'Node would not be the parent of the child and could not tell how it ended'],
 ];
 
+const refused = reasons.reduce((mask, [flag]) => mask | flag, 0);
+
+/** @throws ArgumentError with the reason, for the first flag that has one */
+function refuse(value: number): void {
+  for (const [flag, reason] of reasons) {
+    const bad = (value & flag) >>> 0;
+    if (bad === 0) continue;
+    throw refusedOption('flags', `cannot have ${formatFlags(bad)} with a command: ${reason}; record() a child for it`);
+  }
+}
+
 export const flags: Step = {
   name: 'flags',
   options: ['flags'],
@@ -26,15 +37,7 @@ export const flags: Step = {
 
   check(given, request) {
     const value = checkFlags(given.flags, 'flags');
-    for (const [flag, reason] of reasons) {
-      const bad = (value & flag) >>> 0;
-      if (bad !== 0) {
-        throw refusedOption(
-          'flags',
-          `cannot have ${formatFlags(bad)} with a command: ${reason}; record() a child for it`,
-        );
-      }
-    }
+    if ((value & refused) !== 0) refuse(value);
     const other = (value & ~(namespaceMask | meaningless)) >>> 0;
     if (other !== 0) {
       throw refusedOption('flags', `cannot have ${formatFlags(other)} with a command; record() a child for it`);

@@ -1,6 +1,7 @@
 // Step `hold`: all is set up but the filter, and the child waits for start().
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 export const hold: Step = {
@@ -20,8 +21,7 @@ export const hold: Step = {
     if (!request.hold) return;
     writer.about(this.name, 'hold');
     // After joins it cannot be traced: an ordinary user's Node could not look into it, nor open its namespaces.
-    if (request.joins.length > 0)
-      writer.call('prctl').number(constants.PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
+    if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 1);
     writer.wait();
   },
 };

@@ -1,6 +1,7 @@
 // Step `hostname`: the name of the new uts namespace.
 import { string } from '../check';
 import { Flags } from '../flags';
+import * as call from './calls';
 import { needs } from './needs';
 import type { Step } from './step';
 
@@ -24,6 +25,6 @@ export const hostname: Step = {
   emit(writer, { hostname }) {
     if (hostname === undefined) return;
     writer.about(this.name, 'hostname');
-    writer.call('sethostname').text(hostname).number(Buffer.byteLength(hostname));
+    writer.add(call.sethostname, writer.addText(hostname), writer.textSize);
   },
 };

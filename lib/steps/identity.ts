@@ -7,6 +7,7 @@ import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argume
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
+import * as call from './calls';
 import { availableSet, type CapabilitySets, checkCapabilities, emptySet, namesOf } from './capability-sets';
 import type { Request } from './request';
 import type { Step } from './step';
@@ -100,12 +101,12 @@ function emitCapabilities(writer: Writer, sets: CapabilitySets): void {
     writer.setInt32(data + index * 4, Number(BigInt.asIntN(32, set)));
     writer.setInt32(data + 12 + index * 4, Number(BigInt.asIntN(32, set >> 32n)));
   });
-  writer.about('identity', 'capabilities').call('capset').place(header).place(data);
+  writer.about('identity', 'capabilities').add(call.capset, header, data);
   writer.about('identity', 'capabilities.ambient');
-  writer.call('prctl').number(PR_CAP_AMBIENT).number(PR_CAP_AMBIENT_CLEAR_ALL).number(0).number(0).number(0);
+  writer.add(call.prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
   for (let capability = 0n; ambient >> capability !== emptySet; capability++) {
     if (((ambient >> capability) & 1n) === 0n) continue;
-    writer.call('prctl').number(PR_CAP_AMBIENT).number(PR_CAP_AMBIENT_RAISE).bigint(capability).number(0).number(0);
+    writer.add(call.prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, Number(capability));
   }
 }
 
@@ -113,14 +114,14 @@ function emitBounding(writer: Writer, bounding: bigint, last: number): void {
   writer.about('identity', 'capabilities.bounding');
   for (let capability = 0; capability <= last; capability++) {
     if (((bounding >> BigInt(capability)) & 1n) !== 0n) continue;
-    writer.call('prctl').number(PR_CAPBSET_DROP).number(capability).number(0).number(0).number(0);
+    writer.add(call.prctl, PR_CAPBSET_DROP, capability);
   }
 }
 
 function emitGroups(writer: Writer, groups: readonly number[], mayBeDenied: boolean): void {
   const list = writer.reserve(groups.length * 4 + 4);
   groups.forEach((group, index) => writer.setInt32(list + index * 4, group | 0));
-  writer.about('identity', 'groups').call('setgroups').number(groups.length).place(list);
+  writer.about('identity', 'groups').add(call.setgroups, groups.length, list);
   // Of a joined user namespace only the kernel knows; where it denies them, nobody asked for any.
   if (mayBeDenied) writer.accept('EPERM');
 }
@@ -181,31 +182,23 @@ export const identity: Step = {
     const keeps = uid !== undefined && capabilities !== undefined;
     if (capabilities?.bounding !== undefined) emitBounding(writer, capabilities.bounding, capabilities.last);
     if (securebits !== undefined) {
-      writer
-        .about(this.name, 'securebits')
-        .call('prctl')
-        .number(PR_SET_SECUREBITS)
-        // The exec clears KEEP_CAPS, locked or not; while it is locked nothing else can set it.
-        .number(keeps ? securebits | constants.SECBIT_KEEP_CAPS : securebits)
-        .number(0)
-        .number(0)
-        .number(0);
+      // The exec clears KEEP_CAPS, locked or not; while it is locked nothing else can set it.
+      const bits = keeps ? securebits | constants.SECBIT_KEEP_CAPS : securebits;
+      writer.about(this.name, 'securebits').add(call.prctl, PR_SET_SECUREBITS, bits);
     }
     if (groups !== undefined) emitGroups(writer, groups, request.groupsByDefault && request.joinsUser);
-    if (gid !== undefined) writer.about(this.name, 'gid').call('setresgid').number(gid).number(gid).number(gid);
+    if (gid !== undefined) writer.about(this.name, 'gid').add(call.setresgid, gid, gid, gid);
     if (uid !== undefined) {
       writer.about(this.name, 'uid');
-      if (keeps && securebits === undefined)
-        writer.call('prctl').number(PR_SET_KEEPCAPS).number(1).number(0).number(0).number(0);
-      writer.call('setresuid').number(uid).number(uid).number(uid);
+      if (keeps && securebits === undefined) writer.add(call.prctl, PR_SET_KEEPCAPS, 1);
+      writer.add(call.setresuid, uid, uid, uid);
     }
     if (capabilities !== undefined) emitCapabilities(writer, capabilities);
     if (uid === undefined && gid === undefined && capabilities === undefined) return;
     writer.about(this.name);
     // Both are cleared by a change of credentials. A process that cannot be traced is closed to an ordinary user's Node.
-    if (request.joins.length === 0)
-      writer.call('prctl').number(PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
-    writer.call('prctl').number(PR_SET_PDEATHSIG).number(SIGKILL).number(0).number(0).number(0);
+    if (request.joins.length === 0) writer.add(call.prctl, PR_SET_DUMPABLE, 1);
+    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
   },
 
   hint(code, label, request) {

@@ -3,6 +3,7 @@ import { boolean } from '../check';
 import { refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { PR_SET_PDEATHSIG } = constants;
@@ -32,13 +33,9 @@ export const init: Step = {
     writer.about(this.name, 'init');
     // VFORK: pid 1 goes on when the program has been executed or has ended. The last argument is for pid 1 itself.
     writer
-      .call('clone')
-      .number(Flags.VFORK | SIGCHLD)
-      .number(0)
-      .number(0)
-      .number(0)
-      .number(0);
-    writer.number(request.parentDeathSignal).fork().stay();
-    writer.call('prctl').number(PR_SET_PDEATHSIG).number(SIGKILL).number(0).number(0).number(0);
+      .add(call.cloneAndStay, Flags.VFORK | SIGCHLD, 0, 0, 0, 0, request.parentDeathSignal)
+      .fork()
+      .stay();
+    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
   },
 };

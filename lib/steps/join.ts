@@ -4,6 +4,7 @@ import { Flags, formatFlags } from '../flags';
 import { checkTarget } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
+import * as call from './calls';
 import type { JoinEntry, Request } from './request';
 import type { Step } from './step';
 import { joinWord, lowestFree } from './words';
@@ -20,7 +21,7 @@ function othersOf({ flags }: JoinEntry): number {
 
 /** A copy in the stub, out of the way of stdio, which may be closed as a sign that it has been entered. */
 function copy(writer: Writer, request: Request, index: number): Slot {
-  writer.call('fcntl').word(joinWord(request, index)).number(F_DUPFD_CLOEXEC).number(lowestFree(request));
+  writer.add(call.fcntlAt, joinWord(request, index), F_DUPFD_CLOEXEC, lowestFree(request));
   return writer.keep();
 }
 
@@ -57,7 +58,7 @@ export const join: Step = {
     if (joins.length === 0) return;
     writer.about(this.name, 'join');
     // From here on whoever may trace a process of those namespaces could read the memory of the stub.
-    writer.call('prctl').number(PR_SET_DUMPABLE).number(0).number(0).number(0).number(0);
+    writer.add(call.prctl, PR_SET_DUMPABLE);
     const about = (entry: JoinEntry): Writer => writer.about('join', entry.option).subject(entry.path);
     const copies = joins.map((entry) => {
       const index = request.joins.indexOf(entry);
@@ -73,17 +74,17 @@ export const join: Step = {
       // Outside of the user namespace first, which works where we have rights over the owner of the others…
       for (const { entry, others } of copies) {
         if (others === undefined) continue;
-        about(entry).call('setns').result(others).number(othersOf(entry)).skipAny(1);
-        writer.call('close').result(others);
+        about(entry).add(call.setns, others, othersOf(entry)).skipAny(1);
+        writer.add(call.close, others);
       }
       for (const { entry, user } of copies) {
-        if (user !== undefined) about(entry).call('setns').result(user).number(Flags.NEWUSER);
+        if (user !== undefined) about(entry).add(call.setns, user, Flags.NEWUSER);
       }
     }
     // … then with the rights that it gives. What is entered already is closed.
     for (const { entry, others } of copies) {
       if (others === undefined) continue;
-      about(entry).call('setns').result(others).number(othersOf(entry));
+      about(entry).add(call.setns, others, othersOf(entry));
       if (withUser) writer.accept('EBADF');
     }
   },

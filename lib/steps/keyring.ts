@@ -1,6 +1,7 @@
 // Step `keyring`: a session keyring of its own, see session-keyring(7).
 import { oneOf } from '../check';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { KEYCTL_JOIN_SESSION_KEYRING } = constants;
@@ -16,8 +17,7 @@ export const keyring: Step = {
 
   emit(writer, request) {
     if (!request.newKeyring) return;
-    writer.about(this.name, 'keyring').call('keyctl').number(KEYCTL_JOIN_SESSION_KEYRING);
-    writer.number(0).number(0).number(0).number(0);
+    writer.about(this.name, 'keyring').add(call.keyctl, KEYCTL_JOIN_SESSION_KEYRING);
   },
 
   hint: (code) => (code === 'EDQUOT' ? 'the quota of keys of this user is used up; see /proc/key-users' : undefined),

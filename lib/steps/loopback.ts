@@ -2,6 +2,7 @@
 import { boolean } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import { needs } from './needs';
 import type { Step } from './step';
 
@@ -10,6 +11,8 @@ const { AF_INET, IFF_UP, SIOCSIFFLAGS, SOCK_CLOEXEC, SOCK_DGRAM } = constants;
 /** `struct ifreq`: 16 bytes of name, then a union whose first member here is the flags. */
 const ifreqSize = 40;
 const ifreqFlags = 16;
+/** The name "lo", in its first word. */
+const lo = 0x6f6c;
 
 export const loopback: Step = {
   name: 'loopback',
@@ -27,17 +30,13 @@ export const loopback: Step = {
   emit(writer, request) {
     if (!request.loopback) return;
     writer.about(this.name, 'loopback').detail('lo');
-    writer
-      .call('socket')
-      .number(AF_INET)
-      .number(SOCK_DGRAM | SOCK_CLOEXEC)
-      .number(0);
+    writer.add(call.socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC);
     const socket = writer.keep();
     const ifreq = writer.reserve(ifreqSize);
-    writer.data.write('lo\0', ifreq, 'latin1');
+    writer.setInt32(ifreq, lo);
     writer.setInt32(ifreq + ifreqFlags, IFF_UP);
     // With the first interface up the kernel gives it 127.0.0.1 and ::1 by itself.
-    writer.call('ioctl').result(socket).number(SIOCSIFFLAGS).place(ifreq);
-    writer.call('close').result(socket);
+    writer.add(call.ioctlOf, socket, SIOCSIFFLAGS, ifreq);
+    writer.add(call.close, socket);
   },
 };

@@ -5,6 +5,7 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import type { Mount } from '../../types/mounts';
+import * as call from './calls';
 import { needs } from './needs';
 import type { Step } from './step';
 
@@ -61,18 +62,13 @@ function makeTarget(writer: Writer, target: string): void {
     end = target.indexOf('/', end + 1);
     const folder = end < 0 ? target : target.slice(0, end);
     if (folder !== '' && !folder.endsWith('/'))
-      writer.call('mkdirat').number(AT_FDCWD).text(folder).number(0o755).accept('EEXIST');
+      writer.add(call.mkdirat, AT_FDCWD, writer.addText(folder), 0o755).accept('EEXIST');
   }
 }
 
 /** `/`, as the process sees it now: what RESOLVE_IN_ROOT keeps a path below. */
 function openRoot(writer: Writer): Slot {
-  writer
-    .call('openat')
-    .number(AT_FDCWD)
-    .text('/')
-    .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
-    .number(0);
+  writer.add(call.openat, AT_FDCWD, writer.addText('/'), O_PATH | O_DIRECTORY | O_CLOEXEC);
   return writer.keep();
 }
 
@@ -82,18 +78,18 @@ function openTarget(writer: Writer, root: Slot, target: string): Slot {
   writer.setInt64(how, O_PATH | O_DIRECTORY | O_CLOEXEC);
   writer.setInt64(how + openHowResolve, RESOLVE_IN_ROOT);
   // openat2(2): EAGAIN where a rename in between leaves it unsure that the path stays inside.
-  writer.call('openat2').result(root).text(target).place(how).number(openHowSize).retry();
+  writer.add(call.openat2, root, writer.addText(target), how, openHowSize).retry();
   return writer.keep();
 }
 
 /** A new file system of this type, ready to be moved to its place. */
 function newFileSystem(writer: Writer, mount: Mount): Slot {
-  writer.call('fsopen').text(mount.type).number(FSOPEN_CLOEXEC);
+  writer.add(call.fsopen, writer.addText(mount.type), FSOPEN_CLOEXEC);
   const context = writer.keep();
-  writer.call('fsconfig').result(context).number(FSCONFIG_CMD_CREATE).number(0).number(0).number(0);
-  writer.call('fsmount').result(context).number(FSMOUNT_CLOEXEC).number(attributes(mount));
+  writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
+  writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes(mount));
   const made = writer.keep();
-  writer.call('close').result(context);
+  writer.add(call.close, context);
   return made;
 }
 
@@ -119,17 +115,18 @@ export const mounts: Step = {
       if (mount.create === true) makeTarget(writer, mount.target);
       const made = newFileSystem(writer, mount);
       const target = openTarget(writer, root, mount.target);
-      writer
-        .call('move_mount')
-        .result(made)
-        .text('')
-        .result(target)
-        .text('')
-        .number(MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-      writer.call('close').result(made);
-      writer.call('close').result(target);
+      writer.add(
+        call.move_mount,
+        made,
+        writer.addText(''),
+        target,
+        writer.addText(''),
+        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH,
+      );
+      writer.add(call.close, made);
+      writer.add(call.close, target);
     }
-    writer.about(this.name, 'mounts').call('close').result(root);
+    writer.about(this.name, 'mounts').add(call.close, root);
   },
 
   hint(code, label, request) {

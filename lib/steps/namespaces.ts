@@ -1,5 +1,6 @@
 // Step `namespaces`: the new namespaces that a process can enter by itself, one call each, so that an error names its own.
 import { Flags, formatFlags } from '../flags';
+import * as call from './calls';
 import type { Step } from './step';
 
 /** cgroup first: its root is the cgroup that the process is in at that moment. */
@@ -20,7 +21,7 @@ export const namespaces: Step = {
     if (request.flags === 0) return;
     writer.about(this.name, 'flags');
     for (const { flag, name } of inOrder) {
-      if (request.creates(flag)) writer.detail(name).call('unshare').number(flag);
+      if (request.creates(flag)) writer.detail(name).add(call.unshare, flag);
     }
   },
 

@@ -1,6 +1,7 @@
 // Step `nice`: the scheduling priority, see setpriority(2).
 import { integer } from '../check';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { PRIO_PROCESS } = constants;
@@ -16,7 +17,7 @@ export const nice: Step = {
 
   emit(writer, { nice: value }) {
     if (value === undefined) return;
-    writer.about(this.name, 'nice').call('setpriority').number(PRIO_PROCESS).number(0).number(value);
+    writer.about(this.name, 'nice').add(call.setpriority, PRIO_PROCESS, 0, value);
   },
 
   hint: (code) =>

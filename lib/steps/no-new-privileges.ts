@@ -1,6 +1,7 @@
 // Step `noNewPrivileges`: no exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2).
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { PR_SET_NO_NEW_PRIVS } = constants;
@@ -22,6 +23,6 @@ export const noNewPrivileges: Step = {
   emit(writer, request) {
     if (request.noNewPrivileges !== true) return;
     writer.about(this.name, 'noNewPrivileges');
-    writer.call('prctl').number(PR_SET_NO_NEW_PRIVS).number(1).number(0).number(0).number(0);
+    writer.add(call.prctl, PR_SET_NO_NEW_PRIVS, 1);
   },
 };

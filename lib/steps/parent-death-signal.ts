@@ -1,5 +1,6 @@
 // Step `parentDeathSignal`: the signal that the program gets when the thread that started it ends; by default none.
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import { checkSignal } from './check-signal';
 import { lookForParent } from './look-for-parent';
 import type { Step } from './step';
@@ -23,7 +24,7 @@ export const parentDeathSignal: Step = {
     const signal = request.init ? 0 : request.parentDeathSignal;
     writer.about(this.name, request.parentDeathSignal === 0 ? undefined : 'parentDeathSignal');
     // Until now it was SIGKILL. The program must not die with the thread that started it, a Worker's for one, unless asked.
-    writer.call('prctl').number(PR_SET_PDEATHSIG).number(signal).number(0).number(0).number(0);
+    writer.add(call.prctl, PR_SET_PDEATHSIG, signal);
     lookForParent(writer);
   },
 };

@@ -1,5 +1,6 @@
 // Step `personality`: the execution domain, see personality(2).
 import { integer } from '../check';
+import * as call from './calls';
 import type { Step } from './step';
 
 export const personality: Step = {
@@ -13,6 +14,6 @@ export const personality: Step = {
 
   emit(writer, { personality: value }) {
     if (value === undefined) return;
-    writer.about(this.name, 'personality').call('personality').number(value);
+    writer.about(this.name, 'personality').add(call.personality, value);
   },
 };

@@ -4,6 +4,7 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ReportPid } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
+import * as call from './calls';
 import { lookForParent } from './look-for-parent';
 import type { Request } from './request';
 import type { Step } from './step';
@@ -21,7 +22,7 @@ function flagsOf(request: Request): number {
 }
 
 function legacyClone(writer: Writer, request: Request): void {
-  writer.call('clone').number(flagsOf(request)).number(0).report(ReportPid).number(0).number(0).fork();
+  writer.add(call.clone, flagsOf(request), 0, ReportPid).fork();
 }
 
 /** Opened before the view changes. The stub's copy of a descriptor of ours has its number. */
@@ -41,14 +42,9 @@ export const cgroupFolder: Step = {
     writer.about(this.name, 'cgroup').subject(typeof cgroup === 'string' ? cgroup : undefined);
     if (typeof cgroup === 'number') {
       writer.keepOpen(cgroup);
-      writer.call('fcntl').number(cgroup).number(constants.F_DUPFD_CLOEXEC).number(lowestFree(request));
+      writer.add(call.fcntl, cgroup, constants.F_DUPFD_CLOEXEC, lowestFree(request));
     } else {
-      writer
-        .call('openat')
-        .number(AT_FDCWD)
-        .text(cgroup)
-        .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
-        .number(0);
+      writer.add(call.openat, AT_FDCWD, writer.addText(cgroup), O_PATH | O_DIRECTORY | O_CLOEXEC);
     }
     request.cgroupSlot = writer.keep();
   },
@@ -82,21 +78,16 @@ function cloneIntoCgroup(writer: Writer, request: Request, cgroup: Slot): void {
   writer.about('cgroup', 'cgroup').subject(typeof request.cgroup === 'string' ? request.cgroup : undefined);
   writer.storeReport(ReportPid, args + cloneArgs.parentTid);
   writer.store(cgroup, args + cloneArgs.cgroup, 8);
-  writer.call('clone3').place(args).number(cloneArgs.size).fork();
+  writer.add(call.clone3, args, cloneArgs.size).fork();
   // Container profiles forbid clone3(2): then this process goes into the cgroup itself, and its child is born there.
   writer.skip('ENOSYS', 1).skip('EPERM', 1);
   writer.jump(5);
   // In every cgroup of v2, and in none of v1, which it must not fall into.
-  writer.call('faccessat').result(cgroup).text('cgroup.controllers').number(0);
-  writer
-    .call('openat')
-    .result(cgroup)
-    .text('cgroup.procs')
-    .number(O_WRONLY | O_CLOEXEC)
-    .number(0);
+  writer.add(call.faccessat, cgroup, writer.addText('cgroup.controllers'));
+  writer.add(call.openatOf, cgroup, writer.addText('cgroup.procs'), O_WRONLY | O_CLOEXEC);
   const procs = writer.keep();
-  writer.call('write').result(procs).text('0').number(1).minimum(1);
-  writer.call('close').result(procs);
+  writer.add(call.write, procs, writer.addText('0'), 1).minimum(1);
+  writer.add(call.close, procs);
   legacyClone(writer, request);
 }
 
@@ -119,7 +110,7 @@ export const process: Step = {
     else cloneIntoCgroup(writer, request, request.cgroupSlot);
     writer.about(this.name, 'flags');
     // A clone clears it, so once more, and before anything else: a Node that ends now must take the set-up with it.
-    writer.call('prctl').number(PR_SET_PDEATHSIG).number(SIGKILL).number(0).number(0).number(0);
+    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
     lookForParent(writer);
   },
 

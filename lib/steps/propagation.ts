@@ -2,6 +2,7 @@
 import { oneOf } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import { needs } from './needs';
 import type { Step } from './step';
 
@@ -42,13 +43,7 @@ export const propagation: Step = {
     const attributes = writer.reserve(mountAttrSize);
     writer.setInt64(attributes + mountAttrPropagation, flagOf[request.propagation]);
     // systemd makes / shared: without this, mounts made here would appear on the host.
-    writer
-      .call('mount_setattr')
-      .number(AT_FDCWD)
-      .text('/')
-      .number(AT_RECURSIVE)
-      .place(attributes)
-      .number(mountAttrSize);
+    writer.add(call.mount_setattr, AT_FDCWD, writer.addText('/'), AT_RECURSIVE, attributes, mountAttrSize);
   },
 
   hint: (code) =>

@@ -2,6 +2,7 @@
 import { boolean, integer, plainObject } from '../check';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import { insideID } from './request';
 import type { Step } from './step';
 import { sourceWord } from './words';
@@ -47,11 +48,11 @@ export const pty: Step = {
     if (request.pty === undefined) return;
     writer.about(this.name, 'pty');
     // The terminal was made by us; who has another id inside could not even open it by its path.
-    const uid = request.uid ?? insideID(request.uidMap, request.ownUid);
+    const uid = request.uid ?? insideID(request.uidMap, request.own.uid);
     if (uid !== undefined) {
-      writer.call('fchown').word(sourceWord(0)).number(uid).number(-1).accept('EPERM').accept('EINVAL');
+      writer.add(call.fchown, sourceWord(0), uid, -1).accept('EPERM').accept('EINVAL');
     }
-    writer.call('ioctl').word(sourceWord(0)).number(TIOCSCTTY).number(0);
+    writer.add(call.ioctlAt, sourceWord(0), TIOCSCTTY);
   },
 };
 
@@ -63,11 +64,11 @@ export const foreground: Step = {
 
   emit(writer, request) {
     if (request.pty === undefined || !request.init) return;
-    writer.about('pty', 'pty').call('getpid');
+    writer.about('pty', 'pty').add(call.getpid);
     const pid = writer.keep();
     const group = writer.reserve(8);
     writer.store(pid, group, 4);
-    writer.call('setpgid').number(0).number(0);
-    writer.call('ioctl').word(sourceWord(0)).number(TIOCSPGRP).place(group);
+    writer.add(call.setpgid, 0, 0);
+    writer.add(call.ioctlAtData, sourceWord(0), TIOCSPGRP, group);
   },
 };

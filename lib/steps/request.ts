@@ -3,6 +3,7 @@ import type { Mount } from '../../types/mounts';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import { Flags } from '../flags';
+import { Credentials } from '../privilege';
 import type { CapabilitySets } from './capability-sets';
 
 /** A source of one of the child's descriptors. */
@@ -21,10 +22,13 @@ export interface IdMap {
 }
 
 export interface Rlimit {
-  readonly name: string;
+  /** 'rlimits.nofile' */
+  readonly option: string;
   readonly resource: number;
   readonly soft: number;
   readonly hard: number;
+  /** What `hard` is for us, and with us for the stub. */
+  readonly ownHard: number;
 }
 
 export interface Parameter {
@@ -101,17 +105,11 @@ export class Request {
   /** What a reader of the plan should know beside the calls. */
   notes: readonly string[] = [];
 
-  #ownUid: number | undefined;
-  #ownGid: number | undefined;
+  #own: Credentials | undefined;
 
-  /** Our effective user id, as it was when it was first asked for: asking costs two microseconds. */
-  get ownUid(): number {
-    return (this.#ownUid ??= process.geteuid!());
-  }
-
-  /** Our effective group id. */
-  get ownGid(): number {
-    return (this.#ownGid ??= process.getegid!());
+  /** Who we are, as it was when it was first asked for. */
+  get own(): Credentials {
+    return (this.#own ??= new Credentials());
   }
 
   /** Whether one of these namespaces is new in this child. */
@@ -136,13 +134,14 @@ export class Request {
 
   /** Whether we have something to write while the stub waits. */
   get mapsByParent(): boolean {
-    return [this.uidMap, this.gidMap].some((map) => map !== undefined && map.writer !== 'stub');
+    const { uidMap, gidMap } = this;
+    return (uidMap !== undefined && uidMap.writer !== 'stub') || (gidMap !== undefined && gidMap.writer !== 'stub');
   }
 
   /** The user id that the program has, as seen inside; the overflow id where it has none. */
   finalUid(): number {
     if (this.uid !== undefined) return this.uid;
-    const own = this.ownUid;
+    const own = this.own.uid;
     if (this.joinsUser) return 0;
     if (!this.creates(Flags.NEWUSER)) return own;
     if (this.uidMap?.ranges.some((range) => range.containerID === 0) === true) return 0;

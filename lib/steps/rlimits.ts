@@ -3,8 +3,9 @@ import { integer, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import { currentHardLimit } from '../privilege';
+import { currentHardLimits } from '../privilege';
 import type { RlimitName } from '../../types/options';
+import * as call from './calls';
 import type { Rlimit } from './request';
 import type { Step } from './step';
 
@@ -37,12 +38,12 @@ function checkValue(value: unknown, option: string): number {
   return integer(value, option, 0);
 }
 
-function checkLimit(name: RlimitName, value: unknown): Rlimit {
+/** Soft and hard limit. */
+function checkLimit(name: RlimitName, value: unknown): [soft: number, hard: number] {
   const option = `rlimits.${name}`;
-  const base = { name, resource: resources[name] };
   if (typeof value !== 'object' || value === null) {
     const both = checkValue(value, option);
-    return { ...base, soft: both, hard: both };
+    return [both, both];
   }
   const given = plainObject(value, option, ['soft', 'hard']);
   if (given.soft === undefined || given.hard === undefined) {
@@ -51,7 +52,7 @@ function checkLimit(name: RlimitName, value: unknown): Rlimit {
   const soft = checkValue(given.soft, `${option}.soft`);
   const hard = checkValue(given.hard, `${option}.hard`);
   if (isAbove(soft, hard)) throw invalidArgValue(`${option}.soft`, given.soft, 'must not be above the hard limit');
-  return { ...base, soft, hard };
+  return [soft, hard];
 }
 
 function isAbove(a: number, b: number): boolean {
@@ -62,7 +63,7 @@ function setLimit(writer: Writer, limit: Rlimit, soft: number, hard: number): vo
   const values = writer.reserve(16);
   writer.setInt64(values, soft);
   writer.setInt64(values + 8, hard);
-  writer.call('prlimit64').number(0).number(limit.resource).place(values).number(0);
+  writer.add(call.prlimit64, 0, limit.resource, values);
 }
 
 /** Hard limits that go up: the privilege for it ends with the user namespace. */
@@ -73,10 +74,9 @@ export const raisedRlimits: Step = {
 
   emit(writer, request) {
     for (const limit of request.rlimits) {
-      const hard = currentHardLimit(limit.resource);
-      if (!isAbove(limit.hard, hard)) continue;
-      writer.about('rlimits', `rlimits.${limit.name}`);
-      setLimit(writer, limit, hard, limit.hard);
+      if (!isAbove(limit.hard, limit.ownHard)) continue;
+      writer.about('rlimits', limit.option);
+      setLimit(writer, limit, limit.ownHard, limit.hard);
     }
   },
 };
@@ -91,12 +91,17 @@ export const rlimits: Step = {
 
   check(given, request) {
     const limits = plainObject<RlimitName>(given.rlimits, 'rlimits', names);
-    request.rlimits = names.filter((name) => limits[name] !== undefined).map((name) => checkLimit(name, limits[name]));
+    const wanted = Object.keys(limits) as RlimitName[];
+    const own = currentHardLimits(wanted.map((name) => resources[name]));
+    request.rlimits = wanted.map((name, index) => {
+      const [soft, hard] = checkLimit(name, limits[name]);
+      return { option: `rlimits.${name}`, resource: resources[name], soft, hard, ownHard: own[index]! };
+    });
   },
 
   emit(writer, request) {
     for (const limit of request.rlimits) {
-      writer.about(this.name, `rlimits.${limit.name}`);
+      writer.about(this.name, limit.option);
       setLimit(writer, limit, limit.soft, limit.hard);
     }
   },

@@ -4,6 +4,7 @@ import { isUint8Array } from 'node:util/types';
 import { array, oneOf, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import type { Step } from './step';
 
 const { SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_SET_MODE_FILTER } = constants;
@@ -61,12 +62,7 @@ export const seccomp: Step = {
     const program = writer.reserve(16);
     writer.setInt32(program, given.filter.length / instructionSize);
     writer.point(program + 8, writer.addBytes(given.filter));
-    writer
-      .about(this.name, 'seccomp')
-      .call('seccomp')
-      .number(SECCOMP_SET_MODE_FILTER)
-      .number(given.flags)
-      .place(program);
+    writer.about(this.name, 'seccomp').add(call.seccomp, SECCOMP_SET_MODE_FILTER, given.flags, program);
   },
 
   hint(code) {

@@ -1,6 +1,7 @@
 // Steps `detached` and `processGroup`: the session and the process group of the child.
 import { boolean, integer } from '../check';
 import { refusedOption } from '../errors/argument-error';
+import * as call from './calls';
 import type { Step } from './step';
 
 export const session: Step = {
@@ -23,9 +24,9 @@ export const session: Step = {
   },
 
   emit(writer, { detached, processGroup, pty }) {
-    if (detached || pty !== undefined) writer.about(this.name, detached ? 'detached' : 'pty').call('setsid');
+    if (detached || pty !== undefined) writer.about(this.name, detached ? 'detached' : 'pty').add(call.setsid);
     if (processGroup === undefined) return;
-    writer.about(this.name, 'processGroup').call('setpgid').number(0).number(processGroup);
+    writer.about(this.name, 'processGroup').add(call.setpgid, 0, processGroup);
   },
 
   hint: (code, label) =>

@@ -1,4 +1,5 @@
 // Step `signal mask`: signals have been blocked since before the clone; the program starts with none blocked.
+import * as call from './calls';
 import type { Step } from './step';
 
 /** SIG_SETMASK of asm/signal.h. */
@@ -11,6 +12,6 @@ export const signalMask: Step = {
 
   emit(writer) {
     const empty = writer.reserve(8);
-    writer.about(this.name).call('rt_sigprocmask').number(SIG_SETMASK).place(empty).number(0).number(8);
+    writer.about(this.name).add(call.rt_sigprocmask, SIG_SETMASK, empty, 0, 8);
   },
 };

@@ -3,6 +3,7 @@ import { fileDescriptor } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
+import * as call from './calls';
 import { defaultStdio, type StdioSource } from './request';
 import type { Step } from './step';
 import { lowestFree, sourceWord } from './words';
@@ -77,12 +78,7 @@ export const stdioSources: Step = {
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;
     writer.about(this.name, 'stdio', none).subject('/dev/null');
-    writer
-      .call('openat')
-      .number(AT_FDCWD)
-      .text('/dev/null')
-      .number(O_RDWR | O_CLOEXEC)
-      .number(0);
+    writer.add(call.openat, AT_FDCWD, writer.addText('/dev/null'), O_RDWR | O_CLOEXEC);
     moveUp(writer, writer.keep(), lowestFree(request));
   },
 };
@@ -91,7 +87,7 @@ export const stdioSources: Step = {
 const nullDescriptor: Slot = 1;
 
 function moveUp(writer: Writer, descriptor: Slot, lowest: number): Slot {
-  writer.call('fcntl').result(descriptor).number(F_DUPFD_CLOEXEC).number(lowest);
+  writer.add(call.fcntlOf, descriptor, F_DUPFD_CLOEXEC, lowest);
   return writer.keep();
 }
 
@@ -112,7 +108,7 @@ export const stdio: Step = {
       const source = sources[index]!;
       if (source.kind !== 'descriptor' || source.descriptor === index || source.descriptor >= sources.length) continue;
       writer.about(this.name, 'stdio', index);
-      writer.call('fcntl').number(source.descriptor).number(F_DUPFD_CLOEXEC).number(lowestFree(request));
+      writer.add(call.fcntl, source.descriptor, F_DUPFD_CLOEXEC, lowestFree(request));
       moved[index] = writer.keep();
     }
     for (let index = 0; index < sources.length; index++) {
@@ -121,29 +117,27 @@ export const stdio: Step = {
       switch (source.kind) {
         case 'closed':
           // Whatever has this number in Node must not reach the program. At the exec: it may still be a source.
-          writer.call('close_range').number(index).number(index).number(CLOSE_RANGE_CLOEXEC);
+          writer.add(call.close_range, index, index, CLOSE_RANGE_CLOEXEC);
           break;
         case 'null':
-          writer.call('dup3').result(nullDescriptor).number(index).number(0);
+          writer.add(call.dup3Of, nullDescriptor, index);
           break;
         case 'pty':
         case 'pipe':
-          writer.call('dup3').word(sourceWord(index)).number(index).number(0);
+          writer.add(call.dup3At, sourceWord(index), index);
           break;
         case 'descriptor':
           if (source.descriptor === index) {
             // dup3(2) of a descriptor onto itself is EINVAL, and those of Node are close-on-exec.
-            writer.call('fcntl').number(index).number(F_SETFD).number(0);
+            writer.add(call.fcntl, index, F_SETFD);
           } else {
             const slot = moved[index];
-            writer.call('dup3');
-            if (slot === undefined) writer.number(source.descriptor);
-            else writer.result(slot);
-            writer.number(index).number(0);
+            if (slot === undefined) writer.add(call.dup3, source.descriptor, index);
+            else writer.add(call.dup3Of, slot, index);
           }
           writer.keepOpen(source.descriptor);
           // Node's own are non-blocking, which programs do not expect of 0 to 2; what cannot be switched is none that blocks.
-          if (index < 3) writer.call('ioctl').number(index).number(FIONBIO).place(writer.reserve(8)).acceptAny();
+          if (index < 3) writer.add(call.ioctl, index, FIONBIO, writer.reserve(8)).acceptAny();
           break;
       }
     }

@@ -5,7 +5,7 @@ import type { Request } from './request';
 
 export type OptionName = keyof CloneOptions;
 
-/** The options as they were given, copied; only names that some step knows, and no `undefined`. */
+/** The options as they were given, copied. */
 export type Given = Readonly<Partial<Record<OptionName, unknown>>>;
 
 export interface Step {

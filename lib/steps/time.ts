@@ -2,6 +2,7 @@
 import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import * as call from './calls';
 import { needs } from './needs';
 import type { TimeOffset } from './request';
 import type { Step } from './step';
@@ -40,7 +41,7 @@ export const time: Step = {
 
   emit(writer, request) {
     if (!request.creates(Flags.NEWTIME)) return;
-    writer.about(this.name, 'flags').detail('CLONE_NEWTIME').call('unshare').number(Flags.NEWTIME);
+    writer.about(this.name, 'flags').detail('CLONE_NEWTIME').add(call.unshare, Flags.NEWTIME);
     if (request.timeOffsets.length === 0) return;
     // Only until the first process is in it: afterwards the kernel answers EACCES.
     const text = request.timeOffsets

@@ -1,5 +1,6 @@
 // Step `umask`: the permission bits that new files do not get, see umask(2).
 import { integer } from '../check';
+import * as call from './calls';
 import type { Step } from './step';
 
 export const umask: Step = {
@@ -13,6 +14,6 @@ export const umask: Step = {
 
   emit(writer, { umask: value }) {
     if (value === undefined) return;
-    writer.about(this.name, 'umask').call('umask').number(value);
+    writer.about(this.name, 'umask').add(call.umask, value);
   },
 };

@@ -4,9 +4,9 @@ import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
-import { hasCapability } from '../privilege';
 import type { Slot, Writer } from '../program/writer';
 import type { IdMapping } from '../../types/options';
+import * as call from './calls';
 import { whyForbidden } from './forbidden-user-namespaces';
 import { mapText, serveMaps } from './id-map-writers';
 import { needs } from './needs';
@@ -57,7 +57,7 @@ function checkRanges(value: unknown, option: MapName): IdMapping[] {
 }
 
 function ownID(option: MapName, request: Request): number {
-  return option === 'uidMap' ? request.ownUid : request.ownGid;
+  return option === 'uidMap' ? request.own.uid : request.own.gid;
 }
 
 /** Our own id, then the ids that we were lent. */
@@ -97,15 +97,15 @@ function isOwnID(ranges: readonly IdMapping[], own: number): boolean {
 
 function uidMapOf(value: unknown, request: Request): IdMap {
   const ranges = rangesOf(value, 'uidMap', request);
-  if (isOwnID(ranges, request.ownUid)) return { ranges, writer: 'stub' };
-  return { ranges, writer: hasCapability(CAP_SETUID) ? 'parent' : 'helper' };
+  if (isOwnID(ranges, request.own.uid)) return { ranges, writer: 'stub' };
+  return { ranges, writer: request.own.has(CAP_SETUID) ? 'parent' : 'helper' };
 }
 
 /** Decides `setgroups` too: what is written with privilege leaves it allowed. */
 function gidMapOf(value: unknown, request: Request): IdMap {
   const ranges = rangesOf(value, 'gidMap', request);
-  const privileged = hasCapability(CAP_SETGID);
-  const own = isOwnID(ranges, request.ownGid);
+  const privileged = request.own.has(CAP_SETGID);
+  const own = isOwnID(ranges, request.own.gid);
   request.setgroups ??= privileged || !own ? 'allow' : 'deny';
   if (own && request.setgroups === 'deny') return { ranges, writer: 'stub' };
   if (own && !privileged) {
@@ -115,19 +115,34 @@ function gidMapOf(value: unknown, request: Request): IdMap {
 }
 
 function mapsZero(map: IdMap | undefined): boolean {
-  return map?.ranges.some(({ containerID }) => containerID === 0) === true;
+  if (map === undefined) return false;
+  for (const range of map.ranges) if (range.containerID === 0) return true;
+  return false;
 }
 
 /** What is made from here on is owned by mapped ids; the user's own ids come much later. Group first: the uid takes the right. */
-function becomeRoot(writer: Writer, { uidMap, gidMap, ownUid, ownGid }: Request): void {
-  const group = mapsZero(gidMap) && insideID(gidMap, ownGid) !== 0;
-  const owner = mapsZero(uidMap) && insideID(uidMap, ownUid) !== 0;
-  if (group) writer.about('user', 'gidMap').call('setresgid').number(0).number(0).number(0);
-  if (owner) writer.about('user', 'uidMap').call('setresuid').number(0).number(0).number(0);
+function becomeRoot(writer: Writer, { uidMap, gidMap, own }: Request): void {
+  const group = mapsZero(gidMap) && insideID(gidMap, own.gid) !== 0;
+  const owner = mapsZero(uidMap) && insideID(uidMap, own.uid) !== 0;
+  if (group) writer.about('user', 'gidMap').add(call.setresgid, 0, 0, 0);
+  if (owner) writer.about('user', 'uidMap').add(call.setresuid, 0, 0, 0);
   // A change of ids closes /proc/PID to an ordinary user's Node, and clears the parent-death signal.
   if (!group && !owner) return;
-  writer.call('prctl').number(PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
-  writer.call('prctl').number(constants.PR_SET_PDEATHSIG).number(9).number(0).number(0).number(0);
+  writer.add(call.prctl, PR_SET_DUMPABLE, 1);
+  writer.add(call.prctl, constants.PR_SET_PDEATHSIG, 9);
+}
+
+/** Where neither 0 nor our own id is mapped, we cannot tell who the program is. */
+function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
+  const map = request[option];
+  if (map === undefined || mapsZero(map) || request[id] !== undefined) return;
+  if (insideID(map, ownID(option, request)) !== undefined) return;
+  throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
+}
+
+function writeProc(writer: Writer, folder: Slot, option: string, file: string, text: string): void {
+  writer.about('user', option).subject(`/proc/self/${file}`);
+  writeFile(writer, folder, file, text);
 }
 
 export const user: Step = {
@@ -154,20 +169,8 @@ export const user: Step = {
     if (gidMap === undefined && setgroups === 'allow') {
       throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
     }
-    for (const [option, id] of [
-      ['uidMap', 'uid'],
-      ['gidMap', 'gid'],
-    ] as const) {
-      const map = request[option];
-      if (
-        map === undefined ||
-        mapsZero(map) ||
-        insideID(map, ownID(option, request)) !== undefined ||
-        request[id] !== undefined
-      )
-        continue;
-      throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
-    }
+    refuseNobody('uidMap', 'uid', request);
+    refuseNobody('gidMap', 'gid', request);
   },
 
   emit(writer, request) {
@@ -176,28 +179,18 @@ export const user: Step = {
     const denies = setgroups === 'deny';
     let proc: Slot = 0;
     // A process that cannot be traced may not write its own maps, nor may an ordinary user's Node.
-    if (request.joins.length > 0)
-      writer.about(this.name).call('prctl').number(PR_SET_DUMPABLE).number(1).number(0).number(0).number(0);
+    if (request.joins.length > 0) writer.about(this.name).add(call.prctl, PR_SET_DUMPABLE, 1);
     if (uidMap?.writer === 'stub' || gidMap?.writer === 'stub' || denies) {
       // Before the view changes. The files themselves belong to the namespace that they are opened in.
       const option = uidMap === undefined ? (gidMap === undefined ? 'setgroups' : 'gidMap') : 'uidMap';
       writer.about(this.name, option).subject('/proc/self');
-      writer
-        .call('openat')
-        .number(AT_FDCWD)
-        .text('/proc/self')
-        .number(O_PATH | O_DIRECTORY | O_CLOEXEC)
-        .number(0);
+      writer.add(call.openat, AT_FDCWD, writer.addText('/proc/self'), O_PATH | O_DIRECTORY | O_CLOEXEC);
       proc = writer.keep();
     }
-    writer.about(this.name, 'flags').detail('CLONE_NEWUSER').call('unshare').number(Flags.NEWUSER);
-    const write = (option: string, file: string, text: string): void => {
-      writer.about(this.name, option).subject(`/proc/self/${file}`);
-      writeFile(writer, proc, file, text);
-    };
-    if (uidMap?.writer === 'stub') write('uidMap', 'uid_map', mapText(uidMap));
-    if (denies) write('setgroups', 'setgroups', 'deny');
-    if (gidMap?.writer === 'stub') write('gidMap', 'gid_map', mapText(gidMap));
+    writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
+    if (uidMap?.writer === 'stub') writeProc(writer, proc, 'uidMap', 'uid_map', mapText(uidMap));
+    if (denies) writeProc(writer, proc, 'setgroups', 'setgroups', 'deny');
+    if (gidMap?.writer === 'stub') writeProc(writer, proc, 'gidMap', 'gid_map', mapText(gidMap));
     if (request.mapsByParent) writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
     becomeRoot(writer, request);
   },

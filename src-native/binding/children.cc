@@ -25,7 +25,8 @@ const T* Elements(const Napi::Value& value) {
 uint32_t Count(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 int32_t Integer(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
 
-// The first eight arguments of both ways to launch: four arrays, each with how much of it is filled.
+// The first nine arguments of both ways to launch: four arrays, each with how much of it is filled, and whether our
+// environment follows.
 Image ImageOf(const Napi::CallbackInfo& info) {
   return {.instructions = reinterpret_cast<const Instruction*>(Elements<uint8_t>(info[0])),
           .instruction_count = Count(info[1]),
@@ -34,7 +35,8 @@ Image ImageOf(const Napi::CallbackInfo& info) {
           .relocations = Elements<uint32_t>(info[4]),
           .relocation_count = Count(info[5]),
           .kept = Elements<int32_t>(info[6]),
-          .kept_count = Count(info[7])};
+          .kept_count = Count(info[7]),
+          .with_environment = Truth(info[8])};
 }
 
 Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
@@ -80,23 +82,23 @@ Napi::Value Launch(const Napi::CallbackInfo& info) {
   int stub = -1;
   if (const Errno error = OpenStub("", &stub)) return Refused(info, error);
   Launched launched;
-  const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[8]), TakeFault(environment), &launched);
+  const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[9]), TakeFault(environment), &launched);
   if (error) return Refused(info, error);
   return Added(info, environment, std::move(launched), {},
-               {.forks = Truth(info[9]), .detached = Truth(info[10]), .init = Truth(info[11])});
+               {.forks = Truth(info[10]), .detached = Truth(info[11]), .init = Truth(info[12])});
 }
 
 // launchInPlace(…image, flags, exitSignal, executes) -> id
 Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
-  const uint32_t flags = Count(info[8]);
+  const uint32_t flags = Count(info[9]);
   const bool thread = (flags & CLONE_THREAD) != 0;
   // A number of its own: the thread may outlive this environment, and must not write into what is opened later.
   Descriptor wake(thread ? fcntl(environment->watch().wake(), F_DUPFD_CLOEXEC, 3) : -1);
   if (thread && !wake.open()) return Refused(info, Errno::Last());
   const InPlace how = {
-      .flags = flags, .exit_signal = Integer(info[9]), .executes = Truth(info[10]), .wake = wake.number()};
+      .flags = flags, .exit_signal = Integer(info[10]), .executes = Truth(info[11]), .wake = wake.number()};
   Launched launched;
   uint32_t culprit = 0;
   const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(environment), &launched, &culprit);

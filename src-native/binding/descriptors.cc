@@ -127,33 +127,11 @@ Napi::Value ResizePty(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result == 0 ? 0 : -errno);
 }
 
-// environment(target: Uint8Array, at, places: Uint32Array) -> count, with where they end behind the last place; -E2BIG
-// when they do not fit. Reading process.env costs
-// half a microsecond a variable.
-Napi::Value CopyVariables(const Napi::CallbackInfo& info) {
-  auto target = info[0].As<Napi::Uint8Array>();
-  size_t at = info[1].As<Napi::Number>().Uint32Value();
-  auto places = info[2].As<Napi::Uint32Array>();
-  uint8_t* data = target.Data();
-  const size_t room = target.ByteLength();
-  uint32_t count = 0;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; variable++) {
-    const size_t size = strlen(*variable) + 1;
-    if (count + 1 >= places.ElementLength() || at + size > room) return Napi::Number::New(info.Env(), -E2BIG);
-    memcpy(data + at, *variable, size);
-    places[count++] = static_cast<uint32_t>(at);
-    at += size;
-  }
-  places[count] = static_cast<uint32_t>(at);
-  return Napi::Number::New(info.Env(), count);
-}
-
 }  // namespace
 
 void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "openPairs", Entry<OpenPairs>);
   Export(env, exports, "close", Entry<Close>);
-  Export(env, exports, "environment", Entry<CopyVariables>);
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
   Export(env, exports, "openPty", Entry<OpenPty>);
   Export(env, exports, "resizePty", Entry<ResizePty>);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "binding/calls.h"
 #include "launch/descriptor.h"
@@ -47,23 +48,27 @@ Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
   return Answer(info, syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0));
 }
 
-// hasCapability(capability) -> 1 or 0
-Napi::Value HasCapability(const Napi::CallbackInfo& info) {
-  const uint32_t capability = info[0].As<Napi::Number>().Uint32Value();
+// credentials(into: Float64Array) -> 0: effective uid and gid, effective capabilities 0 to 31 and 32 to 63
+Napi::Value Credentials(const Napi::CallbackInfo& info) {
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
   const int64_t result = syscall(SYS_capget, &who, sets);
-  if (result < 0 || capability > 63) return Answer(info, result);
-  return Answer(info, sets[capability / 32].effective >> (capability % 32) & 1);
+  const double values[] = {static_cast<double>(geteuid()), static_cast<double>(getegid()),
+                           static_cast<double>(sets[0].effective), static_cast<double>(sets[1].effective)};
+  memcpy(info[0].As<Napi::Float64Array>().Data(), values, sizeof(values));
+  return Answer(info, result);
 }
 
-// hardLimit(resource) -> the limit; -1 is unlimited
-Napi::Value HardLimit(const Napi::CallbackInfo& info) {
-  rlimit limit = {};
-  const int resource = info[0].As<Napi::Number>().Int32Value();
-  if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0) return Answer(info, -1);
-  const bool unlimited = limit.rlim_max == RLIM_INFINITY;
-  return Napi::Number::New(info.Env(), unlimited ? -1 : static_cast<double>(limit.rlim_max));
+// hardLimits(resources: Float64Array, count) -> 0: our hard limit in the place of each resource; -1 is unlimited
+Napi::Value HardLimits(const Napi::CallbackInfo& info) {
+  double* const values = info[0].As<Napi::Float64Array>().Data();
+  const uint32_t count = info[1].As<Napi::Number>().Uint32Value();
+  for (uint32_t i = 0; i < count; i++) {
+    rlimit limit = {};
+    if (getrlimit(static_cast<__rlimit_resource_t>(values[i]), &limit) != 0) return Answer(info, -1);
+    values[i] = limit.rlim_max == RLIM_INFINITY ? -1 : static_cast<double>(limit.rlim_max);
+  }
+  return Answer(info, 0);
 }
 
 // startThreadPool() -> 0: after unshare(CLONE_NEWPID) a thread can create no thread any more, and libuv aborts when its
@@ -93,8 +98,8 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportNamespaces(Napi::Env env, Napi::Object exports) {
-  Export(env, exports, "hasCapability", Entry<HasCapability>);
-  Export(env, exports, "hardLimit", Entry<HardLimit>);
+  Export(env, exports, "credentials", Entry<Credentials>);
+  Export(env, exports, "hardLimits", Entry<HardLimits>);
   Export(env, exports, "unshare", Entry<Unshare>);
   Export(env, exports, "setns", Entry<Setns>);
   Export(env, exports, "openNamespace", Entry<OpenNamespace>);

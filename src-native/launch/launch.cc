@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -103,30 +104,77 @@ void ReadCapabilities(Header* header) {
   }
 }
 
-Errno Fill(const Image& image, Fault fault, MemoryFile* file, Parts* parts) {
+// What `environ` takes in the data of a program.
+struct Variables {
+  uint32_t count = 0;
+  size_t strings = 0;  // bytes
+
+  // With the null that ends the array, and up to where the data may end.
+  size_t size() const { return ((count + 1) * sizeof(uint64_t) + strings + 7) & ~size_t{7}; }
+};
+
+Variables Measure() {
+  Variables all;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; variable++) {
+    all.count++;
+    all.strings += strlen(*variable) + 1;
+  }
+  return all;
+}
+
+// False where another thread has changed the environment since it was measured.
+bool CopyVariables(const Variables& all, uint8_t* data, size_t at, uint32_t* relocations) {
+  auto* addresses = reinterpret_cast<uint64_t*>(data + at);
+  size_t place = at + (all.count + 1) * sizeof(uint64_t);
+  size_t left = all.strings;
+  for (uint32_t i = 0; i < all.count; i++) {
+    const size_t size = environ[i] == nullptr ? SIZE_MAX : strlen(environ[i]) + 1;
+    if (size > left) return false;
+    memcpy(data + place, environ[i], size);
+    addresses[i] = place;
+    relocations[i] = static_cast<uint32_t>(at + i * sizeof(uint64_t));
+    place += size;
+    left -= size;
+  }
+  addresses[all.count] = 0;
+  return true;
+}
+
+Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFile* file, Parts* parts) {
   Header* header = file->header();
   *header = {};
   header->instruction_count = image.instruction_count;
   header->data_size = image.data_size;
   header->relocation_count = image.relocation_count;
   header->kept_count = image.kept_count;
+  if (image.with_environment) {
+    header->data_size += static_cast<uint32_t>(variables.size());
+    header->relocation_count += variables.count;
+  }
   if (!Locate(*header, UINT32_MAX, parts)) return {E2BIG};
   header->size = static_cast<uint32_t>(parts->end);
   uint8_t* block = file->block();
   memcpy(block + parts->instructions, image.instructions, image.instruction_count * sizeof(Instruction));
   memcpy(block + parts->data, image.data, image.data_size);
-  memcpy(block + parts->relocations, image.relocations, image.relocation_count * sizeof(uint32_t));
+  auto* relocations = reinterpret_cast<uint32_t*>(block + parts->relocations);
+  memcpy(relocations, image.relocations, image.relocation_count * sizeof(uint32_t));
   memcpy(block + parts->kept, image.kept, image.kept_count * sizeof(int32_t));
+  if (image.with_environment &&
+      !CopyVariables(variables, block + parts->data, image.data_size, relocations + image.relocation_count)) {
+    return {EAGAIN};
+  }
   file->report()->fault_instruction = fault.instruction;
   file->report()->fault_error = fault.error;
   return {};
 }
 
 Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
+  const Variables variables = image.with_environment ? Measure() : Variables{};
+  const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
   const size_t size = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
-                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4;
+                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4 + environment;
   if (const Errno error = MemoryFile::Acquire(size, file)) return error;
-  return Fill(image, fault, file->get(), parts);
+  return Fill(image, variables, fault, file->get(), parts);
 }
 
 Errno OpenChannel(Descriptor* ours, Descriptor* theirs) {

@@ -25,6 +25,9 @@ struct Image {
   uint32_t relocation_count;
   const int32_t* kept;
   uint32_t kept_count;
+  // Whether the environment of this process follows the data: an array of addresses, ended by a null, then the strings.
+  // Only for the main thread, whose process.env is `environ`.
+  bool with_environment;
 };
 
 // For test builds: the instruction (plus one) that fails in the next child, and with what errno.

@@ -1,0 +1,56 @@
+// The shapes of the system calls that steps make, by the kernel's names. With `Of` the descriptor is a kept result, with `At`
+// it is a word of the data.
+import { shape } from '../program/shape';
+
+export const capset = shape('capset', 'data', 'data');
+export const chdir = shape('chdir', 'data');
+export const clone = shape('clone', 'number', 'number', 'report', 'number', 'number');
+export const clone3 = shape('clone3', 'data', 'number');
+/** clone(2) has five arguments; the sixth is for the pid 1 that stays, see {@link Writer.stay}. */
+export const cloneAndStay = shape('clone', 'number', 'number', 'number', 'number', 'number', 'number');
+export const close = shape('close', 'result');
+export const close_range = shape('close_range', 'number', 'number', 'number');
+export const dup3 = shape('dup3', 'number', 'number', 'number');
+export const dup3At = shape('dup3', 'word', 'number', 'number');
+export const dup3Of = shape('dup3', 'result', 'number', 'number');
+export const execve = shape('execve', 'data', 'data', 'data');
+export const faccessat = shape('faccessat', 'result', 'data', 'number');
+export const fchown = shape('fchown', 'word', 'number', 'number');
+export const fcntl = shape('fcntl', 'number', 'number', 'number');
+export const fcntlAt = shape('fcntl', 'word', 'number', 'number');
+export const fcntlOf = shape('fcntl', 'result', 'number', 'number');
+export const fsconfig = shape('fsconfig', 'result', 'number', 'number', 'number', 'number');
+export const fsmount = shape('fsmount', 'result', 'number', 'number');
+export const fsopen = shape('fsopen', 'data', 'number');
+export const getpid = shape('getpid');
+export const ioctl = shape('ioctl', 'number', 'number', 'data');
+export const ioctlAt = shape('ioctl', 'word', 'number', 'number');
+export const ioctlAtData = shape('ioctl', 'word', 'number', 'data');
+export const ioctlOf = shape('ioctl', 'result', 'number', 'data');
+export const keyctl = shape('keyctl', 'number', 'number', 'number', 'number', 'number');
+export const mkdirat = shape('mkdirat', 'number', 'data', 'number');
+export const mount_setattr = shape('mount_setattr', 'number', 'data', 'number', 'data', 'number');
+export const move_mount = shape('move_mount', 'result', 'data', 'result', 'data', 'number');
+export const openat = shape('openat', 'number', 'data', 'number', 'number');
+export const openat2 = shape('openat2', 'result', 'data', 'data', 'number');
+export const openatOf = shape('openat', 'result', 'data', 'number', 'number');
+export const personality = shape('personality', 'number');
+export const prctl = shape('prctl', 'number', 'number', 'number', 'number', 'number');
+export const prlimit64 = shape('prlimit64', 'number', 'number', 'data', 'number');
+export const recvfrom = shape('recvfrom', 'word', 'data', 'number', 'number', 'number', 'number');
+export const rt_sigprocmask = shape('rt_sigprocmask', 'number', 'data', 'number', 'number');
+export const sched_setaffinity = shape('sched_setaffinity', 'number', 'number', 'data');
+export const seccomp = shape('seccomp', 'number', 'number', 'data');
+export const setdomainname = shape('setdomainname', 'data', 'number');
+export const setgroups = shape('setgroups', 'number', 'data');
+export const sethostname = shape('sethostname', 'data', 'number');
+export const setns = shape('setns', 'result', 'number');
+export const setpgid = shape('setpgid', 'number', 'number');
+export const setpriority = shape('setpriority', 'number', 'number', 'number');
+export const setresgid = shape('setresgid', 'number', 'number', 'number');
+export const setresuid = shape('setresuid', 'number', 'number', 'number');
+export const setsid = shape('setsid');
+export const socket = shape('socket', 'number', 'number', 'number');
+export const umask = shape('umask', 'number');
+export const unshare = shape('unshare', 'number');
+export const write = shape('write', 'result', 'data', 'number');
