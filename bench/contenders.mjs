@@ -72,6 +72,13 @@ export const clonedWithOptions = ({ clone, ...library }) => {
   return cloned(() => clone(TRUE, [], options));
 };
 
+/** Options that were never there before: nothing of an earlier start can be used again. */
+export const clonedWithOtherOptions = ({ clone, ...library }) => {
+  const options = twentyOptions(library);
+  let count = 0;
+  return cloned(() => clone(TRUE, [], { ...options, hostname: `box-${count++}` }));
+};
+
 export const spawned = (command = TRUE, args = []) => ({
   start: () => spawn(command, args, { stdio: 'ignore' }),
   settled: (child) => once(child, 'spawn'),

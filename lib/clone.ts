@@ -2,11 +2,10 @@
 import type { ClonedProcess } from '../types/child';
 import type { CloneOptions, StartOptions } from '../types/options';
 import type { RecordedOptions } from '../types/record';
-import { checkCommand, Plan } from './plan';
-import { startRequest, startWritten } from './process/start';
+import { Plan, takesArguments } from './plan';
+import { startCommand, startPlan } from './process/start';
 import { startRecorded } from './process/start-recorded';
 import { Program } from './record';
-import { checkStart } from './steps/assemble';
 
 type OptionsFor<T> = T extends string ? CloneOptions : T extends Plan ? StartOptions : RecordedOptions;
 type ResultsOf<T> = T extends Program<infer R> ? R : undefined;
@@ -43,9 +42,6 @@ export function clone<T extends string | Plan | Program<unknown>>(
 ): Promise<ClonedProcess<ResultsOf<T>>>;
 export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess<unknown>> {
   if (what instanceof Program) return startRecorded(what as Program<unknown>, args);
-  if (what instanceof Plan) {
-    if (args === undefined) return startWritten(what.writer, what.request);
-    return startRequest(checkStart(what.request, args));
-  }
-  return startRequest(checkCommand(what, args, options));
+  if (what instanceof Plan) return startPlan(what, args);
+  return takesArguments(args, options) ? startCommand(what, args, options) : startCommand(what, undefined, args);
 }

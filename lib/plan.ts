@@ -42,11 +42,12 @@ export class Plan {
 export function plan(command: string, args?: readonly string[], options?: CloneOptions): Plan;
 export function plan(command: string, options?: CloneOptions): Plan;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
-  return new Plan(checkCommand(command, args, options));
+  return new Plan(
+    takesArguments(args, options) ? checkRequest(command, args, options) : checkRequest(command, undefined, args),
+  );
 }
 
-/** Sorts out which argument is which, as child_process does. */
-export function checkCommand(command: unknown, args: unknown, options: unknown): Request {
-  const hasArgs = args === undefined || args === null || Array.isArray(args) || options !== undefined;
-  return hasArgs ? checkRequest(command, args, options) : checkRequest(command, undefined, args);
+/** Whether these are args and options, and not options alone, as child_process sorts them out. */
+export function takesArguments(args: unknown, options: unknown): boolean {
+  return args === undefined || args === null || Array.isArray(args) || options !== undefined;
 }

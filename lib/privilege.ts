@@ -10,34 +10,53 @@ export class Credentials {
   readonly uid: number;
   /** The effective group id. */
   readonly gid: number;
-  readonly #low: number;
-  readonly #high: number;
+  /** Effective capabilities 0 to 31, and 32 to 63. */
+  readonly low: number;
+  readonly high: number;
 
   constructor() {
     addon().credentials(words);
     this.uid = words[0]!;
     this.gid = words[1]!;
-    this.#low = words[2]!;
-    this.#high = words[3]!;
+    this.low = words[2]!;
+    this.high = words[3]!;
+  }
+
+  /** Whether we are still the same. */
+  holds(): boolean {
+    addon().credentials(words);
+    return this.uid === words[0] && this.gid === words[1] && this.low === words[2] && this.high === words[3];
   }
 
   /** Whether a capability (`constants.CAP_…`) is effective in our own user namespace, see capabilities(7). */
   has(capability: number): boolean {
-    return (((capability < 32 ? this.#low : this.#high) >>> (capability & 31)) & 1) === 1;
+    return (((capability < 32 ? this.low : this.high) >>> (capability & 31)) & 1) === 1;
   }
-}
-
-/** Whether we have a capability (`constants.CAP_…`) in our own user namespace, see capabilities(7). */
-export function hasCapability(capability: number): boolean {
-  return new Credentials().has(capability);
 }
 
 /** There are sixteen resources, RLIM_NLIMITS of asm-generic/resource.h. */
 const limits = new Float64Array(16);
 
-/** The hard limits that we have ourselves, see getrlimit(2); -1 is unlimited. The array is used again by the next call. */
-export function currentHardLimits(resources: readonly number[]): Float64Array {
+function readLimits(resources: readonly number[]): void {
   for (let index = 0; index < resources.length; index++) limits[index] = resources[index]!;
   addon().hardLimits(limits, resources.length);
-  return limits;
+}
+
+/** The hard limits that we had ourselves when it was asked, see getrlimit(2). */
+export class HardLimits {
+  /** In the order of the resources; -1 is unlimited. */
+  readonly values: readonly number[];
+  readonly #resources: readonly number[];
+
+  constructor(resources: readonly number[]) {
+    readLimits(resources);
+    this.#resources = resources;
+    this.values = resources.map((_, index) => limits[index]!);
+  }
+
+  /** Whether they are still the same. */
+  holds(): boolean {
+    readLimits(this.#resources);
+    return this.values.every((value, index) => value === limits[index]);
+  }
 }

@@ -6,6 +6,7 @@ import type { RunOptions, RunResult } from '../types/run';
 import { integer, plainObject } from './check';
 import { clone } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { takesArguments } from './plan';
 
 /** As in execFile(). */
 const defaultMaxBuffer = 1024 * 1024;
@@ -43,7 +44,7 @@ export function run(command: string, args?: readonly string[], options?: RunOpti
 export function run(command: string, options: RunOptions & { encoding: 'buffer' }): Promise<RunResult<Buffer>>;
 export function run(command: string, options?: RunOptions): Promise<RunResult<string>>;
 export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
-  const hasArgs = args === undefined || args === null || Array.isArray(args) || options !== undefined;
+  const hasArgs = takesArguments(args, options);
   const given = (hasArgs ? options : args) ?? {};
   if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
   refuseUncollectable(given);

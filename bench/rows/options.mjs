@@ -1,5 +1,5 @@
 // How long one start with twenty options holds the JS thread.
-import { clonedWithOptions, loadLibrary } from '../contenders.mjs';
+import { clonedWithOptions, clonedWithOtherOptions, loadLibrary } from '../contenders.mjs';
 import { interleave } from '../interleave.mjs';
 import { held } from '../timing.mjs';
 
@@ -10,7 +10,14 @@ export const runs = { 'bare process': 100 };
 export async function measure(_variant, { missing, ...bench }) {
   const library = await loadLibrary(missing);
   const way = library && clonedWithOptions(library);
-  return interleave({ 'clone, twenty options': way && (() => held(way)) }, { ...bench, missing, own: true });
+  const other = library && clonedWithOtherOptions(library);
+  return interleave(
+    {
+      'clone, twenty options': way && (() => held(way)),
+      'clone, another host name each time': other && (() => held(other)),
+    },
+    { ...bench, missing, own: true },
+  );
 }
 
 export const goals = [{ of: ['bare process', 'call', 'clone, twenty options'], atMost: 150e3, unit: 'ns' }];

@@ -7,8 +7,8 @@ import { AbortError } from '../errors/abort-error';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import type { Opened } from '../join-target';
-import { Writer } from '../program/writer';
-import { assemble, checkRequest, stepNamed } from '../steps/assemble';
+import type { Writer } from '../program/writer';
+import { checkStart, stepNamed } from '../steps/assemble';
 import type { Request } from '../steps/request';
 import { joinWord, lowestFree } from '../steps/words';
 import { Plan } from '../plan';
@@ -18,12 +18,10 @@ import { imageOf } from './image';
 import type { EndingOptions } from './ending';
 import { readCommandFailure } from './failure';
 import { Pipes } from './pipes';
+import { programOf, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
 const debug = debuglog('nsclone');
-
-/** Used again for every clone: its arrays have grown to what is needed. */
-const scratch = new Writer();
 
 /**
  * All of a start but the start, a few times over: the first clone then finds its functions compiled and its arrays in memory,
@@ -31,23 +29,27 @@ const scratch = new Writer();
  */
 export function rehearse(): void {
   for (let i = 0; i < 3; i++) {
-    const request = checkRequest('/bin/true', [], { stdio: 'ignore' });
-    assemble(scratch.reset(), request);
-    new Pipes(request, scratch).closeAll();
+    // Another command each time: a program that is there already would not be written.
+    const { request, writer } = programOf(`/bin/${i}`, [], { stdio: 'ignore' });
+    new Pipes(request, writer).closeAll();
   }
 }
 
-/** Writes the program of a request and starts it. */
-export function startRequest(request: Request): Promise<ClonedProcess> {
-  return new Promise((resolve, reject) => {
-    openWatch();
-    assemble(scratch.reset(), request);
-    launch(scratch, request, resolve, reject);
-  });
+/** Starts a command. @throws ArgumentError, SyscallError */
+export function startCommand(command: unknown, args: unknown, options: unknown): Promise<ClonedProcess> {
+  const { request, writer } = programOf(command, args, options);
+  return start(writer, request);
 }
 
-/** Starts a program that was written before. */
-export function startWritten(writer: Writer, request: Request): Promise<ClonedProcess> {
+/** Starts a plan, with what is other than it was in the plan. @throws ArgumentError, SyscallError */
+export function startPlan({ request, writer }: Plan, options: unknown): Promise<ClonedProcess> {
+  if (options === undefined) return start(writer, request);
+  const changed = checkStart(request, options);
+  const isSameProgram = changed.env === request.env && changed.stdio === request.stdio;
+  return start(isSameProgram ? writer : writeOnce(changed).writer, changed);
+}
+
+function start(writer: Writer, request: Request): Promise<ClonedProcess> {
   return new Promise((resolve, reject) => {
     openWatch();
     launch(writer, request, resolve, reject);
@@ -60,17 +62,30 @@ function launch(
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
 ): void {
-  if (debug.enabled) debug('%s', new Plan(request));
+  if (debug.enabled) debug('%s', new Plan(request.copy()));
   if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
+  // What only this start has is not part of a plan.
   const kept = writer.keptCount;
-  let joins: Opened[] = [];
   try {
-    joins = openJoins(request, writer);
+    if (request.joins.length === 0) clone(writer, request, resolve, reject);
+    else cloneJoining(writer, request, resolve, reject);
+  } finally {
+    writer.keptCount = kept;
+  }
+}
+
+function cloneJoining(
+  writer: Writer,
+  request: Request,
+  resolve: (child: ClonedProcess) => void,
+  reject: (error: Error) => void,
+): void {
+  const joins = openJoins(request, writer);
+  try {
     clone(writer, request, resolve, reject);
   } finally {
-    // The child has its own copies, and what only this start had is not part of a plan.
+    // The child has its own copies.
     for (const { descriptor, own } of joins) if (own) addon().close(descriptor);
-    writer.keptCount = kept;
   }
 }
 
@@ -179,5 +194,6 @@ function launchHint(result: number): string | undefined {
   const code = new SyscallError({ errno: -result }).code;
   if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
   if (code === 'EMFILE') return 'too many open files; see RLIMIT_NOFILE';
+  if (code === 'EBUSY') return 'another thread was changing the environment; try again';
   return undefined;
 }

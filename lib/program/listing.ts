@@ -86,6 +86,11 @@ class Reader {
     return texts;
   }
 
+  /** Whether it is of what the launch appends. */
+  isBehindData(place: number): boolean {
+    return place >= this.#writer.dataSize;
+  }
+
   bytes(place: number, length: number): Buffer {
     return this.#writer.data.subarray(place, Math.min(place + length, this.#writer.dataSize));
   }
@@ -180,7 +185,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
       return `[${reader.strings(place).map(quote).join(', ')}]`;
     case 'env':
       // Long, and full of secrets.
-      return `[${reader.strings(place).length} variables]`;
+      return reader.isBehindData(place) ? '[our environment]' : `[${reader.strings(place).length} variables]`;
     case 'sockaddr':
       return spellSocketAddress(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'ifreq':

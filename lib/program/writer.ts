@@ -1,11 +1,13 @@
 // Writes a program: one instruction after the other into arrays that are used again for every clone.
 //
 // A clone at container size has some hundred instructions and the JavaScript thread is held while they are written, so
-// nothing here makes an object: an instruction is begun with call(), and the methods after it add to the one begun
-// last.
+// nothing here makes an object. Steps write each with one add(), by a shape that was made before; the recorder, which knows
+// its calls only when they come, begins one with call() and adds the arguments. What comes after either adds to the one
+// begun last.
 import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { syscalls, type SyscallName } from '../kernel/syscalls';
+import { DataWriter, type Place } from './data-writer';
 import {
   AnyErrno,
   ChannelWord,
@@ -17,7 +19,6 @@ import {
   MaxRules,
   Op,
   Policy,
-  Reserved,
 } from './format';
 import type { Shape } from './shape';
 
@@ -34,21 +35,16 @@ export interface Label {
   readonly dest: string | undefined;
 }
 
-/** A place in the data, as its offset. */
-export type Place = number;
+export type { Place } from './data-writer';
 /** A kept result, as the number of its slot. */
 export type Slot = number;
 
 const two32 = 2 ** 32;
 
-export class Writer {
+export class Writer extends DataWriter {
   /** Instructions, {@link Field.Size} words each. */
   words = new Int32Array(Field.Size * 64);
   count = 0;
-  data = Buffer.alloc(16 * 1024);
-  dataSize = Reserved;
-  relocations = new Uint32Array(512);
-  relocationCount = 0;
   /** Descriptors of ours that the program uses. */
   kept = new Int32Array(16);
   keptCount = 0;
@@ -59,12 +55,9 @@ export class Writer {
   withEnvironment = false;
   /** The steps of the wait instructions, in their order. */
   waits: string[] = [];
-  /** Bytes of the string that was added last, without its NUL. */
-  textSize = 0;
   /** Filled where somebody wants to read them: a plan, a failure. */
   labels: Label[] | undefined;
 
-  #dataWords = new Int32Array(this.data.buffer, this.data.byteOffset, this.data.length >> 2);
   /** Words that are to hold where the environment begins. */
   readonly #environmentArguments: number[] = [];
   /** Where the last instruction begins. */
@@ -80,9 +73,7 @@ export class Writer {
   /** Starts anew, with labels or without. */
   reset(withLabels = false): this {
     this.count = 0;
-    this.#dataWords[0] = this.#dataWords[1] = 0;
-    this.dataSize = Reserved;
-    this.relocationCount = 0;
+    this.resetData();
     this.keptCount = 0;
     this.slots = 0;
     this.forks = false;
@@ -252,21 +243,11 @@ export class Writer {
     return this.#argument(Kind.Data, place);
   }
 
-  /** A string of the data. */
-  text(text: string): this {
-    return this.place(this.addText(text));
-  }
-
   /** Makes the last argument the address of our own environment, an array of strings that the launch appends to the data. */
   environment(): this {
     this.withEnvironment = true;
     this.#environmentArguments.push(this.#at + Field.Arguments + (((this.words[this.#at]! >> 8) & 0xff) - 1) * 2);
     return this;
-  }
-
-  /** A string of the data, and as the next argument how many bytes it has. */
-  textAndSize(text: string): this {
-    return this.text(text).number(this.textSize);
   }
 
   /** What an earlier instruction returned. */
@@ -361,87 +342,6 @@ export class Writer {
     return this;
   }
 
-  // ---- data
-
-  /** Room for this many bytes, at a multiple of 8, all of them 0. */
-  reserve(size: number): Place {
-    const from = this.dataSize;
-    const place = (from + 7) & ~7;
-    const end = place + size;
-    this.#need(end);
-    // What the program before left there goes, in the gap that alignment leaves too.
-    const { data } = this;
-    for (let at = from; at < place; at++) data[at] = 0;
-    if (size > 64) data.fill(0, place, end);
-    else {
-      const words = this.#dataWords;
-      const last = (end + 3) >> 2;
-      for (let at = place >> 2; at < last; at++) words[at] = 0;
-    }
-    this.dataSize = end;
-    return place;
-  }
-
-  /** The string with the NUL byte that the kernel ends it at. */
-  addText(text: string): Place {
-    const place = this.dataSize;
-    // At most three bytes of UTF-8 for each unit of UTF-16.
-    this.#need(place + text.length * 3 + 1);
-    const { data } = this;
-    let at = place;
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit >= 0x80) {
-        at = place + data.write(text, place, 'utf8');
-        break;
-      }
-      data[at++] = unit;
-    }
-    data[at] = 0;
-    this.dataSize = at + 1;
-    this.textSize = at - place;
-    return place;
-  }
-
-  addBytes(bytes: Uint8Array): Place {
-    const place = this.reserve(bytes.length);
-    this.data.set(bytes, place);
-    return place;
-  }
-
-  /** Room for `count` addresses and the null that ends them; {@link point} fills it. */
-  reservePointers(count: number): Place {
-    return this.reserve((count + 1) * 8);
-  }
-
-  /** An array of addresses, ended by a null. */
-  addPointers(targets: readonly Place[]): Place {
-    const array = this.reservePointers(targets.length);
-    for (let i = 0; i < targets.length; i++) this.point(array + i * 8, targets[i]!);
-    return array;
-  }
-
-  /** Makes the word at `place` the address of `target`. */
-  point(place: Place, target: Place): void {
-    if (this.relocationCount === this.relocations.length) {
-      const larger = new Uint32Array(this.relocations.length * 2);
-      larger.set(this.relocations);
-      this.relocations = larger;
-    }
-    this.relocations[this.relocationCount++] = place;
-    this.#dataWords[place >> 2] = target;
-    this.#dataWords[(place >> 2) + 1] = 0;
-  }
-
-  setInt32(place: Place, value: number): void {
-    this.#dataWords[place >> 2] = value;
-  }
-
-  setInt64(place: Place, value: number): void {
-    this.#dataWords[place >> 2] = value | 0;
-    this.#dataWords[(place >> 2) + 1] = Math.floor(value / two32);
-  }
-
   /** One of our descriptors is to be open, with the same number, in the stub. */
   keepOpen(descriptor: number): void {
     if (this.keptCount === this.kept.length) {
@@ -457,14 +357,6 @@ export class Writer {
     this.reserve(8);
     // What the launch appends begins here.
     for (const at of this.#environmentArguments) this.words[at] = this.dataSize;
-  }
-
-  #need(size: number): void {
-    if (size + 16 <= this.data.length) return;
-    const larger = Buffer.alloc(Math.max(this.data.length * 2, (size + 4096) & ~7));
-    this.data.copy(larger, 0, 0, this.dataSize);
-    this.data = larger;
-    this.#dataWords = new Int32Array(larger.buffer, larger.byteOffset, larger.length >> 2);
   }
 }
 

@@ -6,9 +6,20 @@ import { order } from './order';
 import { Request } from './request';
 import type { Given, OptionName, Step } from './step';
 
-const owners = new Map<string, Step>(order.flatMap((step) => step.options.map((option) => [option, step] as const)));
-const settling = order.filter((step) => step.settle !== undefined);
-const emitting = order.filter((step) => step.emit !== undefined);
+/** A step, with its bit in {@link Request.given}; 0 where it is always asked. */
+interface Entry {
+  readonly step: Step;
+  readonly bit: number;
+}
+
+let bits = 0;
+const entries = order.map((step): Entry => ({ step, bit: step.onlyWhenGiven === true ? 1 << bits++ : 0 }));
+if (bits > 32) throw new RangeError('more steps are asked only when given than Request.given has bits');
+const owners = new Map<string, Entry>(
+  entries.flatMap((entry) => entry.step.options.map((option) => [option, entry] as const)),
+);
+const settling = entries.filter(({ step }) => step.settle !== undefined);
+const emitting = entries.filter(({ step }) => step.emit !== undefined);
 const known = [...owners.keys()] as OptionName[];
 
 /** The names of all options of clone(). */
@@ -20,24 +31,47 @@ export const optionNames: readonly string[] = known;
  */
 export function checkRequest(command: unknown, args: unknown, options: unknown): Request {
   const request = new Request();
-  request.command = string(command, 'command argument', { nonEmpty: true });
-  if (args !== undefined && args !== null) {
-    request.args = array(args, 'args argument').map((argument, index) => string(argument, `args[${index}]`));
-  }
-  if (options !== undefined && options !== null) {
-    if (typeof options !== 'object') throw invalidArgType('options argument', 'of type object', options);
-    check(copyObject<OptionName>(options, 'options argument'), request);
-  }
-  for (const step of settling) step.settle!(request);
+  checkLine(command, args, request);
+  if (options !== undefined && options !== null) check(copyOptions(options), request);
+  settle(request);
   return request;
+}
+
+/** The same for options that are a copy already, and a command and arguments that are of the right type. */
+export function checkCopied(command: string, args: readonly unknown[], given: Given): Request {
+  const request = new Request();
+  checkLine(command, args, request);
+  check(given, request);
+  settle(request);
+  return request;
+}
+
+function checkLine(command: unknown, args: unknown, request: Request): void {
+  request.command = string(command, 'command argument', { nonEmpty: true });
+  if (args === undefined || args === null) return;
+  request.args = array(args, 'args argument').map((argument, index) => string(argument, `args[${index}]`));
+}
+
+/** A copy, of the options alone: what they hold is still the caller's. */
+export function copyOptions(options: unknown): Given {
+  if (typeof options !== 'object') throw invalidArgType('options argument', 'of type object', options);
+  return copyObject<OptionName>(options, 'options argument');
+}
+
+function settle(request: Request): void {
+  for (const { step, bit } of settling) {
+    if (bit === 0 || (request.given & bit) !== 0) step.settle!(request);
+  }
 }
 
 function check(given: Given, request: Request): void {
   const checked: Step[] = [];
   for (const name of Object.keys(given) as OptionName[]) {
     if (given[name] === undefined) continue;
-    const step = owners.get(name);
-    if (step === undefined) throw unknownOption(name, name, known);
+    const entry = owners.get(name);
+    if (entry === undefined) throw unknownOption(name, name, known);
+    const { step, bit } = entry;
+    request.given |= bit;
     if (step.options.length > 1) {
       if (checked.includes(step)) continue;
       checked.push(step);
@@ -51,15 +85,17 @@ const startOptions = ['env', 'stdio', 'signal', 'timeout'] as const satisfies re
 /** The request of a plan with what may differ from one start to the next. */
 export function checkStart(request: Request, options: unknown): Request {
   const given = plainObject<(typeof startOptions)[number]>(options, 'options argument', startOptions);
-  const changed = Object.assign(new Request(), request);
+  const changed = request.copy();
   check(given, changed);
-  for (const step of settling) step.settle!(changed);
+  settle(changed);
   return changed;
 }
 
 /** Writes the whole program of a request. */
 export function assemble(writer: Writer, request: Request): void {
-  for (const step of emitting) step.emit!(writer, request);
+  for (const { step, bit } of emitting) {
+    if (bit === 0 || (request.given & bit) !== 0) step.emit!(writer, request);
+  }
   writer.finish();
 }
 

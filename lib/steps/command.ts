@@ -4,6 +4,7 @@ import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { isOfProcess, ownVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
 import * as call from './calls';
+import { changeable, type Fact } from './fact';
 import type { Request } from './request';
 import type { Step } from './step';
 
@@ -39,11 +40,27 @@ function pathOf(variables: readonly string[]): string | undefined {
   return variables.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length);
 }
 
+/** Where our own environment says that commands are. */
+class OwnPath implements Fact {
+  readonly value = process.env['PATH'];
+
+  holds(): boolean {
+    return process.env['PATH'] === this.value;
+  }
+}
+
+function searchPath(request: Request): string {
+  if (request.env !== undefined) return pathOf(request.env) ?? defaultPath;
+  const own = new OwnPath();
+  request.facts.push(own);
+  return own.value ?? defaultPath;
+}
+
 /** The files to try in turn. */
 function candidates(request: Request): string[] {
   const { command } = request;
   if (command.includes('/')) return [command];
-  const path = (request.env === undefined ? process.env['PATH'] : pathOf(request.env)) ?? defaultPath;
+  const path = searchPath(request);
   // An empty entry is the working directory, and the file then has no folder in its name.
   return [...new Set(path.split(':'))].map((folder) => (folder === '' ? command : `${folder}/${command}`));
 }
@@ -101,6 +118,11 @@ export const command: Step = {
   },
 
   settle(request) {
+    // Of the process's own the launch takes a copy.
+    if (request.env === undefined && !isOfProcess()) {
+      request.facts.push(changeable);
+      request.env = ownVariables();
+    }
     request.files = candidates(request);
   },
 
@@ -108,8 +130,7 @@ export const command: Step = {
     writer.about(this.name).subject(request.command);
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
-    const variables = request.env ?? (isOfProcess() ? undefined : ownVariables());
-    const env = variables && writer.addPointers(variables.map((variable) => writer.addText(variable)));
+    const env = request.env && writer.addPointers(request.env.map((variable) => writer.addText(variable)));
     let name: Place | undefined;
     const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);

@@ -10,6 +10,7 @@ const mostProcessors = 8192;
 export const cpuAffinity: Step = {
   name: 'cpuAffinity',
   options: ['cpuAffinity'],
+  onlyWhenGiven: true,
   after: {},
 
   check(given, request) {

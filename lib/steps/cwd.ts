@@ -6,6 +6,7 @@ import type { Step } from './step';
 export const cwd: Step = {
   name: 'cwd',
   options: ['cwd'],
+  onlyWhenGiven: true,
   after: { mounts: 'it is a directory of what is mounted', stdio: 'a step before it may still name paths of ours' },
 
   check(given, request) {

@@ -11,6 +11,7 @@ const longest = 64;
 export const domainname: Step = {
   name: 'domainname',
   options: ['domainname'],
+  onlyWhenGiven: true,
   after: { namespaces: 'it names the uts namespace that the process is in' },
 
   check(given, request) {

@@ -7,6 +7,7 @@ import type { Step } from './step';
 export const hold: Step = {
   name: 'hold',
   options: ['hold'],
+  onlyWhenGiven: true,
   after: {
     identity: 'what is done to a held child is done to the final one',
     noNewPrivileges: 'only the filter is left',

@@ -9,6 +9,7 @@ import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from './calls';
 import { availableSet, type CapabilitySets, checkCapabilities, emptySet, namesOf } from './capability-sets';
+import { changeable } from './fact';
 import type { Request } from './request';
 import type { Step } from './step';
 
@@ -168,7 +169,11 @@ export const identity: Step = {
       request.groups ??= [];
     }
     const sets = request.capabilities;
-    if (sets !== undefined) sets.available = availableSet(request.creates(Flags.NEWUSER) || request.joinsUser);
+    if (sets !== undefined) {
+      const isNew = request.creates(Flags.NEWUSER) || request.joinsUser;
+      if (!isNew) request.facts.push(changeable);
+      sets.available = availableSet(isNew);
+    }
     if (sets !== undefined) refuseWhatTheExecUndoes(request, sets);
     const raises = ((request.securebits ?? 0) & constants.SECBIT_NO_CAP_AMBIENT_RAISE) === 0;
     if (!raises && (sets?.ambient ?? emptySet) !== emptySet) {

@@ -13,6 +13,7 @@ const SIGKILL = 9;
 export const init: Step = {
   name: 'init',
   options: ['init'],
+  onlyWhenGiven: true,
   after: {
     mounts: 'what pid 1 and the program share is set up once',
     session: 'both are in one session, which is how pid 1 can tell that the program was executed',

@@ -5,6 +5,7 @@ import { checkTarget } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
+import { changeable } from './fact';
 import type { JoinEntry, Request } from './request';
 import type { Step } from './step';
 import { joinWord, lowestFree } from './words';
@@ -28,10 +29,12 @@ function copy(writer: Writer, request: Request, index: number): Slot {
 export const join: Step = {
   name: 'join',
   options: ['join'],
+  onlyWhenGiven: true,
   after: { 'stdio sources': 'those are paths of ours', 'raised rlimits': 'the privilege for it may end here' },
 
   check(given, request) {
     const targets = Array.isArray(given.join) ? (given.join as unknown[]) : [given.join];
+    request.facts.push(changeable);
     request.joins = targets.map((target, index) => {
       const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
       return { option, ...checkTarget(target, option) };

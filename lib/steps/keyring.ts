@@ -4,15 +4,18 @@ import { constants } from '../kernel/constants';
 import * as call from './calls';
 import type { Step } from './step';
 
+const words = ['inherit', 'new'] as const;
+
 const { KEYCTL_JOIN_SESSION_KEYRING } = constants;
 
 export const keyring: Step = {
   name: 'keyring',
   options: ['keyring'],
+  onlyWhenGiven: true,
   after: { user: 'the keyring belongs to the user namespace that it is made in' },
 
   check(given, request) {
-    request.newKeyring = oneOf(given.keyring, 'keyring', ['inherit', 'new']) === 'new';
+    request.newKeyring = oneOf(given.keyring, 'keyring', words) === 'new';
   },
 
   emit(writer, request) {

@@ -17,6 +17,7 @@ const lo = 0x6f6c;
 export const loopback: Step = {
   name: 'loopback',
   options: ['loopback'],
+  onlyWhenGiven: true,
   after: { namespaces: 'it is an interface of the network namespace that the process is in' },
 
   check(given, request) {

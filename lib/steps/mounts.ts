@@ -33,9 +33,10 @@ const openHowResolve = 16;
 
 const booleans = ['create', 'readonly', 'nosuid', 'nodev', 'noexec', 'noatime'] as const;
 const types = ['proc'] as const;
+const fields = ['type', 'target', ...booleans] as const;
 
 function checkMount(value: unknown, option: string): Mount {
-  const given = plainObject(value, option, ['type', 'target', ...booleans]);
+  const given = plainObject(value, option, fields);
   const type = oneOf(given.type, `${option}.type`, types);
   const target = string(given.target, `${option}.target`, { nonEmpty: true });
   if (!target.startsWith('/')) throw invalidArgValue(`${option}.target`, target, 'must be an absolute path');
@@ -96,6 +97,7 @@ function newFileSystem(writer: Writer, mount: Mount): Slot {
 export const mounts: Step = {
   name: 'mounts',
   options: ['mounts'],
+  onlyWhenGiven: true,
   after: { propagation: 'a mount made while mounts are shared would appear on the host' },
 
   check(given, request) {

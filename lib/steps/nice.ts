@@ -9,6 +9,7 @@ const { PRIO_PROCESS } = constants;
 export const nice: Step = {
   name: 'nice',
   options: ['nice'],
+  onlyWhenGiven: true,
   after: {},
 
   check(given, request) {

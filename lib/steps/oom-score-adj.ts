@@ -9,6 +9,7 @@ const file = '/proc/self/oom_score_adj';
 export const oomScoreAdj: Step = {
   name: 'oomScoreAdj',
   options: ['oomScoreAdj'],
+  onlyWhenGiven: true,
   after: {},
 
   check(given, request) {

@@ -6,6 +6,7 @@ import type { Step } from './step';
 export const personality: Step = {
   name: 'personality',
   options: ['personality'],
+  onlyWhenGiven: true,
   after: {},
 
   check(given, request) {

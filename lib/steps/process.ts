@@ -29,6 +29,7 @@ function legacyClone(writer: Writer, request: Request): void {
 export const cgroupFolder: Step = {
   name: 'cgroup',
   options: ['cgroup'],
+  onlyWhenGiven: true,
   after: {},
 
   check(given, request) {

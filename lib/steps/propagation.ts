@@ -10,6 +10,8 @@ const { AT_FDCWD, AT_RECURSIVE, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE }
 
 const flagOf = { private: MS_PRIVATE, slave: MS_SLAVE, shared: MS_SHARED, unbindable: MS_UNBINDABLE } as const;
 
+const words = ['private', 'slave', 'shared', 'unbindable', 'unchanged'] as const;
+
 /** `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd. */
 const mountAttrSize = 32;
 const mountAttrPropagation = 16;
@@ -20,13 +22,7 @@ export const propagation: Step = {
   after: { namespaces: 'the mounts of the host must stay as they are' },
 
   check(given, request) {
-    request.propagation = oneOf(given.propagation, 'propagation', [
-      'private',
-      'slave',
-      'shared',
-      'unbindable',
-      'unchanged',
-    ]);
+    request.propagation = oneOf(given.propagation, 'propagation', words);
   },
 
   settle(request) {

@@ -16,6 +16,7 @@ const usual = { columns: 80, rows: 24 };
 export const pty: Step = {
   name: 'pty',
   options: ['pty'],
+  onlyWhenGiven: true,
   after: { session: 'only the leader of a session can take a controlling terminal' },
 
   check(given, request) {

@@ -5,6 +5,7 @@ import type { Target } from '../join-target';
 import { Flags } from '../flags';
 import { Credentials } from '../privilege';
 import type { CapabilitySets } from './capability-sets';
+import type { Fact } from './fact';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
@@ -48,24 +49,27 @@ export interface TimeOffset {
   readonly nanoseconds: number;
 }
 
+/** Shared by all requests: of most lists there is none. */
+const none: readonly never[] = Object.freeze([]);
+
 export class Request {
   command = '';
-  args: readonly string[] = [];
+  args: readonly string[] = none;
   argv0: string | undefined;
   flags = 0;
-  joins: readonly JoinEntry[] = [];
+  joins: readonly JoinEntry[] = none;
   uidMap: IdMap | undefined;
   gidMap: IdMap | undefined;
   setgroups: 'allow' | 'deny' | undefined;
   hostname: string | undefined;
   domainname: string | undefined;
-  timeOffsets: readonly TimeOffset[] = [];
+  timeOffsets: readonly TimeOffset[] = none;
   loopback = false;
   /** A path, or a descriptor of ours. */
   cgroup: string | number | undefined;
-  sysctl: readonly Parameter[] = [];
+  sysctl: readonly Parameter[] = none;
   propagation: Propagation | undefined;
-  mounts: readonly Mount[] = [];
+  mounts: readonly Mount[] = none;
   cwd: string | undefined;
   umask: number | undefined;
   uid: number | undefined;
@@ -78,15 +82,15 @@ export class Request {
   noNewPrivileges: boolean | undefined;
   seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
   newKeyring = false;
-  rlimits: readonly Rlimit[] = [];
+  rlimits: readonly Rlimit[] = none;
   nice: number | undefined;
   cpuAffinity: readonly number[] | undefined;
   oomScoreAdj: number | undefined;
   personality: number | undefined;
-  /** `NAME=value`; undefined: our own environment, as it is when the program is written. */
+  /** `NAME=value`; undefined: our own environment, as it is when the child is started. */
   env: readonly string[] | undefined;
   /** The files to execute, until one is found. */
-  files: readonly string[] = [];
+  files: readonly string[] = none;
   stdio: readonly StdioSource[] = defaultStdio;
   stdioGiven = false;
   closeFds = true;
@@ -100,16 +104,27 @@ export class Request {
   timeout: number | undefined;
   killSignal: number | undefined;
   killGrace = 5000;
+  /** The steps that are asked only where one of their options is given, a bit each. */
+  given = 0;
   /** Where the descriptor of the cgroup is kept, once the program is being written. */
   cgroupSlot = 0;
   /** What a reader of the plan should know beside the calls. */
-  notes: readonly string[] = [];
+  notes: readonly string[] = none;
+
+  /** What it depends on beside the options. */
+  facts: Fact[] = [];
 
   #own: Credentials | undefined;
 
   /** Who we are, as it was when it was first asked for. */
   get own(): Credentials {
-    return (this.#own ??= new Credentials());
+    if (this.#own === undefined) this.facts.push((this.#own = new Credentials()));
+    return this.#own;
+  }
+
+  /** The same once more, to be changed. */
+  copy(): Request {
+    return Object.assign(new Request(), this, { facts: [...this.facts] });
   }
 
   /** Whether one of these namespaces is new in this child. */

@@ -3,7 +3,7 @@ import { integer, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import { currentHardLimits } from '../privilege';
+import { HardLimits } from '../privilege';
 import type { RlimitName } from '../../types/options';
 import * as call from './calls';
 import type { Rlimit } from './request';
@@ -38,12 +38,12 @@ function checkValue(value: unknown, option: string): number {
   return integer(value, option, 0);
 }
 
-/** Soft and hard limit. */
-function checkLimit(name: RlimitName, value: unknown): [soft: number, hard: number] {
+function checkLimit(name: RlimitName, value: unknown, ownHard: number): Rlimit {
   const option = `rlimits.${name}`;
+  const resource = resources[name];
   if (typeof value !== 'object' || value === null) {
     const both = checkValue(value, option);
-    return [both, both];
+    return { option, resource, soft: both, hard: both, ownHard };
   }
   const given = plainObject(value, option, ['soft', 'hard']);
   if (given.soft === undefined || given.hard === undefined) {
@@ -52,7 +52,7 @@ function checkLimit(name: RlimitName, value: unknown): [soft: number, hard: numb
   const soft = checkValue(given.soft, `${option}.soft`);
   const hard = checkValue(given.hard, `${option}.hard`);
   if (isAbove(soft, hard)) throw invalidArgValue(`${option}.soft`, given.soft, 'must not be above the hard limit');
-  return [soft, hard];
+  return { option, resource, soft, hard, ownHard };
 }
 
 function isAbove(a: number, b: number): boolean {
@@ -84,6 +84,7 @@ export const raisedRlimits: Step = {
 export const rlimits: Step = {
   name: 'rlimits',
   options: ['rlimits'],
+  onlyWhenGiven: true,
   after: {
     'raised rlimits': 'the hard limits that go up are up already',
     stdio: 'a low limit on descriptors would stop the set-up itself',
@@ -92,11 +93,9 @@ export const rlimits: Step = {
   check(given, request) {
     const limits = plainObject<RlimitName>(given.rlimits, 'rlimits', names);
     const wanted = Object.keys(limits) as RlimitName[];
-    const own = currentHardLimits(wanted.map((name) => resources[name]));
-    request.rlimits = wanted.map((name, index) => {
-      const [soft, hard] = checkLimit(name, limits[name]);
-      return { option: `rlimits.${name}`, resource: resources[name], soft, hard, ownHard: own[index]! };
-    });
+    const own = new HardLimits(wanted.map((name) => resources[name]));
+    request.facts.push(own);
+    request.rlimits = wanted.map((name, index) => checkLimit(name, limits[name], own.values[index]!));
   },
 
   emit(writer, request) {

@@ -31,6 +31,7 @@ function checkFilter(value: unknown, option: string): Buffer {
 export const seccomp: Step = {
   name: 'seccomp',
   options: ['seccomp'],
+  onlyWhenGiven: true,
   after: {
     noNewPrivileges: 'without CAP_SYS_ADMIN the kernel takes a filter only then',
     'signal mask': 'the filter may forbid all that set-up needs, and is followed by the exec alone',

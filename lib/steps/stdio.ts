@@ -52,10 +52,14 @@ function checkEntry(value: unknown, index: number): StdioSource {
   throw invalidArgType(option, `${words}, a descriptor or a stream`, value);
 }
 
+const inherited: readonly StdioSource[] = [0, 1, 2].map((index) => checkEntry('inherit', index));
+const ignored: readonly StdioSource[] = [0, 1, 2].map((index) => checkEntry('ignore', index));
+
 /** Checks a `stdio` option; missing entries of 0 to 2 are pipes, as with child_process. */
 export function checkStdio(value: unknown): readonly StdioSource[] {
   if (value === 'pipe' || value === 'overlapped') return defaultStdio;
-  if (value === 'inherit' || value === 'ignore') return [0, 1, 2].map((index) => checkEntry(value, index));
+  if (value === 'ignore') return ignored;
+  if (value === 'inherit') return inherited;
   if (typeof value === 'string') throw invalidArgValue('stdio', value, `must be ${words.replace("'socket', ", '')}`);
   if (!Array.isArray(value)) throw invalidArgType('stdio', 'of type string or an instance of Array', value);
   if (value.length > mostEntries)

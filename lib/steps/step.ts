@@ -13,13 +13,18 @@ export interface Step {
   readonly name: string;
   /** The options that it is the home of. */
   readonly options: readonly OptionName[];
+  /** Without its options there is nothing to settle and nothing to emit: it is then not asked. */
+  readonly onlyWhenGiven?: true;
   /** The steps that must come before it, where both are part of a program, and why. */
   readonly after: Readonly<Record<string, string>>;
   /** Checks its options and leaves in the request what {@link emit} needs. Called only where one of them is given. */
   check?(given: Given, request: Request): void;
-  /** Looks at the whole request once every option is checked: what contradicts what, what is missing. */
+  /** Looks at the whole request once every option is checked: what contradicts what, what is missing. Called always, or {@link onlyWhenGiven}. */
   settle?(request: Request): void;
-  /** Writes its instructions. Must depend on nothing but the request: it is called again to explain a failure. */
+  /**
+   * Writes its instructions; called always, or {@link onlyWhenGiven}. Must depend on nothing but the request: it is called again
+   * to explain a failure.
+   */
   emit?(writer: Writer, request: Request): void;
   /**
    * What we do while the stub waits in an instruction of this step.

@@ -23,6 +23,7 @@ function pathOf(name: string): string {
 export const sysctl: Step = {
   name: 'sysctl',
   options: ['sysctl'],
+  onlyWhenGiven: true,
   after: { namespaces: 'a parameter belongs to the namespace of the process that opens its file' },
 
   check(given, request) {

@@ -6,6 +6,7 @@ import type { Step } from './step';
 export const umask: Step = {
   name: 'umask',
   options: ['umask'],
+  onlyWhenGiven: true,
   after: { mounts: 'what set-up makes has the permissions that it asks for' },
 
   check(given, request) {

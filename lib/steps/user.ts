@@ -7,6 +7,7 @@ import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import type { IdMapping } from '../../types/options';
 import * as call from './calls';
+import { changeable } from './fact';
 import { whyForbidden } from './forbidden-user-namespaces';
 import { mapText, serveMaps } from './id-map-writers';
 import { needs } from './needs';
@@ -62,6 +63,7 @@ function ownID(option: MapName, request: Request): number {
 
 /** Our own id, then the ids that we were lent. */
 function lentRanges(option: MapName, request: Request): IdMapping[] {
+  request.facts.push(changeable);
   const own = { containerID: 0, hostID: ownID(option, request), size: 1 };
   let next = 1;
   const path = option === 'uidMap' ? '/etc/subuid' : '/etc/subgid';
@@ -77,10 +79,11 @@ function lentRanges(option: MapName, request: Request): IdMapping[] {
   throw new SyscallError({ code: 'EINVAL', step: 'user', option, path, reason });
 }
 
-function rangesOf(value: unknown, option: MapName, request: Request): IdMapping[] {
+const words = ['root', 'keep', 'auto'] as const;
+
+function rangesOf(value: unknown, option: MapName, own: number, request: Request): IdMapping[] {
   if (typeof value !== 'string') return checkRanges(value, option);
-  const own = ownID(option, request);
-  switch (oneOf(value, option, ['root', 'keep', 'auto'])) {
+  switch (oneOf(value, option, words)) {
     case 'root':
       return [{ containerID: 0, hostID: own, size: 1 }];
     case 'keep':
@@ -96,19 +99,21 @@ function isOwnID(ranges: readonly IdMapping[], own: number): boolean {
 }
 
 function uidMapOf(value: unknown, request: Request): IdMap {
-  const ranges = rangesOf(value, 'uidMap', request);
-  if (isOwnID(ranges, request.own.uid)) return { ranges, writer: 'stub' };
-  return { ranges, writer: request.own.has(CAP_SETUID) ? 'parent' : 'helper' };
+  const { own } = request;
+  const ranges = rangesOf(value, 'uidMap', own.uid, request);
+  if (isOwnID(ranges, own.uid)) return { ranges, writer: 'stub' };
+  return { ranges, writer: own.has(CAP_SETUID) ? 'parent' : 'helper' };
 }
 
 /** Decides `setgroups` too: what is written with privilege leaves it allowed. */
 function gidMapOf(value: unknown, request: Request): IdMap {
-  const ranges = rangesOf(value, 'gidMap', request);
-  const privileged = request.own.has(CAP_SETGID);
-  const own = isOwnID(ranges, request.own.gid);
-  request.setgroups ??= privileged || !own ? 'allow' : 'deny';
-  if (own && request.setgroups === 'deny') return { ranges, writer: 'stub' };
-  if (own && !privileged) {
+  const { own } = request;
+  const ranges = rangesOf(value, 'gidMap', own.gid, request);
+  const privileged = own.has(CAP_SETGID);
+  const onlyOwn = isOwnID(ranges, own.gid);
+  request.setgroups ??= privileged || !onlyOwn ? 'allow' : 'deny';
+  if (onlyOwn && request.setgroups === 'deny') return { ranges, writer: 'stub' };
+  if (onlyOwn && !privileged) {
     throw refusedOption('setgroups', "cannot be 'allow' without CAP_SETGID: the kernel refuses such a gid map");
   }
   return { ranges, writer: privileged ? 'parent' : 'helper' };

@@ -128,9 +128,11 @@ bool CopyVariables(const Variables& all, uint8_t* data, size_t at, uint32_t* rel
   size_t place = at + (all.count + 1) * sizeof(uint64_t);
   size_t left = all.strings;
   for (uint32_t i = 0; i < all.count; i++) {
-    const size_t size = environ[i] == nullptr ? SIZE_MAX : strlen(environ[i]) + 1;
+    const char* const variable = environ[i];
+    if (variable == nullptr) return false;
+    const size_t size = strlen(variable) + 1;
     if (size > left) return false;
-    memcpy(data + place, environ[i], size);
+    memcpy(data + place, variable, size);
     addresses[i] = place;
     relocations[i] = static_cast<uint32_t>(at + i * sizeof(uint64_t));
     place += size;
@@ -161,7 +163,7 @@ Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFi
   memcpy(block + parts->kept, image.kept, image.kept_count * sizeof(int32_t));
   if (image.with_environment &&
       !CopyVariables(variables, block + parts->data, image.data_size, relocations + image.relocation_count)) {
-    return {EAGAIN};
+    return {EBUSY};
   }
   file->report()->fault_instruction = fault.instruction;
   file->report()->fault_error = fault.error;

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 
 import { clone, type CloneOptions, Flags, isArgumentError, plan, type SyscallError } from '../../lib';
-import { hasCapability } from '../../lib/privilege';
+import { hasCapability } from '../support/capability';
 import { constants } from '../../lib/kernel/constants';
 import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';

@@ -4,9 +4,8 @@ import { readFileSync } from 'node:fs';
 import { getegid, geteuid } from 'node:process';
 
 import { type Capabilities, clone, type CloneOptions, constants, Flags, plan } from '../../lib';
-import { hasCapability } from '../../lib/privilege';
 import { syscalls } from '../../lib/kernel/syscalls';
-import { rootOnly, userOnly } from '../support/capability';
+import { hasCapability, rootOnly, userOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { constants, Flags } from '../../lib';
-import { hasCapability } from '../../lib/privilege';
+import { hasCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 import { clone, constants, Flags, plan, type RlimitName, type SyscallError } from '../../lib';
-import { currentHardLimits } from '../../lib/privilege';
+import { HardLimits } from '../../lib/privilege';
 import { withCapability, withoutCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
@@ -49,7 +49,7 @@ function limitsIn(text: string): Shown {
 const limitsOf = async (options: object): Promise<Shown> => limitsIn(await inside('cat /proc/self/limits', options));
 const ours = (): Shown => limitsIn(readFileSync('/proc/self/limits', 'utf8'));
 
-const aboveOurs = currentHardLimits([constants.RLIMIT_NOFILE])[0]! + 1;
+const aboveOurs = new HardLimits([constants.RLIMIT_NOFILE]).values[0]! + 1;
 
 describe('rlimits rejects', () => {
   test('a limit that nobody knows, with the nearest', () => {

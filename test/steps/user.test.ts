@@ -2,8 +2,7 @@
 import { getegid, geteuid } from 'node:process';
 
 import { type CloneOptions, constants, Flags } from '../../lib';
-import { hasCapability } from '../../lib/privilege';
-import { userOnly, withCapability } from '../support/capability';
+import { hasCapability, userOnly, withCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';

@@ -1,6 +1,11 @@
 // Tests that need a capability, and say so where it is missing.
-import { hasCapability } from '../../lib/privilege';
+import { Credentials } from '../../lib/privilege';
 import { constants } from '../../lib';
+
+/** Whether this process has a capability (`constants.CAP_…`). */
+export function hasCapability(capability: number): boolean {
+  return new Credentials().has(capability);
+}
 
 type Body = (() => void) | (() => Promise<unknown>);
 

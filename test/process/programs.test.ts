@@ -1,0 +1,256 @@
+// Programs that are taken again: only where the options, and all else that instructions depend on, are as they were.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { clone, Flags, plan, type CloneOptions } from '../../lib';
+import { constants } from '../../lib/kernel/constants';
+import { HardLimits } from '../../lib/privilege';
+import { programOf } from '../../lib/process/programs';
+import { list } from '../../lib/program/listing';
+import { Writer } from '../../lib/program/writer';
+import { assemble, checkRequest } from '../../lib/steps/assemble';
+import { withCapability } from '../support/capability';
+import { inside } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { evaluate } from '../support/own-process';
+
+leavesNothing();
+
+const namespaces = Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS | Flags.NEWUTS | Flags.NEWNET | Flags.NEWIPC;
+const most: CloneOptions = {
+  flags: namespaces,
+  uidMap: 'root',
+  gidMap: 'root',
+  hostname: 'box',
+  mounts: [{ type: 'proc', target: '/proc' }],
+  loopback: true,
+  sysctl: { 'net.ipv4.ip_forward': '1' },
+  rlimits: { nofile: 64, core: { soft: 0, hard: 10 } },
+  cpuAffinity: [0],
+  capabilities: ['CAP_NET_ADMIN'],
+  seccomp: new Uint8Array(8),
+  env: { A: 'b' },
+  stdio: ['ignore', 'pipe', 2],
+};
+
+const writerOf = (options: CloneOptions, args: readonly string[] = ['a']): Writer =>
+  programOf('/bin/true', args, options).writer;
+
+function freshlyWritten(options: CloneOptions): Writer {
+  const writer = new Writer().reset();
+  assemble(writer, checkRequest('/bin/true', ['a'], options));
+  return writer;
+}
+
+/** All that runs. */
+const contentOf = (writer: Writer): object => ({
+  instructions: list(writer),
+  data: writer.data.toString('latin1', 0, writer.dataSize),
+  relocations: writer.relocations.slice(0, writer.relocationCount),
+  kept: writer.kept.slice(0, writer.keptCount),
+});
+
+/** Five programs, so that none of before is remembered. */
+function forgetAll(): void {
+  for (const hostname of ['1', '2', '3', '4', '5']) writerOf({ ...most, hostname });
+}
+
+describe('the same program is taken', () => {
+  test('for options that are the same by value', () => {
+    const same: CloneOptions = {
+      ...most,
+      mounts: [{ type: 'proc', target: '/proc' }],
+      sysctl: { ...most.sysctl },
+      rlimits: { nofile: 64, core: { soft: 0, hard: 10 } },
+      cpuAffinity: [0],
+      capabilities: ['CAP_NET_ADMIN'],
+      seccomp: new Uint8Array(8),
+      env: { A: 'b' },
+      stdio: ['ignore', 'pipe', 2],
+      cwd: undefined,
+    };
+    expect(writerOf({ ...same })).toBe(writerOf(same));
+    delete same.cwd;
+    expect(writerOf(same)).toBe(writerOf(most));
+  });
+
+  test('with another signal and none', async () => {
+    const first = programOf('/bin/true', [], { ...most, signal: AbortSignal.timeout(1000) });
+    const second = programOf('/bin/true', [], { ...most, signal: new AbortController().signal });
+    expect(second.writer).toBe(first.writer);
+    expect(second.request.signal).not.toBe(first.request.signal);
+    expect(programOf('/bin/true', [], { ...most, signal: undefined }).request.signal).toBeUndefined();
+  });
+
+  test('as it was, after starts and other programs', async () => {
+    const written = writerOf(most);
+    // What a start does to it, see start.ts.
+    written.keepOpen(77);
+    written.keptCount--;
+    written.setInt32(8, 77);
+    const fresh = freshlyWritten(most);
+    fresh.setInt32(8, 77);
+    for (const hostname of ['a', 'b']) writerOf({ ...most, hostname });
+    expect(writerOf(most)).toBe(written);
+    expect(contentOf(written)).toEqual(contentOf(fresh));
+  });
+
+  test('and its child is as new', async () => {
+    const options = { ...most, seccomp: undefined, stdio: ['ignore', 'pipe', 'inherit'] as const };
+    const look = (): Promise<string> => inside('echo $$ $A; ulimit -n; cat /proc/sys/kernel/hostname', options);
+    expect([await look(), await look(), await look()]).toEqual(Array(3).fill('1 b\n64\nbox'));
+  });
+});
+
+describe('another program is written', () => {
+  test.each<[string, CloneOptions]>([
+    ['a name', { hostname: 'bax' }],
+    ['no name', { hostname: undefined }],
+    ['a field of a mount', { mounts: [{ type: 'proc', target: '/proc', readonly: true }] }],
+    ['one mount more', { mounts: [...most.mounts!, ...most.mounts!] }],
+    ['a soft limit', { rlimits: { nofile: 64, core: { soft: 1, hard: 10 } } }],
+    ['another resource', { rlimits: { nofile: 64, cpu: { soft: 0, hard: 10 } } }],
+    ['a capability', { capabilities: ['CAP_NET_RAW'] }],
+    ['a byte of the filter', { seccomp: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1) }],
+    ['a variable', { env: { A: 'c' } }],
+    ['our own variables', { env: undefined }],
+    ['a source of stdio', { stdio: ['ignore', 'pipe', 1] }],
+    ['an option more', { umask: 0 }],
+  ])('for %s', (_, change) => {
+    const listed = list(writerOf(most));
+    const other = { ...most, ...change };
+    expect(contentOf(writerOf(other))).toEqual(contentOf(freshlyWritten(other)));
+    expect(list(writerOf(most))).toBe(listed);
+  });
+
+  test('for another command and other arguments', () => {
+    expect(writerOf(most, ['b'])).not.toBe(writerOf(most, ['a']));
+    expect(writerOf(most, ['a', 'a'])).not.toBe(writerOf(most, ['a']));
+    expect(programOf('/bin/false', ['a'], most).writer).not.toBe(writerOf(most, ['a']));
+  });
+
+  test('where the caller has changed what was given before', () => {
+    const mount = { type: 'proc' as const, target: '/proc', readonly: false };
+    const args = ['a'];
+    const options = { ...most, mounts: [mount] };
+    const before = list(writerOf(options, args));
+    mount.readonly = true;
+    expect(list(writerOf(options, args))).toMatch(/MOUNT_ATTR_RDONLY/);
+    args[0] = 'other';
+    expect(list(writerOf(options, args))).toMatch(/"other"/);
+    mount.readonly = false;
+    args[0] = 'a';
+    expect(list(writerOf(options, args))).toBe(before);
+  });
+
+  test('for one that was not asked for in a while', () => {
+    const fresh = contentOf(freshlyWritten(most));
+    writerOf(most);
+    forgetAll();
+    expect(contentOf(writerOf(most))).toEqual(fresh);
+  });
+
+  test('not over one that was just found, by a getter of the caller', () => {
+    forgetAll();
+    const first = writerOf(most);
+    for (const hostname of ['a', 'b', 'c']) writerOf({ ...most, hostname });
+    // Now it is the oldest.
+    expect(writerOf(most)).toBe(first);
+    expect(writerOf({ ...most, hostname: 'd' })).not.toBe(first);
+  });
+});
+
+describe('nothing is remembered', () => {
+  test('of options that are refused', () => {
+    for (let i = 0; i < 2; i++) {
+      expect(() => writerOf({ ...most, hostname: 'a\0' })).toThrow(/hostname/);
+      expect(() => writerOf({ ...most, nice: 50 })).toThrow(/nice/);
+    }
+  });
+
+  test('of a program that is too large', () => {
+    const tooLarge = { ...most, mounts: Array.from({ length: 4000 }, () => most.mounts![0]!) };
+    for (let i = 0; i < 2; i++) expect(() => writerOf(tooLarge)).toThrow(/E2BIG/);
+  });
+
+  test('of options that answer differently each time', async () => {
+    let calls = 0;
+    const options = {
+      ...most,
+      get hostname() {
+        return `box${++calls}`;
+      },
+    };
+    expect([1, 2, 3].map(() => /sethostname\("(.*?)"/.exec(list(writerOf(options)))![1])).toEqual([
+      'box1',
+      'box2',
+      'box3',
+    ]);
+  });
+});
+
+describe('what else a program depends on is looked at each time', () => {
+  test('our environment', () => {
+    // In a process of its own: that of jest is a copy, which no child gets.
+    const shown = evaluate(`
+      const values = [];
+      for (const value of ['one', 'another', 'x'.repeat(100_000), '', undefined]) {
+        if (value === undefined) delete process.env.NSCLONE_TEST; else process.env.NSCLONE_TEST = value;
+        const { stdout } = await nsclone.run('/bin/sh', ['-c', 'echo \${NSCLONE_TEST-unset}'], { timeout: 9000 });
+        values.push(stdout.length > 100 ? stdout.length : stdout.trim());
+      }
+      return values;`);
+    expect(shown).toEqual(['one', 'another', 100_001, '', 'unset']);
+  });
+
+  test('PATH, for a command without a slash', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-'));
+    const { PATH } = process.env;
+    try {
+      symlinkSync('/bin/true', join(folder, 'nsclone-command'));
+      await expect(clone('nsclone-command')).rejects.toThrow(/ENOENT/);
+      process.env['PATH'] = folder;
+      expect((await (await clone('nsclone-command')).exited).code).toBe(0);
+      process.env['PATH'] = PATH;
+      await expect(clone('nsclone-command')).rejects.toThrow(/ENOENT/);
+    } finally {
+      process.env['PATH'] = PATH;
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  withCapability('CAP_SETGID', 'our ids', () => {
+    const group = process.getegid!();
+    const listed = (): string => list(writerOf({ flags: Flags.NEWUSER, gidMap: 'keep', setgroups: 'deny' }));
+    expect(listed()).toContain(`"${group} ${group} 1\\n"`);
+    try {
+      process.setegid!(4321);
+      expect(listed()).toContain('"4321 4321 1\\n"');
+    } finally {
+      process.setegid!(group);
+    }
+    expect(listed()).toContain(`"${group} ${group} 1\\n"`);
+  });
+
+  test('our hard limits', () => {
+    const limits = new HardLimits([constants.RLIMIT_NOFILE]);
+    expect(limits.holds()).toBe(true);
+    const [hard] = limits.values;
+    // Nothing that any test of this process comes near.
+    const lower = hard === -1 ? 1_000_000 : hard! - 1;
+    execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${lower}:${lower}`]);
+    expect(limits.holds()).toBe(false);
+  });
+});
+
+describe('a plan', () => {
+  test('with another signal or timeout is the same program', async () => {
+    const planned = plan('/bin/true', [], { stdio: 'ignore' });
+    const before = contentOf(planned.writer);
+    for (const options of [{ timeout: 5000 }, { signal: AbortSignal.timeout(5000) }, { stdio: 'ignore' } as const])
+      expect((await (await clone(planned, options)).exited).code).toBe(0);
+    expect(contentOf(planned.writer)).toEqual(before);
+  });
+});
