@@ -57,7 +57,10 @@ Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
   }
   Environment* environment = Environment::Of(info.Env());
   for (uint32_t i = 0; i < count; i++) {
-    if (environment != nullptr) environment->Lend(pairs[i].child.number(), pairs[i].ours.number());
+    if (environment != nullptr) {
+      environment->Lend(pairs[i].child.number());
+      environment->Lend(pairs[i].ours.number());
+    }
     numbers[size_t{i} * 2] = pairs[i].child.Release();
     numbers[size_t{i} * 2 + 1] = pairs[i].ours.Release();
   }
@@ -111,6 +114,9 @@ Napi::Value OpenPty(const Napi::CallbackInfo& info) {
   if (MoveUp(&pair.child, number(3)) || MoveUp(&pair.ours, number(3))) return failed();
   Descriptor keeper(fcntl(pair.ours.number(), F_DUPFD_CLOEXEC, number(3)));
   if (!keeper.open()) return failed();
+  if (Environment* environment = Environment::Of(info.Env()); environment != nullptr) {
+    for (const Descriptor* end : {&pair.child, &pair.ours, &keeper}) environment->Lend(end->number());
+  }
   numbers[size_t{2}] = keeper.Release();
   numbers[size_t{0}] = pair.child.Release();
   numbers[size_t{1}] = pair.ours.Release();

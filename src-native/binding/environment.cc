@@ -2,6 +2,7 @@
 // callback.
 #include "binding/environment.h"
 
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +14,16 @@ namespace {
 
 // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
 int FileStatus(int descriptor, struct stat* about) { return static_cast<int>(syscall(SYS_fstat, descriptor, about)); }
+
+// False for what is neither pipe, socket nor terminal.
+bool Identify(int descriptor, FileIdentity* identity) {
+  struct stat about = {};
+  if (FileStatus(descriptor, &about) != 0) return false;
+  if (!S_ISFIFO(about.st_mode) && !S_ISSOCK(about.st_mode) && !S_ISCHR(about.st_mode)) return false;
+  identity->inode = about.st_ino;
+  if (S_ISCHR(about.st_mode) && ioctl(descriptor, TIOCGPTN, &identity->terminal) != 0) identity->terminal = -1;
+  return true;
+}
 
 double Microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
@@ -68,21 +79,17 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
   return {};
 }
 
-void Environment::Lend(int child, int ours) {
+void Environment::Lend(int descriptor) {
+  FileIdentity identity;
   // With the main thread all descriptors end.
-  if (main_thread_) return;
-  for (const int descriptor : {child, ours}) {
-    struct stat about = {};
-    if (FileStatus(descriptor, &about) == 0) lent_[descriptor] = about.st_ino;
-  }
+  if (!main_thread_ && Identify(descriptor, &identity)) lent_[descriptor] = identity;
 }
 
 // Streams have closed theirs before the first cleanup hook runs, and the number may be another file's by now.
 void Environment::CloseLent() {
-  for (const auto& [descriptor, inode] : lent_) {
-    struct stat about = {};
-    const bool same = FileStatus(descriptor, &about) == 0 && about.st_ino == inode;
-    if (same && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode))) close(descriptor);
+  for (const auto& [descriptor, lent] : lent_) {
+    FileIdentity identity;
+    if (Identify(descriptor, &identity) && identity == lent) close(descriptor);
   }
 }
 

@@ -27,6 +27,14 @@ enum Mail : uint32_t {
   kMailSize = 24,
 };
 
+// No two pipes or sockets share an inode. All masters of terminals do; those have a number.
+struct FileIdentity {
+  uint64_t inode = 0;
+  int terminal = -1;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
 class Environment : public Watch::Listener {
  public:
   static Environment* Of(napi_env env);
@@ -40,8 +48,8 @@ class Environment : public Watch::Listener {
   // The child whose news is being told: it may be out of the watch already, and still has results.
   const Child* Find(uint32_t id) { return id == told_id_ ? told_ : watch_->Find(id); }
 
-  // Ends of a pipe or a socket that JavaScript has to close: done at the end of a Worker where it did not come to that.
-  void Lend(int child, int ours);
+  // A pipe, socket or terminal that JavaScript has to close: done at the end of a Worker where it did not come to that.
+  void Lend(int descriptor);
 
   Fault fault;
 
@@ -60,7 +68,7 @@ class Environment : public Watch::Listener {
   bool closing_ = false;
   uint32_t told_id_ = 0;
   const Child* told_ = nullptr;
-  std::unordered_map<int, uint64_t> lent_;  // inode numbers, which no two pipes or sockets share
+  std::unordered_map<int, FileIdentity> lent_;
 };
 
 }  // namespace nsclone

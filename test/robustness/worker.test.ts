@@ -50,6 +50,16 @@ describe('a Worker that ends with children', () => {
     expect(result).toEqual(Array.from({ length: 3 }, () => [code, nothing]));
   });
 
+  test.each([
+    ['untouched', ''],
+    ['in use', 'child.pty.on("data", () => {}); child.pty.write("echo hi\\n");'],
+  ])('with a terminal that is %s', (_, use) => {
+    const source = `for (let i = 0; i < 3; i++) { const child = await clone('/bin/sh', [], { pty: true }); ${use} }
+      await sleep(20); process.exit(0);`;
+    const result = evaluate(`${common} return [await ended(start(${JSON.stringify(source)})), await settled(before)];`);
+    expect(result).toEqual([0, nothing]);
+  });
+
   test('by coming to its end: children that were let go of are killed', () => {
     const source = `for (let i = 0; i < 3; i++) (await clone('/bin/sleep', ['100'], { stdio: 'ignore' })).unref();`;
     const result = evaluate(`${common} return [await ended(start(${JSON.stringify(source)})), await settled(before)];`);
