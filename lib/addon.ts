@@ -1,17 +1,9 @@
 // Loads the addon, when it is first needed: an import works on every platform and costs nothing.
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-
 import { featureUnavailable } from './errors/argument-error';
 import type { Addon } from './native-interface';
+import { packageRoot } from './package-files';
 
 let loaded: Addon | undefined;
-
-function packageRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
 
 function load(): Addon {
   if (process.platform !== 'linux') throw featureUnavailable('nsclone');

@@ -2,6 +2,7 @@
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
 import { Mail, type News } from './native-interface';
+import { stubHint } from './package-files';
 
 /** Who hears of a child. */
 export interface Listener {
@@ -27,7 +28,7 @@ export function openWatch(): void {
       step: 'stub',
       syscall: path === '' ? 'memfd_create' : 'open',
       path: path === '' ? undefined : path,
-      hint: 'where executable memory files are forbidden (sysctl vm.memfd_noexec), set NSCLONE_STUB to a copy of the stub',
+      hint: stubHint(path),
     });
   }
   const result = native.open(tell, mailbox);

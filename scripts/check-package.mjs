@@ -27,11 +27,12 @@ const wanted = [
   'dist/lib/index.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
+  `prebuilds/linux-${process.arch}/nsclone_stub`,
   'scripts/build-native.mjs',
   'scripts/node-headers.mjs',
 ];
 const allowed =
-  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone\.glibc\.node|src-native\/.*\.(cc|h|gypi|py))$/;
+  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py))$/;
 
 const runsThere = `
   const child = await clone('/bin/true');
@@ -97,9 +98,10 @@ function install(folder, archive) {
   }
 }
 
-function use(folder) {
+function use(folder, stub) {
   run(process.execPath, ['use.cjs'], folder);
   run(process.execPath, ['use.mjs'], folder);
+  run('env', [`NSCLONE_STUB=${join(folder, 'node_modules/nsclone', stub)}`, process.execPath, 'use.cjs'], folder);
 }
 
 function check(folder) {
@@ -113,7 +115,7 @@ function check(folder) {
   const consumer = join(folder, 'consumer');
   heading('install without scripts, use by require() and import');
   install(consumer, archive);
-  use(consumer);
+  use(consumer, `prebuilds/linux-${process.arch}/nsclone_stub`);
   heading('type-check a user of it');
   run(tool('tsc'), ['-p', consumer]);
   heading('build it from source, use it again');
@@ -122,7 +124,7 @@ function check(folder) {
   run('npm', ['rebuild', 'nsclone', '--foreground-scripts'], consumer);
   if (!readdirSync(join(installed, 'build/Release')).includes('nsclone.node'))
     throw new Error('npm rebuild built no addon');
-  use(consumer);
+  use(consumer, 'build/Release/nsclone_stub');
 }
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nsclone-package-')));

@@ -40,6 +40,10 @@ function prebuild(folder) {
   const built = join('prebuilds', `linux-${arch}`);
   rmSync(join(root, built), { recursive: true, force: true });
   cpSync(join(folder, built), join(root, built), { recursive: true });
+  // The addon carries it; the file is for hosts that let nobody execute memory (NSCLONE_STUB).
+  const stub = join(root, built, 'nsclone_stub');
+  cpSync(join(folder, 'build/Release/nsclone_stub'), stub);
+  execFileSync(strip, [stub]);
 }
 
 if (!(arch in triplets)) {

@@ -8,6 +8,7 @@ import { callAt } from '../program/listing';
 import { type Label, Writer } from '../program/writer';
 import { assemble, stepNamed } from '../steps/assemble';
 import type { Request } from '../steps/request';
+import { stubHint } from '../package-files';
 import { mailbox } from '../watch';
 
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
@@ -17,8 +18,8 @@ export function readFailure(writer: Writer, hint: (code: string, label: Label) =
   const signalNumber = mailbox[Mail.Signal]!;
   if (instruction === EnteringStub || instruction === ArrivingInStub) {
     const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
-    const why = 'the stub could not be started; where executable memory files are forbidden, set NSCLONE_STUB';
-    return new SyscallError({ errno, step: 'stub', syscall, hint: why });
+    const path = process.env['NSCLONE_STUB'] ?? '';
+    return new SyscallError({ errno, step: 'stub', syscall, path: path || undefined, hint: stubHint(path) });
   }
   const label = writer.labels?.[instruction];
   const { syscall, path } = callAt(writer, instruction);

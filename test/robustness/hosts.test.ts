@@ -1,9 +1,8 @@
 // Hosts and processes in a bad state: no /proc or a wrong one, no stdio, no descriptors left, no executable memory, a debugger.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 
 import { withCapability } from '../support/capability';
-import { evaluate, root } from '../support/own-process';
+import { evaluate } from '../support/own-process';
 import { compiled, compiler } from './compiled';
 
 const ends = `
@@ -88,9 +87,23 @@ describe('executable memory files forbidden (vm.memfd_noexec)', () => {
   (can ? test : test.skip)('the call rejects and names the way out, which works', () => {
     const script = `${ends}
       const refused = await failure(clone('/bin/true'));
-      process.env.NSCLONE_STUB = ${JSON.stringify(join(root, 'build/Release/nsclone_stub'))};
+      const { hint } = await clone('/bin/true').catch((error) => error);
+      process.env.NSCLONE_STUB = /set NSCLONE_STUB=(\\S+)$/.exec(hint)[1];
       return [refused, await endsOf()];`;
     expect(evaluate(script, forbidding)).toEqual([{ code: 'EACCES', step: 'stub', syscall: 'memfd_create' }, allEnds]);
+  });
+});
+
+describe('NSCLONE_STUB', () => {
+  test.each([
+    ['a file that is missing', '/no/such', 'ENOENT', 'open'],
+    ['a file that is no program', '/etc/passwd', 'EACCES', 'execveat'],
+  ])('%s: the call rejects, naming it', (_, path, code, syscall) => {
+    const script = `
+      process.env.NSCLONE_STUB = ${JSON.stringify(path)};
+      const error = await nsclone.clone('/bin/true').catch((error) => error);
+      return [error.code, error.syscall, error.step, error.path, /must name the program nsclone_stub/.test(error.hint)];`;
+    expect(evaluate(script)).toEqual([code, syscall, 'stub', path, true]);
   });
 });
 
