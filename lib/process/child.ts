@@ -29,8 +29,8 @@ export interface Birth<R> {
   readonly ending: EndingOptions | undefined;
   /** Whether the stub waits for start() in the instruction where it waits now. */
   isHeld(): boolean;
-  /** Does what the stub waits for. @throws what the call rejects with */
-  serve(pid: number): void | Promise<void>;
+  /** Does what the stub waits for; `whenEnded` takes what stops it. @throws what the call rejects with */
+  serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void>;
   /** What the child brought back, read at the moment it started. */
   results(id: number): R;
   /** Why it did not start, from the mailbox. */
@@ -60,6 +60,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #running = false;
   /** It waits for start(), or has waited: the call has resolved before the exec. */
   #held: 'no' | 'waiting' | 'going' = 'no';
+  /** What stops that which the stub waited for. */
+  #stops: (() => void)[] | undefined;
   #startDone: { resolve(): void; reject(error: Error): void } | undefined;
   /** The code after `await clone()` has run, so events may be told. */
   #announced = false;
@@ -159,7 +161,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #serve(): void {
     if (this.#birth.isHeld()) return this.#hold();
     try {
-      const served = this.#birth.serve(mailbox[Mail.Pid]!);
+      const served = this.#birth.serve(mailbox[Mail.Pid]!, (stop) => (this.#stops ??= []).push(stop));
       if (served === undefined) addon().go(this.#id);
       else
         served.then(
@@ -194,6 +196,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #failed(): void {
+    for (const stop of this.#stops ?? []) stop();
     const failure = this.#birth.failure();
     const error = this.#cause?.(failure) ?? failure;
     if (this.#held === 'no') return this.#giveUp(error);

@@ -166,8 +166,8 @@ class Command implements Birth<undefined> {
     return this.#waits[this.#waited] === 'hold' && ++this.#waited > 0;
   }
 
-  serve(pid: number): void | Promise<void> {
-    return stepNamed(this.#waits[this.#waited++]!)?.serve?.(pid, this.#request);
+  serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void> {
+    return stepNamed(this.#waits[this.#waited++]!)?.serve?.(pid, this.#request, whenEnded);
   }
 
   results(): undefined {

@@ -55,11 +55,11 @@ function write(pid: number, kind: Kind, map: IdMap): void {
 }
 
 /** Runs the helper, which is set-user-ID root and holds the ranges against /etc/subuid and /etc/subgid. */
-function help(pid: number, kind: Kind, map: IdMap): Promise<void> {
+function help(pid: number, kind: Kind, map: IdMap, whenEnded: (stop: () => void) => void): Promise<void> {
   const helper = `new${kind}map`;
   const ranges = map.ranges.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
   return new Promise((resolve, reject) => {
-    childProcess().execFile(
+    const running = childProcess().execFile(
       helper,
       [String(pid), ...ranges.map(String)],
       { encoding: 'utf8' },
@@ -84,16 +84,22 @@ function help(pid: number, kind: Kind, map: IdMap): Promise<void> {
         );
       },
     );
+    // Its real user id stays ours, so we may.
+    whenEnded(() => running.kill('SIGKILL'));
   });
 }
 
 /** Writes what the stub cannot; the order does not matter to the kernel. */
-export function serveMaps(pid: number, { uidMap, gidMap }: Request): void | Promise<void> {
+export function serveMaps(
+  pid: number,
+  { uidMap, gidMap }: Request,
+  whenEnded: (stop: () => void) => void,
+): void | Promise<void> {
   if (uidMap?.writer === 'parent') write(pid, 'uid', uidMap);
   if (gidMap?.writer === 'parent') write(pid, 'gid', gidMap);
   // After what may throw: nobody would hear of a helper that fails then.
   const helped: Promise<void>[] = [];
-  if (uidMap?.writer === 'helper') helped.push(help(pid, 'uid', uidMap));
-  if (gidMap?.writer === 'helper') helped.push(help(pid, 'gid', gidMap));
+  if (uidMap?.writer === 'helper') helped.push(help(pid, 'uid', uidMap, whenEnded));
+  if (gidMap?.writer === 'helper') helped.push(help(pid, 'gid', gidMap, whenEnded));
   return helped.length === 0 ? undefined : Promise.all(helped).then(() => undefined);
 }

@@ -28,9 +28,10 @@ export interface Step {
   emit?(writer: Writer, request: Request): void;
   /**
    * What we do while the stub waits in an instruction of this step.
+   * @param whenEnded takes what to do when the set-up ends meanwhile: nobody waits for this any more
    * @throws SyscallError, which ends the child and is what the call rejects with
    */
-  serve?(pid: number, request: Request): void | Promise<void>;
+  serve?(pid: number, request: Request, whenEnded: (stop: () => void) => void): void | Promise<void>;
   /** What a person can do about the failure of one of its instructions. */
   hint?(code: string, label: Label, request: Request): string | undefined;
 }

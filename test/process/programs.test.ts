@@ -210,10 +210,11 @@ describe('what else a program depends on is looked at each time', () => {
     const { PATH } = process.env;
     try {
       symlinkSync('/bin/true', join(folder, 'nsclone-command'));
+      process.env['PATH'] = '/bin';
       await expect(clone('nsclone-command')).rejects.toThrow(/ENOENT/);
       process.env['PATH'] = folder;
       expect((await (await clone('nsclone-command')).exited).code).toBe(0);
-      process.env['PATH'] = PATH;
+      process.env['PATH'] = '/bin';
       await expect(clone('nsclone-command')).rejects.toThrow(/ENOENT/);
     } finally {
       process.env['PATH'] = PATH;

@@ -237,11 +237,21 @@ describe('through the helpers', () => {
     const error = withHelpers<Refused>({ newuidmap: 'exit 0' }, 'return refused({ uidMap: uids, uid: 1 });');
     expect(error).toMatchObject({ code: 'EINVAL', syscall: 'setresuid' });
   });
-  userOnly('one that hangs is not waited for longer than timeout', () => {
-    const error = withHelpers<Refused>(
-      { newuidmap: 'exec /bin/sleep 0.5' },
-      'return refused({ uidMap: uids, timeout: 50 });',
-    );
-    expect(error).toMatchObject({ code: 'ETIMEDOUT', step: 'user', stubs: [] });
-  });
+  for (const [option, value, code] of [
+    ['timeout', 'timeout: 200', 'ETIMEDOUT'],
+    ['signal', 'signal: AbortSignal.timeout(200)', 'ABORT_ERR'],
+  ] as const) {
+    userOnly(`one that hangs is not waited for longer than ${option}, and ends with it`, () => {
+      const [error, helper] = withHelpers<[Refused, string]>(
+        { newuidmap: `echo $$ > ${folder}/hanging; exec /bin/sleep 60` },
+        `const error = await refused({ uidMap: uids, ${value} });
+         const pid = fs.readFileSync(${JSON.stringify(join(folder, 'hanging'))}, 'utf8').trim();
+         const state = () => { try { return fs.readFileSync('/proc/' + pid + '/stat', 'utf8'); } catch { return 'gone'; } };
+         for (let i = 0; i < 100 && state() !== 'gone'; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+         return [error, state()];`,
+      );
+      expect(error).toMatchObject({ code, stubs: [] });
+      expect(helper).toBe('gone');
+    });
+  }
 });
