@@ -205,36 +205,33 @@ export class Writer extends DataWriter {
 
   // ---- arguments of the instruction begun last
 
-  #argument(kind: Kind, low: number): this {
+  /** Begins an argument. @returns where its 64 bits are */
+  #begunArgument(kind: Kind): number {
     const { words } = this;
     const at = this.#at;
     const head = words[at]!;
     const index = (head >> 8) & 0xff;
-    if (index === MaxArguments) tooManyArguments();
+    if (index === MaxArguments) throw new RangeError(`a system call has at most ${MaxArguments} arguments`);
     words[at] = head + 0x100;
     words[at + Field.Kinds + (index >> 2)]! |= kind << ((index & 3) * 8);
-    words[at + Field.Arguments + index * 2] = low;
-    words[at + Field.Arguments + index * 2 + 1] = 0;
+    return at + Field.Arguments + index * 2;
+  }
+
+  #argument(kind: Kind, value: number): this {
+    setInteger(this.words, this.#begunArgument(kind), value);
     return this;
   }
 
   /** An integer of up to 53 bits. */
   number(value: number): this {
-    const { words } = this;
-    const at = this.#at;
-    const head = words[at]!;
-    const index = (head >> 8) & 0xff;
-    if (index === MaxArguments) tooManyArguments();
-    words[at] = head + 0x100;
-    setInteger(words, at + Field.Arguments + index * 2, value);
-    return this;
+    return this.#argument(Kind.Number, value);
   }
 
   /** An integer of 64 bits. */
   bigint(value: bigint): this {
-    this.#argument(Kind.Number, Number(BigInt.asIntN(32, value)));
-    const index = (this.words[this.#at]! >> 8) & 0xff;
-    this.words[this.#at + Field.Arguments + index * 2 - 1] = Number(BigInt.asIntN(32, value >> 32n));
+    const at = this.#begunArgument(Kind.Number);
+    this.words[at] = Number(BigInt.asIntN(32, value));
+    this.words[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
     return this;
   }
 
@@ -371,10 +368,6 @@ function errnoNumber(name: string): number {
   const number = errnoByName[name];
   if (number === undefined) throw new RangeError(`unknown errno ${name}`);
   return number;
-}
-
-function tooManyArguments(): never {
-  throw new RangeError(`a system call has at most ${MaxArguments} arguments`);
 }
 
 function tooLarge(reason: string): never {
