@@ -164,7 +164,11 @@ export interface CloneOptions {
   killSignal?: NodeJS.Signals | number | string;
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
   killGrace?: number;
-  /** Resolve when all but the seccomp filter is set up, and wait there for `child.start()`. Default false. */
+  /**
+   * Resolve when all but the seccomp filter is set up, and wait there for `child.start()`. With `init` it is pid 1 that waits, before
+   * it clones the program, which inherits what is done to it; what belongs to the program alone (stdio, ids, limits, `cwd`) is then
+   * set up by `start()`. Default false.
+   */
   hold?: boolean;
   /**
    * A tiny pid 1 that reaps orphans and forwards signals; the program is its child. `pid` and `pidfd` are those of pid 1, `exited`

@@ -1,8 +1,18 @@
-// Step `hold`: all is set up but the filter, and the child waits for start().
+// Step `hold`: all is set up but the filter, and the child waits for start(). Beside a pid 1 of ours it is that which waits,
+// before it makes the program: what is done to a held child has to reach the program, and most of it is inherited by a fork.
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
+import type { Writer } from '../program/writer';
 import * as call from './calls';
+import type { Request } from './request';
 import type { Step } from './step';
+
+function waitForStart(writer: Writer, request: Request): void {
+  writer.about('hold', 'hold');
+  // After joins it cannot be traced: an ordinary user's Node could not look into it, nor open its namespaces.
+  if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 1);
+  writer.wait();
+}
 
 export const hold: Step = {
   name: 'hold',
@@ -19,10 +29,19 @@ export const hold: Step = {
   },
 
   emit(writer, request) {
-    if (!request.hold) return;
-    writer.about(this.name, 'hold');
-    // After joins it cannot be traced: an ordinary user's Node could not look into it, nor open its namespaces.
-    if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 1);
-    writer.wait();
+    if (request.hold && !request.init) waitForStart(writer, request);
+  },
+};
+
+export const holdPidOne: Step = {
+  name: 'hold of pid 1',
+  options: [],
+  after: { mounts: 'what pid 1 and the program share is all set up' },
+
+  emit(writer, request) {
+    if (!request.hold || !request.init) return;
+    waitForStart(writer, request);
+    // Until the exec, as joins have it.
+    if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 0);
   },
 };

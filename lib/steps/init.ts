@@ -15,6 +15,7 @@ export const init: Step = {
   options: ['init'],
   onlyWhenGiven: true,
   after: {
+    'hold of pid 1': 'what is done to a held pid 1 is passed on to the program that it clones',
     mounts: 'what pid 1 and the program share is set up once',
     session: 'both are in one session, which is how pid 1 can tell that the program was executed',
   },

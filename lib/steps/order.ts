@@ -6,7 +6,7 @@ import { cpuAffinity } from './cpu-affinity';
 import { cwd } from './cwd';
 import { domainname } from './domainname';
 import { flags } from './flags';
-import { hold } from './hold';
+import { hold, holdPidOne } from './hold';
 import { hostname } from './hostname';
 import { init } from './init';
 import { identity } from './identity';
@@ -62,6 +62,7 @@ export const order: readonly Step[] = [
   keyring,
   session,
   pty,
+  holdPidOne,
   init,
   foreground,
   stdio,

@@ -1,4 +1,5 @@
 // hold and start(): all but the filter is set up, and the child waits for what is done to it from outside.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,7 +8,7 @@ import { rootOnly } from '../support/capability';
 import { failAt, killed } from '../support/fault';
 import { owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
-import { emitted } from '../support/listing';
+import { emitted, linesOf } from '../support/listing';
 import { evaluate, runScript } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
 
@@ -341,6 +342,63 @@ test('a set-up that fails before the hold rejects the call', async () => {
   });
   expect(await failAt(options, ({ call }) => call.startsWith('sethostname'), killed)).toMatchObject({
     signal: 'SIGKILL',
+  });
+});
+
+describe('beside a pid 1 of ours', () => {
+  const options = { ...owned(Flags.NEWPID | Flags.NEWNS), init: true, hold: true } as const;
+
+  test('what is done to the held pid 1 reaches the program', async () => {
+    const child = await clone('/bin/sh', ['-c', 'ulimit -Hn; echo $$'], options);
+    // All of the program is still to come.
+    expect(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')).toBe('');
+    execFileSync('prlimit', ['--pid', String(child.pid), '--nofile=33:33']);
+    await child.start();
+    expect(await read(child.stdout)).toBe('33\n2\n');
+    expect(await child.exited).toMatchObject({ code: 0, signal: null });
+  });
+  test('start() rejects with what belongs to the program alone, and exited tells the end', async () => {
+    const child = await clone('/bin/true', [], { ...options, ...quiet, cwd: '/no/such/folder' });
+    await expect(child.start()).rejects.toMatchObject({ code: 'ENOENT', step: 'cwd', path: '/no/such/folder' });
+    expect(await child.exited).not.toMatchObject({ code: 0 });
+  });
+  test('it is ended while it is held', async () => {
+    const child = await clone('/bin/true', [], { ...options, ...quiet });
+    expect(child.kill('SIGKILL')).toBe(true);
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
+    await expect(child.start()).rejects.toThrow(/is over/);
+  });
+  test('it ends with Node', async () => {
+    const pid = Number(
+      runScript(
+        `const child = await nsclone.clone('/bin/sleep', ['100'], { flags: ${options.flags}, uidMap: 'root', gidMap: 'root', init: true,
+           hold: true, stdio: 'ignore' });
+         console.log(child.pid);
+         process.exit();`,
+      ).stdout,
+    );
+    expect(pid).toBeGreaterThan(1);
+    // A zombie, until whoever adopted it has reaped it.
+    const isAlive = (): boolean => {
+      try {
+        return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      } catch {
+        return false;
+      }
+    };
+    for (let i = 0; i < 100 && isAlive(); i++) await sleep(20);
+    expect(isAlive()).toBe(false);
+  });
+  test('after joins it can be looked into while it is held, and not afterwards', () => {
+    const joining = { ...options, ...quiet, flags: Flags.NEWPID | Flags.NEWUSER, join: '/proc/self/ns/uts' };
+    const lines = linesOf(plan('/bin/true', [], joining)).map(({ step, call }) => `${step}: ${call}`);
+    const wait = lines.indexOf('hold: wait for the parent');
+    expect(lines.slice(wait - 1, wait + 2)).toEqual([
+      'hold: prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)',
+      'hold: wait for the parent',
+      'hold: prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)',
+    ]);
+    expect(lines[wait + 2]).toMatch(/^init: clone/);
   });
 });
 
