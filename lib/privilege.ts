@@ -1,5 +1,7 @@
 // What we may do ourselves: our ids, our effective capabilities, our hard limits. Each is asked for in one call, since a call
 // into the addon costs two microseconds when the caches are cold.
+import { readFileSync } from 'node:fs';
+
 import { addon } from './addon';
 
 const words = new Float64Array(4);
@@ -31,6 +33,25 @@ export class Credentials {
   /** Whether a capability (`constants.CAP_…`) is effective in our own user namespace, see capabilities(7). */
   has(capability: number): boolean {
     return (((capability < 32 ? this.low : this.high) >>> (capability & 31)) & 1) === 1;
+  }
+}
+
+let denied: boolean | undefined;
+
+/**
+ * Whether setgroups(2) is given up in our own user namespace, and with it in all below; see user_namespaces(7). It stays as it is
+ * from the first map of groups on, and a process with threads cannot leave its user namespace.
+ */
+export function isSetgroupsDenied(): boolean {
+  return (denied ??= readSetgroups() === 'deny');
+}
+
+function readSetgroups(): string | undefined {
+  try {
+    return readFileSync('/proc/thread-self/setgroups', 'utf8').trim();
+  } catch {
+    // Without /proc the kernel itself will say so.
+    return undefined;
   }
 }
 

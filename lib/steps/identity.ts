@@ -162,7 +162,8 @@ export const identity: Step = {
           "cannot be set where setgroups is 'deny'; it is so without privilege for the gid map",
         );
       }
-      if (changes) request.note("groups stay as they are: setgroups is 'deny' in the new user namespace");
+      const where = request.creates(Flags.NEWUSER) ? 'the new' : 'our';
+      if (changes) request.note(`groups stay as they are: setgroups is 'deny' in ${where} user namespace`);
     } else if (changes) {
       // A plan's request is settled again for each start.
       request.groupsByDefault ||= request.groups === undefined;

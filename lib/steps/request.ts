@@ -3,7 +3,7 @@ import type { Mount } from '../../types/mounts';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import { Flags } from '../flags';
-import { Credentials } from '../privilege';
+import { Credentials, isSetgroupsDenied } from '../privilege';
 import type { CapabilitySets } from './capability-sets';
 import type { Fact } from './fact';
 
@@ -124,7 +124,9 @@ export class Request {
 
   /** The same once more, to be changed. */
   copy(): Request {
-    return Object.assign(new Request(), this, { facts: [...this.facts] });
+    const copy = Object.assign(new Request(), this, { facts: [...this.facts] });
+    copy.#own = this.#own;
+    return copy;
   }
 
   /** Whether one of these namespaces is new in this child. */
@@ -141,10 +143,10 @@ export class Request {
     return this.joinsAny(Flags.NEWUSER);
   }
 
-  /** Whether setgroups(2) is impossible in the new user namespace. */
+  /** Whether setgroups(2) is impossible in the new user namespace, or in ours where there is none. */
   get setgroupsDenied(): boolean {
-    if (!this.creates(Flags.NEWUSER)) return false;
-    return this.setgroups !== 'allow';
+    if (this.creates(Flags.NEWUSER)) return this.setgroups !== 'allow';
+    return !this.joinsUser && isSetgroupsDenied();
   }
 
   /** Whether we have something to write while the stub waits. */

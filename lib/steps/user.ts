@@ -4,6 +4,7 @@ import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import { isSetgroupsDenied } from '../privilege';
 import type { Slot, Writer } from '../program/writer';
 import type { IdMapping } from '../../types/options';
 import * as call from './calls';
@@ -111,7 +112,11 @@ function gidMapOf(value: unknown, request: Request): IdMap {
   const ranges = rangesOf(value, 'gidMap', own.gid, request);
   const privileged = own.has(CAP_SETGID);
   const onlyOwn = isOwnID(ranges, own.gid);
-  request.setgroups ??= privileged || !onlyOwn ? 'allow' : 'deny';
+  const denied = isSetgroupsDenied();
+  if (denied && request.setgroups === 'allow') {
+    throw refusedOption('setgroups', "cannot be 'allow': it is 'deny' in our own user namespace, and in all below it");
+  }
+  request.setgroups ??= (privileged || !onlyOwn) && !denied ? 'allow' : 'deny';
   if (onlyOwn && request.setgroups === 'deny') return { ranges, writer: 'stub' };
   if (onlyOwn && !privileged) {
     throw refusedOption('setgroups', "cannot be 'allow' without CAP_SETGID: the kernel refuses such a gid map");

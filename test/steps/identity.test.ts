@@ -10,6 +10,7 @@ import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted, linesOf, notesOf } from '../support/listing';
+import { evaluate } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
 
 leavesNothing();
@@ -424,6 +425,36 @@ describe.each([
     });
     expect(status).toMatchObject({ uids: four(0), permitted: bit('CAP_KILL'), effective: bit('CAP_KILL') });
     expect(await statusWith({ ...options, securebits: ['NOROOT'] })).toMatchObject({ permitted: 0n, effective: 0n });
+  });
+});
+
+describe("where setgroups is 'deny' in our own user namespace", () => {
+  // As unshare(1) leaves it.
+  const within = ['unshare', '--map-root-user'];
+  test('ids can be set, here and in a user namespace below, and groups stay as they are', () => {
+    const found = evaluate<unknown[]>(
+      `const { run, plan, Flags } = nsclone;
+       const below = { flags: Flags.NEWUSER, uidMap: 'root', gidMap: 'root' };
+       const ids = async (options) => (await run('/bin/sh', ['-c', 'id -u; id -g'], options)).stdout.split('\\n').slice(0, 2);
+       return [await ids({ uid: 0, gid: 0 }), await ids({ ...below, uid: 0, gid: 0 }), await ids(below),
+         String(plan('/bin/true', [], { uid: 0 })).split('\\n')[0]];`,
+      within,
+    );
+    const zero = ['0', '0'];
+    expect(found).toEqual([zero, zero, zero, "# groups stay as they are: setgroups is 'deny' in our user namespace"]);
+  });
+  test('groups, and setgroups that is allowed again, are refused with the reason', () => {
+    const messages = evaluate<string[]>(
+      `const { run, Flags } = nsclone;
+       const below = { flags: Flags.NEWUSER, uidMap: 'root', gidMap: 'root', setgroups: 'allow' };
+       const told = (options) => run('/bin/true', options).then(() => 'it ran', ({ message }) => message);
+       return [await told({ groups: [] }), await told(below)];`,
+      within,
+    );
+    expect(messages).toEqual([
+      expect.stringMatching(/"groups".*cannot be set where setgroups is 'deny'/),
+      expect.stringMatching(/"setgroups".*cannot be 'allow': it is 'deny' in our own user namespace/),
+    ]);
   });
 });
 
