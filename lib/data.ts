@@ -38,8 +38,14 @@ function copyList(list: readonly unknown[], levels: number): unknown[] | undefin
 /** It keeps the prototype, which messages name. */
 function copyRecord(record: Record<string, unknown>, levels: number): Record<string, unknown> | undefined {
   const copy = { ...record };
-  if (!ownFields(copy, levels)) return undefined;
+  if (inheritsNames(copy) || !ownFields(copy, levels)) return undefined;
   return Object.getPrototypeOf(record) === null ? (Object.setPrototypeOf(copy, null) as typeof copy) : copy;
+}
+
+/** Whether somebody has given names to every object there is: who reads them finds something else once they are gone. */
+function inheritsNames(copy: object): boolean {
+  for (const name in copy) if (!Object.hasOwn(copy, name)) return true;
+  return false;
 }
 
 /**
@@ -74,9 +80,12 @@ function isSameList(list: readonly unknown[], copy: readonly unknown[]): boolean
   return true;
 }
 
+/** In the same order, too: it is that of a child's variables and of kernel parameters. What is inherited is never the same. */
 function isSameRecord(record: Record<string, unknown>, copy: Record<string, unknown>): boolean {
-  const keys = Object.keys(record);
-  if (keys.length !== Object.keys(copy).length) return false;
-  for (const key of keys) if (!Object.hasOwn(copy, key) || !isSameData(record[key], copy[key])) return false;
-  return true;
+  const names = Object.keys(copy);
+  let count = 0;
+  for (const name in record) {
+    if (names[count++] !== name || !isSameData(record[name], copy[name])) return false;
+  }
+  return count === names.length;
 }

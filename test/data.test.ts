@@ -98,6 +98,7 @@ describe('isSameData()', () => {
     ['an inherited name', { toString: undefined }, { a: undefined }],
     ['an element more', [1, 2], [1]],
     ['another order', [1, 2], [2, 1]],
+    ['another order of fields', { a: 1, b: 2 }, { b: 2, a: 1 }],
     ['a list for a record', [], {}],
     ['a record for a list', {}, []],
     ['bytes for a list', Uint8Array.of(1), [1]],

@@ -64,6 +64,9 @@ export class Pipes {
   constructor(request: Request, writer: Writer) {
     const { stdio } = request;
     this.#length = stdio.length;
+    // First of all, as it runs code of the caller's.
+    for (const source of stdio)
+      if (source.kind === 'descriptor' && source.stream !== undefined) stopReading(source.stream);
     for (let index = 0; index < stdio.length; index++) {
       const source = stdio[index]!;
       if (source.kind !== 'pipe') continue;
@@ -72,8 +75,6 @@ export class Pipes {
       this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
     }
     refuseClosed(request, writer);
-    for (const source of stdio)
-      if (source.kind === 'descriptor' && source.stream !== undefined) stopReading(source.stream);
     if (request.pty !== undefined) this.#openTerminal(request, request.pty, writer);
     const count = this.#pipes.length;
     if (count === 0) return;

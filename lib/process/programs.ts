@@ -6,19 +6,15 @@ import { assemble, checkCopied, checkRequest, copyOptions } from '../steps/assem
 import { checkAbortSignal } from '../steps/control';
 import type { Request } from '../steps/request';
 
-/** What a command comes to. */
-export interface Written {
-  readonly request: Request;
-  readonly writer: Writer;
-}
-
-/** A program with the options that it was written for; the writer is used again for the next ones. */
-class Remembered {
+/** A writer, and what it was last written for. */
+class Program {
   /** Undefined where it serves nobody. */
   request: Request | undefined;
   options: Record<string, unknown> = {};
   names: readonly string[] = [];
   readonly writer = new Writer();
+  /** How many are between the call that takes it and their launch, for as long as it must stay as it is. */
+  takers = 0;
 
   serves(
     command: string,
@@ -34,28 +30,59 @@ class Remembered {
     if (!isSameData(args, request.args)) return false;
     // Last, as it asks the kernel.
     for (const fact of request.facts) if (!fact.holds()) return false;
-    return true;
-  }
-
-  write(request: Request): Written {
-    this.request = undefined;
-    assemble(this.writer.reset(), request);
-    return { request, writer: this.writer };
+    // A getter of the caller's may have started other commands meanwhile.
+    return this.request === request;
   }
 }
 
-const programs = Array.from({ length: 4 }, () => new Remembered());
+/** What a command comes to, its writer to be left alone until {@link release}. */
+export class Written {
+  /** May be another one that differs in nothing that the program depends on. */
+  request: Request;
+  readonly #program: Program;
+
+  constructor(request: Request, program: Program) {
+    this.request = request;
+    this.#program = program;
+    program.takers++;
+  }
+
+  get writer(): Writer {
+    return this.#program.writer;
+  }
+
+  /** The child has been launched. */
+  release(): void {
+    this.#program.takers--;
+  }
+
+  /** For whoever asks for the same. */
+  remember(options: Record<string, unknown>, names: readonly string[]): void {
+    this.#program.request = this.request;
+    this.#program.options = options;
+    this.#program.names = names;
+  }
+}
+
+const programs = Array.from({ length: 4 }, () => new Program());
 let oldest = 0;
 
-function takeOldest(): Remembered {
-  const taken = programs[oldest]!;
-  oldest = (oldest + 1) % programs.length;
-  return taken;
+/** Another one where all are taken: code of the caller's that runs while a child is being started may start children. */
+function takeOldest(): Program {
+  for (let i = 0; i < programs.length; i++) {
+    const program = programs[oldest]!;
+    oldest = (oldest + 1) % programs.length;
+    if (program.takers === 0) return program;
+  }
+  return new Program();
 }
 
-/** The program of a request that is not to be remembered. It stays as it is until the next command is written. */
+/** The program of a request, in the place of the oldest one. */
 export function writeOnce(request: Request): Written {
-  return takeOldest().write(request);
+  const program = takeOldest();
+  program.request = undefined;
+  assemble(program.writer.reset(), request);
+  return new Written(request, program);
 }
 
 const none: readonly never[] = [];
@@ -73,27 +100,20 @@ export function programOf(command: unknown, args: unknown, options: unknown): Wr
   if (signal === undefined) return recall(command, line, given);
   // It is of one call only, and nothing in the program depends on it.
   given['signal'] = undefined;
-  const { request, writer } = recall(command, line, given);
-  const own = request.copy();
-  own.signal = checkAbortSignal(signal);
-  return { request: own, writer };
+  const checked = checkAbortSignal(signal);
+  const written = recall(command, line, given);
+  written.request = written.request.copy();
+  written.request.signal = checked;
+  return written;
 }
 
 function recall(command: string, args: readonly unknown[], given: Record<string, unknown>): Written {
   const names = Object.keys(given);
   const found = programs.find((program) => program.serves(command, args, given, names));
-  if (found !== undefined) {
-    // The next one that is written, from a getter of the caller's as it may be, must not be written over this one.
-    if (found === programs[oldest]) takeOldest();
-    return { request: found.request!, writer: found.writer };
-  }
+  if (found !== undefined) return new Written(found.request!, found);
   // From here on nothing that is remembered can be changed from outside.
   const copied = ownFields(given);
-  const taken = takeOldest();
-  const written = taken.write(checkCopied(command, args, given));
-  if (!copied) return written;
-  taken.options = given;
-  taken.names = names;
-  taken.request = written.request;
+  const written = writeOnce(checkCopied(command, args, given));
+  if (copied) written.remember(given, names);
   return written;
 }

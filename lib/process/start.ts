@@ -18,7 +18,7 @@ import { imageOf } from './image';
 import type { EndingOptions } from './ending';
 import { readCommandFailure } from './failure';
 import { Pipes } from './pipes';
-import { programOf, writeOnce } from './programs';
+import { programOf, type Written, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
 const debug = debuglog('nsclone');
@@ -30,15 +30,23 @@ const debug = debuglog('nsclone');
 export function rehearse(): void {
   for (let i = 0; i < 3; i++) {
     // Another command each time: a program that is there already would not be written.
-    const { request, writer } = programOf(`/bin/${i}`, [], { stdio: 'ignore' });
-    new Pipes(request, writer).closeAll();
+    const written = programOf(`/bin/${i}`, [], { stdio: 'ignore' });
+    new Pipes(written.request, written.writer).closeAll();
+    written.release();
   }
 }
 
 /** Starts a command. @throws ArgumentError, SyscallError */
 export function startCommand(command: unknown, args: unknown, options: unknown): Promise<ClonedProcess> {
-  const { request, writer } = programOf(command, args, options);
-  return start(writer, request);
+  return startWritten(programOf(command, args, options));
+}
+
+function startWritten(written: Written): Promise<ClonedProcess> {
+  try {
+    return start(written.writer, written.request);
+  } finally {
+    written.release();
+  }
 }
 
 /** Starts a plan, with what is other than it was in the plan. @throws ArgumentError, SyscallError */
@@ -46,7 +54,7 @@ export function startPlan({ request, writer }: Plan, options: unknown): Promise<
   if (options === undefined) return start(writer, request);
   const changed = checkStart(request, options);
   const isSameProgram = changed.env === request.env && changed.stdio === request.stdio;
-  return start(isSameProgram ? writer : writeOnce(changed).writer, changed);
+  return isSameProgram ? start(writer, changed) : startWritten(writeOnce(changed));
 }
 
 function start(writer: Writer, request: Request): Promise<ClonedProcess> {

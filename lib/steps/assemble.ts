@@ -49,7 +49,11 @@ export function checkCopied(command: string, args: readonly unknown[], given: Gi
 function checkLine(command: unknown, args: unknown, request: Request): void {
   request.command = string(command, 'command argument', { nonEmpty: true });
   if (args === undefined || args === null) return;
-  request.args = array(args, 'args argument').map((argument, index) => string(argument, `args[${index}]`));
+  // Not by map(), which makes what the caller's class says, and passes by what is missing.
+  const copied: string[] = [];
+  const given = array(args, 'args argument');
+  for (let index = 0; index < given.length; index++) copied.push(string(given[index], `args[${index}]`));
+  request.args = copied;
 }
 
 /** A copy, of the options alone: what they hold is still the caller's. */

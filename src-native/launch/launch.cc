@@ -171,12 +171,21 @@ Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFi
 }
 
 Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
-  const Variables variables = image.with_environment ? Measure() : Variables{};
-  const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
-  const size_t size = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
-                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4 + environment;
-  if (const Errno error = MemoryFile::Acquire(size, file)) return error;
-  return Fill(image, variables, fault, file->get(), parts);
+  const size_t own = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
+                     size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4;
+  // A Worker that shares our environment may change it between the measuring and the copying.
+  constexpr int kRounds = 1000;
+  Errno error;
+  for (int round = 0; round < kRounds; round++) {
+    const Variables variables = image.with_environment ? Measure() : Variables{};
+    if (variables.size() > kMaxData) return {E2BIG};
+    const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
+    if (error = MemoryFile::Acquire(own + environment, file); error) return error;
+    error = Fill(image, variables, fault, file->get(), parts);
+    if (error.value != EBUSY) return error;
+    MemoryFile::Release(std::move(*file));
+  }
+  return error;
 }
 
 Errno OpenChannel(Descriptor* ours, Descriptor* theirs) {

@@ -52,7 +52,7 @@ Errno MemoryFile::Acquire(size_t size, std::unique_ptr<MemoryFile>* file) {
   }
   if (*file == nullptr) {
     const size_t capacity =
-        needed <= kPooledCapacity ? kPooledCapacity : (needed + kReportSize - 1) & ~(kReportSize - 1);
+        needed <= kPooledCapacity ? kPooledCapacity : (needed + kReportSize - 1) & ~(size_t{kReportSize} - 1);
     Descriptor descriptor = NewMemory();
     if (!descriptor.open()) return Errno::Last();
     if (ftruncate(descriptor.number(), static_cast<off_t>(capacity)) != 0) return Errno::Last();

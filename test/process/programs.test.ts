@@ -1,22 +1,36 @@
 // Programs that are taken again: only where the options, and all else that instructions depend on, are as they were.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { clone, Flags, plan, type CloneOptions } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, Flags, plan, run } from '../../lib';
 import { constants } from '../../lib/kernel/constants';
 import { HardLimits } from '../../lib/privilege';
-import { programOf } from '../../lib/process/programs';
+import { programOf, type Written } from '../../lib/process/programs';
 import { list } from '../../lib/program/listing';
 import { Writer } from '../../lib/program/writer';
 import { assemble, checkRequest } from '../../lib/steps/assemble';
 import { withCapability } from '../support/capability';
-import { inside } from '../support/inside';
+import { inside, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
 
 leavesNothing();
+
+/** Two ends of a connection. */
+async function socketPair(): Promise<[Socket, Socket]> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const ours = connect(port, '127.0.0.1');
+  const [theirs] = await accepted;
+  server.close();
+  return [ours, theirs];
+}
 
 const namespaces = Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS | Flags.NEWUTS | Flags.NEWNET | Flags.NEWIPC;
 const most: CloneOptions = {
@@ -35,8 +49,15 @@ const most: CloneOptions = {
   stdio: ['ignore', 'pipe', 2],
 };
 
+/** As a start does it. */
+function taken(command: string, args: readonly string[], options: CloneOptions): Written {
+  const written = programOf(command, args, options);
+  written.release();
+  return written;
+}
+
 const writerOf = (options: CloneOptions, args: readonly string[] = ['a']): Writer =>
-  programOf('/bin/true', args, options).writer;
+  taken('/bin/true', args, options).writer;
 
 function freshlyWritten(options: CloneOptions): Writer {
   const writer = new Writer().reset();
@@ -77,11 +98,11 @@ describe('the same program is taken', () => {
   });
 
   test('with another signal and none', async () => {
-    const first = programOf('/bin/true', [], { ...most, signal: AbortSignal.timeout(1000) });
-    const second = programOf('/bin/true', [], { ...most, signal: new AbortController().signal });
+    const first = taken('/bin/true', [], { ...most, signal: AbortSignal.timeout(1000) });
+    const second = taken('/bin/true', [], { ...most, signal: new AbortController().signal });
     expect(second.writer).toBe(first.writer);
     expect(second.request.signal).not.toBe(first.request.signal);
-    expect(programOf('/bin/true', [], { ...most, signal: undefined }).request.signal).toBeUndefined();
+    expect(taken('/bin/true', [], { ...most, signal: undefined }).request.signal).toBeUndefined();
   });
 
   test('as it was, after starts and other programs', async () => {
@@ -128,7 +149,7 @@ describe('another program is written', () => {
   test('for another command and other arguments', () => {
     expect(writerOf(most, ['b'])).not.toBe(writerOf(most, ['a']));
     expect(writerOf(most, ['a', 'a'])).not.toBe(writerOf(most, ['a']));
-    expect(programOf('/bin/false', ['a'], most).writer).not.toBe(writerOf(most, ['a']));
+    expect(taken('/bin/false', ['a'], most).writer).not.toBe(writerOf(most, ['a']));
   });
 
   test('where the caller has changed what was given before', () => {
@@ -152,13 +173,101 @@ describe('another program is written', () => {
     expect(contentOf(writerOf(most))).toEqual(fresh);
   });
 
-  test('not over one that was just found, by a getter of the caller', () => {
-    forgetAll();
-    const first = writerOf(most);
-    for (const hostname of ['a', 'b', 'c']) writerOf({ ...most, hostname });
-    // Now it is the oldest.
-    expect(writerOf(most)).toBe(first);
-    expect(writerOf({ ...most, hostname: 'd' })).not.toBe(first);
+  test('for the same kernel parameters in another order', () => {
+    const [one, other] = ['net.ipv4.ip_forward', 'net.ipv4.conf.default.forwarding'] as const;
+    const listed = (sysctl: Record<string, string>): string => list(writerOf({ ...most, sysctl }));
+    const first = listed({ [one]: '1', [other]: '0' });
+    const second = listed({ [other]: '0', [one]: '1' });
+    expect(second).not.toBe(first);
+    expect(second.indexOf('ip_forward')).toBeGreaterThan(second.indexOf('default'));
+  });
+
+  test('for the same variables in another order', async () => {
+    const names = async (env: Record<string, string>): Promise<string[]> =>
+      (await run('/usr/bin/env', { env })).stdout.trim().split('\n');
+    expect(await names({ X: '1', Y: '2' })).toEqual(['X=1', 'Y=2']);
+    expect(await names({ Y: '2', X: '1' })).toEqual(['Y=2', 'X=1']);
+  });
+
+  test('for arguments that are no plain array, and none of it is kept', () => {
+    const shared = ['one'];
+    const odd = Object.assign(['two'], { map: () => shared });
+    expect(list(writerOf(most, odd))).toContain('["/bin/true", "two"]');
+    shared[0] = 'two';
+    expect(list(writerOf(most, ['one']))).toContain('["/bin/true", "one"]');
+    expect(() => writerOf(most, Object.assign([], { 0: 'a', 2: 'c' }))).toThrow(/args\[1\]/);
+  });
+
+  test('for a name that every object has by now, and not for one that it had', () => {
+    const env = { A: 'x' };
+    const variables = (): unknown => list(writerOf({ ...most, env })).match(/\[\d variables?\]/)![0];
+    const polluted = Object.prototype as { nscloneTest?: string };
+    expect(variables()).toBe('[1 variables]');
+    try {
+      polluted.nscloneTest = 'y';
+      expect(variables()).toBe('[2 variables]');
+      expect(variables()).toBe('[2 variables]');
+    } finally {
+      delete polluted.nscloneTest;
+    }
+    expect(variables()).toBe('[1 variables]');
+  });
+});
+
+describe('code of the caller that starts children while one is being started', () => {
+  const said = async (child: ClonedProcess): Promise<unknown> => [child.spawnargs, await read(child.stdout)];
+  const others: Promise<unknown>[] = [];
+  const startOthers = (): void => {
+    for (let i = 0; i < 5; i++) others.push(clone('/bin/echo', [`other ${i}`], { env: {} }).then(said));
+  };
+  afterEach(async () => {
+    expect(await Promise.all(others.splice(0))).toEqual(
+      [0, 1, 2, 3, 4].map((i) => [['/bin/echo', `other ${i}`], `other ${i}\n`]),
+    );
+  });
+  const main = [['/bin/echo', 'main'], 'main\n'];
+
+  test('a getter among the options', async () => {
+    const plain = { env: { A: 'x' } };
+    expect(await said(await clone('/bin/echo', ['main'], plain))).toEqual(main);
+    let once = true;
+    const env = {
+      get A() {
+        if (once) startOthers();
+        once = false;
+        return 'x';
+      },
+    };
+    expect(await said(await clone('/bin/echo', ['main'], { env }))).toEqual(main);
+  });
+
+  test('a getter of what passes for a signal', async () => {
+    const plain = { env: { A: 'x' } };
+    expect(await said(await clone('/bin/echo', ['main'], plain))).toEqual(main);
+    let once = true;
+    const signal = {
+      get aborted() {
+        if (once) startOthers();
+        once = false;
+        return false;
+      },
+      addEventListener() {},
+      removeEventListener() {},
+    };
+    expect(await said(await clone('/bin/echo', ['main'], { ...plain, signal: signal as never }))).toEqual(main);
+  });
+
+  test('a listener of a stream that stops reading', async () => {
+    const [ours, theirs] = await socketPair();
+    try {
+      theirs.resume();
+      theirs.once('pause', startOthers);
+      const stdio = [theirs, 'pipe', 'ignore'] as const;
+      expect(await said(await clone('/bin/echo', ['main'], { env: {}, stdio }))).toEqual(main);
+    } finally {
+      ours.destroy();
+      theirs.destroy();
+    }
   });
 });
 
@@ -203,6 +312,42 @@ describe('what else a program depends on is looked at each time', () => {
       }
       return values;`);
     expect(shown).toEqual(['one', 'another', 100_001, '', 'unset']);
+  });
+
+  test('our environment, while a Worker that shares it changes it', () => {
+    const codes = evaluate(`
+      const { Worker, SHARE_ENV } = require('node:worker_threads');
+      const worker = new Worker(
+        'let i = 0; const turn = () => { process.env.NSCLONE_TEST = "x".repeat(++i % 300); setImmediate(turn); }; turn();',
+        { eval: true, env: SHARE_ENV });
+      await require('node:events').once(worker, 'online');
+      const codes = new Set();
+      for (let i = 0; i < 300; i++) {
+        const child = await nsclone.clone('/bin/true', [], { stdio: 'ignore' }).catch((error) => ({ exited: error }));
+        codes.add((await child.exited).code);
+      }
+      await worker.terminate();
+      return [...codes];`);
+    expect(codes).toEqual([0]);
+  });
+
+  test('our environment, which may be too large', () => {
+    const code = evaluate(`
+      process.env.NSCLONE_TEST = 'x'.repeat(70_000_000);
+      return (await nsclone.clone('/bin/true').catch((error) => error)).code;`);
+    expect(code).toBe('E2BIG');
+  });
+
+  withCapability('CAP_SETUID', 'our ids, but not for what a child that was started with others tells', () => {
+    const told = evaluate(`
+      const range = [{ containerID: 0, hostID: 100000, size: 65536 }];
+      const options = { flags: nsclone.Flags.NEWUSER, uidMap: range, gidMap: range, hold: true, stdio: 'ignore' };
+      const child = await nsclone.clone('/no/such', [], { ...options, signal: new AbortController().signal });
+      process.setegid(100000);
+      process.seteuid(100000);
+      const { code, step, syscall, path } = await child.start().catch((error) => error);
+      return { code, step, syscall, path };`);
+    expect(told).toEqual({ code: 'ENOENT', step: 'command', syscall: 'execve', path: '/no/such' });
   });
 
   test('PATH, for a command without a slash', async () => {
