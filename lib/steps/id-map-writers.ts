@@ -1,5 +1,5 @@
 // Who writes the id maps of a waiting stub: we, with privilege, or newuidmap(1) and newgidmap(1).
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 import { childProcess } from '../builtin';
 import { SyscallError } from '../errors/syscall-error';
@@ -54,6 +54,28 @@ function write(pid: number, kind: Kind, map: IdMap): void {
   }
 }
 
+/** Under another pid namespace's /proc the number of the stub is somebody else's: the map would be written for him. */
+function refuseForeignProc(option: string): void {
+  if (readProcSelf() === String(process.pid)) return;
+  throw new SyscallError({
+    code: 'ESRCH',
+    step: 'user',
+    option,
+    syscall: 'readlink',
+    path: '/proc/self',
+    reason: 'the /proc here is not that of our pid namespace, so the child is not in it',
+    hint: "mount a /proc of ours; or, for the own group alone, setgroups: 'deny'",
+  });
+}
+
+function readProcSelf(): string | undefined {
+  try {
+    return readlinkSync('/proc/self');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Runs the helper, which is set-user-ID root and holds the ranges against /etc/subuid and /etc/subgid. */
 function help(pid: number, kind: Kind, map: IdMap, whenEnded: (stop: () => void) => void): Promise<void> {
   const helper = `new${kind}map`;
@@ -95,6 +117,7 @@ export function serveMaps(
   { uidMap, gidMap }: Request,
   whenEnded: (stop: () => void) => void,
 ): void | Promise<void> {
+  refuseForeignProc(uidMap === undefined || uidMap.writer === 'stub' ? 'gidMap' : 'uidMap');
   if (uidMap?.writer === 'parent') write(pid, 'uid', uidMap);
   if (gidMap?.writer === 'parent') write(pid, 'gid', gidMap);
   // After what may throw: nobody would hear of a helper that fails then.

@@ -22,7 +22,7 @@ import { parentDeathSignal } from './parent-death-signal';
 import { personality } from './personality';
 import { cgroupFolder, process } from './process';
 import { propagation } from './propagation';
-import { foreground, pty } from './pty';
+import { foreground, pty, ptyOwner } from './pty';
 import { raisedRlimits, rlimits } from './rlimits';
 import { seccomp } from './seccomp';
 import { session } from './session';
@@ -40,6 +40,7 @@ export const order: readonly Step[] = [
   control,
   // While we have all of our rights, and our own view.
   stdioSources,
+  ptyOwner,
   cgroupFolder,
   raisedRlimits,
   oomScoreAdj,

@@ -3,15 +3,39 @@ import { boolean, integer, plainObject } from '../check';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import * as call from './calls';
-import { insideID } from './request';
+import { insideID, outsideID, type Request } from './request';
 import type { Step } from './step';
 import { sourceWord } from './words';
 
-const { TIOCSCTTY, TIOCSPGRP } = constants;
+const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;
 
 /** `struct winsize` has 16 bits for each. */
 const largest = 0xffff;
 const usual = { columns: 80, rows: 24 };
+
+/** Whether our own id has no place in the new user namespace: nobody in it can give away what is ours. */
+function isOwnerLeftOut(request: Request): boolean {
+  const { pty, uidMap, own } = request;
+  return pty !== undefined && uidMap !== undefined && insideID(uidMap, own.uid) === undefined;
+}
+
+/** The terminal was made by us; who has another id could not even open it by its path. */
+export const ptyOwner: Step = {
+  name: 'pty owner',
+  options: [],
+  after: {},
+
+  settle(request) {
+    if (!isOwnerLeftOut(request) || request.own.has(CAP_CHOWN)) return;
+    request.note('the terminal stays ours: our id has no place in the user namespace, and we have no CAP_CHOWN');
+  },
+
+  emit(writer, request) {
+    if (!isOwnerLeftOut(request) || !request.own.has(CAP_CHOWN)) return;
+    const uid = outsideID(request.uidMap, request.finalUid());
+    if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, sourceWord(0), uid, -1);
+  },
+};
 
 export const pty: Step = {
   name: 'pty',
@@ -48,10 +72,11 @@ export const pty: Step = {
   emit(writer, request) {
     if (request.pty === undefined) return;
     writer.about(this.name, 'pty');
-    // The terminal was made by us; who has another id inside could not even open it by its path.
     const uid = request.uid ?? insideID(request.uidMap, request.own.uid);
-    if (uid !== undefined) {
-      writer.add(call.fchown, sourceWord(0), uid, -1).accept('EPERM').accept('EINVAL');
+    // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
+    if (uid !== undefined && !isOwnerLeftOut(request)) {
+      writer.add(call.fchown, sourceWord(0), uid, -1).accept('EINVAL');
+      if (request.joinsUser) writer.accept('EPERM');
     }
     writer.add(call.ioctlAt, sourceWord(0), TIOCSCTTY);
   },

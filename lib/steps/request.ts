@@ -177,6 +177,12 @@ export function insideID(map: IdMap | undefined, own: number): number | undefine
   return range === undefined ? undefined : range.containerID + (own - range.hostID);
 }
 
+/** What an id inside is to us; undefined where the map leaves it out. */
+export function outsideID(map: IdMap | undefined, inside: number): number | undefined {
+  const range = map?.ranges.find(({ containerID, size }) => inside >= containerID && inside < containerID + size);
+  return range === undefined ? undefined : range.hostID + (inside - range.containerID);
+}
+
 const pipe: StdioSource = { kind: 'pipe', socket: false };
 /** 'pipe' for 0 to 2. */
 export const defaultStdio: readonly StdioSource[] = [pipe, pipe, pipe];

@@ -33,6 +33,31 @@ const shell = (script: string, ...unshare: string[]): string[] => [
 ];
 
 describe('/proc', () => {
+  withCapability(
+    'CAP_SYS_ADMIN',
+    'of another pid namespace: no map is written for whoever has the number of our child there',
+    () => {
+      const told = evaluate(
+        `const range = [{ containerID: 0, hostID: 0, size: 1 }, { containerID: 1, hostID: 1, size: 1 }];
+       const options = { flags: nsclone.Flags.NEWUSER, stdio: 'ignore' };
+       const { code, step, option, path, hint } = await nsclone.clone('/bin/true', [], { ...options, uidMap: range }).catch((error) => error);
+       const denying = { ...options, uidMap: 'root', gidMap: 'root', setgroups: 'deny' };
+       return [{ code, step, option, path, hint }, (await (await nsclone.clone('/bin/true', [], denying)).exited).code];`,
+        ['unshare', '--pid', '--fork'],
+      );
+      expect(told).toEqual([
+        {
+          code: 'ESRCH',
+          step: 'user',
+          option: 'uidMap',
+          path: '/proc/self',
+          hint: expect.stringContaining("setgroups: 'deny'"),
+        },
+        0,
+      ]);
+    },
+  );
+
   // Id maps are files there.
   const noMaps = "sorts[1] = { flags: Flags.NEWPID, stdio: 'ignore' };";
 

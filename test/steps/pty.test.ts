@@ -4,11 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../../lib';
+import { rootOnly, userOnly, withCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
-import { emitted } from '../support/listing';
+import { emitted, linesOf, notesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
 
 leavesNothing();
@@ -108,11 +109,24 @@ describe('pty emits', () => {
     );
   });
   test('the owner that the program has inside', () => {
-    expect(emitted('pty', { ...owned(0), pty: true })[0]).toBe(
-      'pty: fchown(stdio.source[0], 0, -1)  # EPERM, EINVAL: go on',
-    );
+    expect(emitted('pty', { ...owned(0), pty: true })[0]).toBe('pty: fchown(stdio.source[0], 0, -1)  # EINVAL: go on');
     expect(emitted('pty', { ...owned(0), uidMap: 'keep', pty: true })[0]).toContain(`, ${process.geteuid!()}, -1)`);
     expect(emitted('pty', { pty: true, uid: 7 })[0]).toContain('fchown(stdio.source[0], 7, -1)');
+  });
+  const range = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  const leftOut = { flags: Flags.NEWUSER, uidMap: range, gidMap: range, pty: true } as const;
+  withCapability('CAP_CHOWN', 'from outside, where our own id has no place inside', () => {
+    expect(emitted('pty', leftOut)).toEqual([
+      'pty: fchown(stdio.source[0], 100000, -1)',
+      'pty: ioctl(stdio.source[0], TIOCSCTTY, 0)',
+    ]);
+    expect(emitted('pty', { ...leftOut, uid: 5 })[0]).toBe('pty: fchown(stdio.source[0], 100005, -1)');
+    const steps = linesOf(plan('/bin/true', [], leftOut)).map(({ step }) => step);
+    expect(steps.indexOf('pty')).toBeLessThan(steps.indexOf('user'));
+  });
+  userOnly('no owner without the right to it, and the plan says so', () => {
+    expect(emitted('pty', leftOut)).toEqual(['pty: ioctl(stdio.source[0], TIOCSCTTY, 0)']);
+    expect(notesOf(plan('/bin/true', [], leftOut))[0]).toMatch(/^the terminal stays ours: .* no CAP_CHOWN$/);
   });
   test('the foreground for the program beside a pid 1', () => {
     const lines = emitted('pty', { ...owned(Flags.NEWPID), init: true, pty: true });
@@ -313,6 +327,16 @@ describe('pty', () => {
     expect(seat.output).toBe('by path\r\n');
   });
 
+  rootOnly('also where our own id has no place in its user namespace', async () => {
+    const range = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    for (const ids of [{}, { uid: 5, gid: 5 }]) {
+      const options = { flags: Flags.NEWUSER, uidMap: range, gidMap: range, ...ids };
+      const seat = await Seat.at('/bin/sh', ['-c', 'echo by path > "$(tty)"; echo too > /dev/stderr'], options);
+      expect(await seat.end()).toEqual({ code: 0, signal: null });
+      expect(seat.output).toBe('by path\r\ntoo\r\n');
+    }
+  });
+
   test('the child has no descriptor of ours, and we none of it', async () => {
     const before = readdirSync('/proc/self/fd').length;
     const child = await clone('/bin/sh', ['-c', 'echo ready; read -r line'], { pty: true });
@@ -344,10 +368,10 @@ describe('pty reports', () => {
     const error = await failAt(options, ({ call }) => call.includes('TIOCSPGRP'), 'EPERM');
     expect(fieldsOf(error)).toMatchObject({ code: 'EPERM', syscall: 'ioctl', step: 'pty', option: 'pty' });
   });
-  test('an owner that cannot be set is no failure', async () => {
-    for (const code of ['EPERM', 'EINVAL']) {
-      await expect(failAt({ ...owned(0), pty: true }, calls('fchown'), code)).rejects.toThrow('the child started');
-    }
+  test('an owner that has no place inside is told by the step that sets it', async () => {
+    await expect(failAt({ ...owned(0), pty: true }, calls('fchown'), 'EINVAL')).rejects.toThrow('the child started');
+  });
+  test('an owner that cannot be set', async () => {
     const error = await failAt({ ...owned(0), pty: true }, calls('fchown'), 'EROFS');
     expect(fieldsOf(error)).toMatchObject({ code: 'EROFS', syscall: 'fchown', step: 'pty' });
   });
