@@ -6,6 +6,7 @@ import type { RunOptions, RunResult } from '../types/run';
 import { integer, plainObject } from './check';
 import { clone } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { unwatch, watch } from './process/ending';
 import { takesArguments } from './plan';
 
 /** As in execFile(). */
@@ -31,17 +32,18 @@ interface Collecting {
  *
  * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, and with
  * `ERR_CHILD_PROCESS_STDIO_MAXBUFFER` (a RangeError with `stdout` and `stderr`) where it wrote more than `maxBuffer` bytes to one
- * of them, and with the error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end. What
- * is ended by `signal` or `timeout` is not waited for beyond its own end, even where children of its own hold its output.
+ * of them, and with the error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end.
+ * `signal` and `timeout` also end the waiting for output that children of the command hold open after its own end: `endedBy`
+ * tells, and the output is what there was.
  * @throws ArgumentError, SyscallError
  */
 export function run(
   command: string,
   args: readonly string[] | undefined,
-  options: RunOptions & { encoding: 'buffer' },
+  options: RunOptions & { encoding: 'buffer' | null },
 ): Promise<RunResult<Buffer>>;
 export function run(command: string, args?: readonly string[], options?: RunOptions): Promise<RunResult<string>>;
-export function run(command: string, options: RunOptions & { encoding: 'buffer' }): Promise<RunResult<Buffer>>;
+export function run(command: string, options: RunOptions & { encoding: 'buffer' | null }): Promise<RunResult<Buffer>>;
 export function run(command: string, options?: RunOptions): Promise<RunResult<string>>;
 export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
   const hasArgs = takesArguments(args, options);
@@ -51,8 +53,9 @@ export async function run(command: unknown, args?: unknown, options?: unknown): 
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  const patience = new Patience(rest);
   const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
-  return collect(child, collecting);
+  return collect(child, collecting, patience);
 }
 
 /** What leaves nothing to collect, or never ends by itself. */
@@ -71,12 +74,13 @@ function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown):
   const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof Readable;
   if (input !== undefined && !isInput)
     throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
-  if (encoding !== undefined && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
+  if (encoding !== undefined && encoding !== null && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
     throw invalidArgValue('encoding', encoding, "must be an encoding of Buffer, or 'buffer'");
   }
   return {
     input: isInput ? input : undefined,
-    encoding: (encoding ?? 'utf8') as BufferEncoding | 'buffer',
+    // null is that of execFile().
+    encoding: (encoding === null ? 'buffer' : (encoding ?? 'utf8')) as BufferEncoding | 'buffer',
     maxBuffer: maxBuffer === Infinity ? Infinity : integer(maxBuffer ?? defaultMaxBuffer, 'maxBuffer', 0),
   };
 }
@@ -142,32 +146,69 @@ function feed(stdin: Writable | null, input: Collecting['input'], fail: (error: 
   input.pipe(stdin);
 }
 
+/** How long the output is waited for once the command has ended: children of its own may hold it open for ever. */
+class Patience {
+  readonly #signal: AbortSignal | undefined;
+  readonly #until: number;
+
+  /** From now on. `timeout` in milliseconds; 0 and none are for ever. */
+  constructor({ signal, timeout }: Pick<RunOptions, 'signal' | 'timeout'>) {
+    this.#signal = signal;
+    this.#until = timeout === undefined || timeout === 0 ? Infinity : performance.now() + timeout;
+  }
+
+  /** Waits for `done`, and tells what ended the waiting before that. */
+  wait(done: Promise<unknown>): Promise<ExitStatus['endedBy']> {
+    const signal = this.#signal;
+    const left = this.#until - performance.now();
+    return new Promise((resolve) => {
+      const waiting = { abort: () => end('abort') };
+      const timer = left < Infinity ? setTimeout(() => end('timeout'), Math.max(0, left)) : undefined;
+      const end = (by: ExitStatus['endedBy']): void => {
+        clearTimeout(timer);
+        if (signal !== undefined) unwatch(signal, waiting);
+        resolve(by);
+      };
+      if (signal !== undefined) watch(signal, waiting);
+      if (signal?.aborted === true) return end('abort');
+      void done.then(() => end(undefined));
+    });
+  }
+}
+
 async function collect(
   child: ClonedProcess,
   { input, encoding, maxBuffer }: Collecting,
+  patience: Patience,
 ): Promise<RunResult<string | Buffer>> {
   let failure: Error | undefined;
+  let tellFailed!: () => void;
+  const failed = new Promise<void>((resolve) => (tellFailed = resolve));
   const fail = (error: Error): void => {
     failure ??= error;
     child.kill('SIGKILL');
+    tellFailed();
   };
   const [out, err] = (['stdout', 'stderr'] as const).map(
     (name) => new Gathered(child[name], maxBuffer, () => fail(new TooMuch(name))),
   ) as [Gathered, Gathered];
   feed(child.stdin, input, fail);
   const status = await child.exited;
-  if (failure !== undefined || status.endedBy !== undefined) {
+  const done = Promise.all([out.done, err.done]);
+  const endedBy = status.endedBy ?? (await patience.wait(Promise.race([done, failed])));
+  if (failure !== undefined || endedBy !== undefined) {
     // What is in the pipes still is read in these turns; children of its own may hold them open for ever.
     await nextTurn();
     await nextTurn();
     out.stop();
     err.stop();
   }
-  await Promise.all([out.done, err.done]);
+  await done;
   const [stdout, stderr] = [out, err].map((output) =>
     encoding === 'buffer' ? output.bytes() : output.bytes().toString(encoding),
   );
-  const result = { ...(status satisfies ExitStatus), stdout: stdout!, stderr: stderr! };
+  const ended: ExitStatus = endedBy === undefined ? status : { ...status, endedBy };
+  const result = { ...ended, stdout: stdout!, stderr: stderr! };
   if (failure === undefined) return result;
   throw failure instanceof TooMuch ? Object.assign(failure, { ...result, code: failure.code }) : failure;
 }

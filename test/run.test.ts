@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expectTypeOf } from 'expect-type';
 
-import { Flags, run, type RunResult } from '../lib';
+import { Flags, run, type RunOptions, type RunResult } from '../lib';
 import { owned } from './support/inside';
 import { leavesNothing } from './support/leftovers';
 import { evaluate, runScript } from './support/own-process';
@@ -34,6 +34,7 @@ describe('run collects', () => {
   test('nothing where nothing is written', async () => {
     expect(await run('/bin/true')).toMatchObject({ stdout: '', stderr: '' });
     expect(await run('/bin/true', { encoding: 'buffer' })).toMatchObject({ stdout: Buffer.alloc(0) });
+    expect(await run('/bin/true', { encoding: null })).toMatchObject({ stdout: Buffer.alloc(0) });
   });
   test('more than a pipe holds, of both at once', async () => {
     const { stdout, stderr } = await sh('head -c 500000 /dev/zero; head -c 400000 /dev/zero >&2');
@@ -104,7 +105,6 @@ describe('run rejects', () => {
     ['input', null],
     ['input', ['x']],
     ['encoding', 'utf9'],
-    ['encoding', null],
     ['encoding', 5],
     ['maxBuffer', -1],
     ['maxBuffer', 1.5],
@@ -275,6 +275,20 @@ describe('an end from here', () => {
   test('that comes before the start is a rejection', async () => {
     await expect(sh('true', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORT_ERR' });
   });
+  test.each<[string, () => RunOptions]>([
+    ['timeout', () => ({ timeout: 150 })],
+    ['abort', () => ({ signal: AbortSignal.timeout(150) })],
+  ])('by %s when the command is over, and a child of its own holds the output', async (endedBy, options) => {
+    const from = performance.now();
+    const result = await sh('echo out; echo err >&2; sleep 3 & exit 4', options());
+    expect(performance.now() - from).toBeLessThan(1500);
+    expect(result).toMatchObject({ code: 4, signal: null, endedBy, stdout: 'out\n', stderr: 'err\n' });
+  });
+  test('is not told where the output came to its end in time', async () => {
+    const result = await sh('(sleep 0.1; echo late) & exit 0', { timeout: 5000, signal: AbortSignal.timeout(5000) });
+    expect(result).toMatchObject({ code: 0, stdout: 'late\n' });
+    expect(result).not.toHaveProperty('endedBy');
+  });
   test('never comes of a timeout of 0, as in child_process', async () => {
     expect(await sh('sleep 0.05', { timeout: 0 })).toMatchObject({ code: 0 });
   });
@@ -330,6 +344,7 @@ test('types: Buffers for encoding buffer, strings otherwise', () => {
     (): Promise<RunResult<string>> => run('x', ['y'], { encoding: 'hex' }),
     (): Promise<RunResult<Buffer>> => run('x', { encoding: 'buffer' }),
     (): Promise<RunResult<Buffer>> => run('x', ['y'], { encoding: 'buffer' }),
+    (): Promise<RunResult<Buffer>> => run('x', { encoding: null }),
   ] as const;
   expectTypeOf(forms[0]).returns.resolves.toHaveProperty('stdout').toEqualTypeOf<string>();
   expectTypeOf(forms[3]).returns.resolves.toHaveProperty('stdout').toEqualTypeOf<Buffer>();

@@ -8,13 +8,16 @@ import type { CloneOptions } from './options';
 export interface RunOptions extends Omit<CloneOptions, 'hold' | 'pty'> {
   /** What the command reads from its stdin. Default: nothing, it is at its end. */
   input?: string | Uint8Array | Readable;
-  /** Of `stdout` and `stderr`; 'buffer' for Buffers. Default 'utf8'. */
-  encoding?: BufferEncoding | 'buffer';
+  /** Of `stdout` and `stderr`; 'buffer' or null for Buffers. Default 'utf8'. */
+  encoding?: BufferEncoding | 'buffer' | null;
   /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */
   maxBuffer?: number;
 }
 
-/** How a command ended and what it wrote. */
+/**
+ * How a command ended and what it wrote. `endedBy` is also there where the command has ended by itself, and children of its own held
+ * its output open until `signal` or `timeout`.
+ */
 export interface RunResult<T extends string | Buffer> extends ExitStatus {
   stdout: T;
   stderr: T;

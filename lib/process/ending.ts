@@ -27,9 +27,14 @@ export interface Mortal {
 
 const SIGKILL = 9;
 
-/** All children on one signal, with its one listener: many of them would make Node warn. */
+/** Whoever waits for an AbortSignal. */
+export interface Abortable {
+  abort(signal: AbortSignal): void;
+}
+
+/** All who wait for one signal, with its one listener: many of them would make Node warn. */
 class Watched {
-  readonly endings = new Set<Ending>();
+  readonly endings = new Set<Abortable>();
   readonly #signal: AbortSignal;
   readonly #listener = (): void => {
     for (const ending of this.endings) ending.abort(this.#signal);
@@ -47,14 +52,14 @@ class Watched {
 
 const watched = new WeakMap<AbortSignal, Watched>();
 
-function watch(signal: AbortSignal, ending: Ending): void {
+export function watch(signal: AbortSignal, ending: Abortable): void {
   let found = watched.get(signal);
   if (found === undefined) watched.set(signal, (found = new Watched(signal)));
   found.endings.add(ending);
 }
 
-/** The last child takes the listener with it: a signal may live as long as Node. */
-function unwatch(signal: AbortSignal, ending: Ending): void {
+/** The last one takes the listener with it: a signal may live as long as Node. */
+export function unwatch(signal: AbortSignal, ending: Abortable): void {
   const found = watched.get(signal);
   if (found?.endings.delete(ending) !== true || found.endings.size > 0) return;
   found.stop();
@@ -85,11 +90,11 @@ export class Ending {
   }
 
   #timeOut(timeout: number): void {
-    const reason = `set-up was not done within ${timeout} ms`;
-    this.#end(
-      'timeout',
-      ({ step, syscall }) => new SyscallError({ code: 'ETIMEDOUT', option: 'timeout', reason, step, syscall }),
-    );
+    this.#end('timeout', ({ step, syscall }) => {
+      const reached = step === undefined ? '' : `; it was in step ${step}`;
+      const reason = `set-up was not done within ${timeout} ms${reached}`;
+      return new SyscallError({ code: 'ETIMEDOUT', option: 'timeout', reason, step, syscall });
+    });
   }
 
   #end(by: 'abort' | 'timeout', cause: Cause): void {
