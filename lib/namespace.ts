@@ -90,6 +90,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF where one of them is closed
    */
   equals(other: NamespaceHandle): boolean {
+    if (typeof other?.fd !== 'number') throw invalidArgType('other argument', 'an instance of Namespace', other);
     const [a, b] = [identify(this), identify(other)];
     return a.ino === b.ino && a.dev === b.dev;
   }

@@ -226,6 +226,7 @@ describe('closing', () => {
     expect(() => namespace.id).toThrow(closed);
     using(Namespace.current('net'), (open) => {
       expect(() => open.equals(namespace)).toThrow(closed);
+      expect(() => open.equals(null as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
       expect(() => namespace.equals(open)).toThrow(closed);
     });
   });

@@ -254,7 +254,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   // ---- what its users say
 
   kill(signal: NodeJS.Signals | number | string = 'SIGTERM'): boolean {
-    const number = signal === 0 ? 0 : signalNumber(signal);
+    const isSignal = typeof signal === 'string' || typeof signal === 'number';
+    const number = signal === 0 ? 0 : isSignal ? signalNumber(signal) : undefined;
     if (number === undefined) throw unknownSignal('signal argument', signal, signalNames());
     if (this.#birth.thread) {
       throw new SyscallError({
@@ -330,6 +331,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Somebody waits for it now.
+    if (this.#status === undefined) this.ref();
     if (this.#status === undefined && !this.#birth.thread) {
       const { ending } = this.#birth;
       if (ending === undefined || !this.#running) this.kill('SIGKILL');

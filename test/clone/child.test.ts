@@ -119,6 +119,14 @@ describe('exited', () => {
       expect(await child.exited).toMatchObject({ code: null, signal: name });
     }
   });
+  test.each([null, {}, true, [], Symbol('SIGTERM'), 'TERM', -1])('refuses the signal %p', async (signal) => {
+    const child = await cat();
+    expect(() => child.kill(signal as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_UNKNOWN_SIGNAL', option: 'signal' }),
+    );
+    child.kill('SIGKILL');
+    await child.exited;
+  });
   test('an exit code over 128 is no signal', async () => {
     expect(await (await sh('exit 137')).exited).toMatchObject({ code: 137, signal: null });
   });

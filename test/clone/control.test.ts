@@ -300,6 +300,16 @@ describe('killSignal and killGrace', () => {
 });
 
 describe('asyncDispose', () => {
+  test('of a child that was let go of: Node waits for it', () => {
+    const { stdout, status } = runScript(`
+      const child = await nsclone.clone('/bin/sh', ['-c', 'trap "" TERM; echo; sleep 3'], { killGrace: 50 });
+      await require('node:events').once(child.stdout, 'data');
+      child.stdout.destroy();
+      child.unref();
+      await child[Symbol.asyncDispose]();
+      console.log('disposed', child.signalCode);`);
+    expect([stdout, status]).toEqual(['disposed SIGKILL\n', 0]);
+  });
   test('sends the signal, and resolves when the child is reaped', async () => {
     const child = await trapping('trap "exit 8" TERM', {});
     await child[Symbol.asyncDispose]();
