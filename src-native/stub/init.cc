@@ -86,6 +86,8 @@ void BePidOne(const Stay& stay, Report* report) {
   // Until now SIGKILL, so that a Node that ended in between took us with it.
   Call(__NR_prctl, PR_SET_PDEATHSIG, stay.death_signal, 0, 0, 0);
   Call(__NR_close_range, 0, kAllDescriptors, 0);
+  // The working directory would keep what it lies on from being unmounted.
+  Call(__NR_chdir, "/");
   const uint64_t all = ~uint64_t{0};
   for (;;) {
     ReapAll(stay.child, report);
