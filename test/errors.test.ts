@@ -210,6 +210,15 @@ describe('nearest', () => {
     expect(nearest(name, known)).toBe(meant);
   });
 
+  test.each([
+    ['net_admin', ['CAP_NET_ADMIN', 'CAP_NET_RAW'], 'CAP_NET_ADMIN'],
+    ['TERM', ['SIGHUP', 'SIGTERM'], 'SIGTERM'],
+    ['RLIMIT_NOFILE', ['nofile', 'nproc'], 'nofile'],
+    ['CLONE_NEWNET', ['NEWNS', 'NEWNET'], 'NEWNET'],
+  ])('%s, with or without a prefix', (name, names, meant) => {
+    expect(nearest(name, names)).toBe(meant);
+  });
+
   test.each(['frobnicate', 'x', '', 'h'.repeat(10_000)])('%.20s means nothing known', (name) => {
     expect(nearest(name, known)).toBeUndefined();
     expect(didYouMean(name, known)).toBe('');

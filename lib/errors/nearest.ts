@@ -1,21 +1,30 @@
 // The known name that a misspelt one most likely meant.
 
 /**
- * The known name nearest to `name` by edit distance, whatever the case of its letters; `undefined` when none is near
+ * The known name nearest to `name` by edit distance, whatever the case of its letters and the prefix; `undefined` when none is near
  * (more than one edit in three letters).
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase();
+  const names = [...known];
+  const bare = withoutPrefix(wanted);
+  const same = names.find((candidate) => withoutPrefix(candidate.toLowerCase()) === bare);
+  if (same !== undefined) return same;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   // Nobody means a name of such a length, and the distance costs its square.
   if (wanted.length > 64) return undefined;
-  for (const candidate of known) {
+  for (const candidate of names) {
     if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** 'term' of 'SIGTERM', 'net_admin' of 'CAP_NET_ADMIN': what is left out, or put before, most often. */
+function withoutPrefix(name: string): string {
+  return name.replace(/^(?:clone_|cap_|rlimit_|secbit_|sig)/, '');
 }
 
 /** '; did you mean "…"?', or nothing when no known name is near. */

@@ -31,7 +31,7 @@ function refuseClosed({ stdio, cgroup }: Request, writer: Writer): void {
   const hint = `descriptor ${descriptor} is not open in Node`;
   const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
   if (index < 0 && cgroup === descriptor) {
-    throw new SyscallError({ code: 'EBADF', step: 'cgroup folder', option: 'cgroup', syscall: 'fcntl', hint });
+    throw new SyscallError({ code: 'EBADF', step: 'cgroup', option: 'cgroup', syscall: 'fcntl', hint });
   }
   throw new SyscallError({ code: 'EBADF', step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3', hint });
 }

@@ -54,6 +54,15 @@ function write(pid: number, kind: Kind, map: IdMap): void {
   }
 }
 
+/** Whether no program that we execute gets more than we have, set-user-ID or not; see PR_SET_NO_NEW_PRIVS in prctl(2). */
+function hasNoNewPrivileges(): boolean {
+  try {
+    return /^NoNewPrivs:\t1$/m.test(readFileSync('/proc/thread-self/status', 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** Under another pid namespace's /proc the number of the stub is somebody else's: the map would be written for him. */
 function refuseForeignProc(option: string): void {
   if (readProcSelf() === String(process.pid)) return;
@@ -100,7 +109,9 @@ function help(pid: number, kind: Kind, map: IdMap, whenEnded: (stop: () => void)
               : stderr.trim() || `${helper} ended with ${error.code ?? error.signal}`,
             hint: missing
               ? 'an ordinary user maps more than the own id with it; install the package uidmap'
-              : `the ranges must be those of /etc/sub${kind} for our user`,
+              : hasNoNewPrivileges()
+                ? `no_new_privs is set on us, so ${helper} has no privilege to write it`
+                : `the ranges must be those of /etc/sub${kind} for our user`,
             cause: error,
           }),
         );

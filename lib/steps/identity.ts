@@ -89,6 +89,23 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
   }
 }
 
+/** What the kernel has against these sets. */
+function whyNoCapabilities({
+  permitted,
+  effective,
+  inheritable,
+  ambient,
+  bounding,
+  available,
+}: CapabilitySets): string {
+  const inherited = (inheritable ?? emptySet) | (ambient ?? emptySet);
+  const lacking = ((permitted ?? emptySet) | (effective ?? emptySet) | inherited) & ~available;
+  if (lacking !== emptySet) return `we do not have ${listNames(lacking)} ourselves`;
+  const left = bounding === undefined ? emptySet : inherited & ~bounding;
+  if (left !== emptySet) return `what bounding leaves out cannot become inheritable: ${listNames(left)}`;
+  return 'needs CAP_SETPCAP';
+}
+
 function emitCapabilities(writer: Writer, sets: CapabilitySets): void {
   const ambient = sets.ambient ?? emptySet;
   const inheritable = (sets.inheritable ?? emptySet) | ambient;
@@ -213,6 +230,7 @@ export const identity: Step = {
       return `this id has no place in the user namespace; map it with ${label.option === 'uid' ? 'uidMap' : 'gidMap'}`;
     }
     if (code !== 'EPERM') return undefined;
+    if (label.option === 'capabilities') return whyNoCapabilities(request.capabilities!);
     return request.creates(Flags.NEWUSER)
       ? undefined
       : 'needs CAP_SETUID, CAP_SETGID or CAP_SETPCAP; add Flags.NEWUSER';

@@ -1,5 +1,6 @@
 // Step `process`: the second clone, where the program must be born into what only a new process can enter.
 import { fileDescriptor, path } from '../check';
+import { invalidArgType } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ReportPid } from '../program/format';
@@ -25,6 +26,11 @@ function legacyClone(writer: Writer, request: Request): void {
   writer.add(call.clone, flagsOf(request), 0, ReportPid).fork();
 }
 
+function checkPath(value: unknown): string {
+  if (typeof value === 'string' || (typeof value === 'object' && value !== null)) return path(value, 'cgroup');
+  throw invalidArgType('cgroup', 'of type string or number, or an instance of URL', value);
+}
+
 /** Opened before the view changes. The stub's copy of a descriptor of ours has its number. */
 export const cgroupFolder: Step = {
   name: 'cgroup',
@@ -34,7 +40,7 @@ export const cgroupFolder: Step = {
 
   check(given, request) {
     const { cgroup } = given;
-    request.cgroup = typeof cgroup === 'number' ? fileDescriptor(cgroup, 'cgroup') : path(cgroup, 'cgroup');
+    request.cgroup = typeof cgroup === 'number' ? fileDescriptor(cgroup, 'cgroup') : checkPath(cgroup);
   },
 
   emit(writer, request) {
@@ -68,6 +74,9 @@ function whyNoProcess(code: string, request: Request): string | undefined {
   if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
   if (code === 'ENOSPC') {
     return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
+  }
+  if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
+    return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }
   if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
   return undefined;
@@ -107,7 +116,8 @@ export const process: Step = {
     const needed =
       request.creates(Flags.NEWPID | Flags.NEWTIME) || request.joinsAny(Flags.NEWPID) || cgroup !== undefined;
     if (!needed) return;
-    if (cgroup === undefined) legacyClone(writer.about(this.name, 'flags'), request);
+    const joined = request.joins.find((join) => (join.flags & Flags.NEWPID) !== 0);
+    if (cgroup === undefined) legacyClone(writer.about(this.name, joined?.option ?? 'flags'), request);
     else cloneIntoCgroup(writer, request, request.cgroupSlot);
     writer.about(this.name, 'flags');
     // A clone clears it, so once more, and before anything else: a Node that ends now must take the set-up with it.

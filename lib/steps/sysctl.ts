@@ -15,6 +15,13 @@ const owners: readonly (readonly [name: RegExp, flag: Flags])[] = [
   [/^user\./, Flags.NEWUSER],
 ];
 
+const notOurs = 'belongs to the host, or to a namespace whose parameters are not set here';
+/** Parameters that have an option of their own. */
+const otherWay: Readonly<Record<string, string>> = {
+  'kernel.hostname': 'is set by the option hostname',
+  'kernel.domainname': 'is set by the option domainname',
+};
+
 /** 'net.ipv4.conf.eth0/1.forwarding' → 'net/ipv4/conf/eth0.1/forwarding', as sysctl(8) has it. */
 function pathOf(name: string): string {
   return `/proc/sys/${name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
@@ -40,8 +47,7 @@ export const sysctl: Step = {
     for (const { name } of request.sysctl) {
       const owner = owners.find(([pattern]) => pattern.test(name));
       const option = `sysctl.${name}`;
-      if (owner === undefined)
-        throw invalidArgValue(option, name, 'belongs to the host: no namespace has one of its own');
+      if (owner === undefined) throw invalidArgValue(option, name, otherWay[name] ?? notOurs);
       needs(request, option, owner[1], 'without it the parameter of the host would be changed');
     }
   },

@@ -364,5 +364,5 @@ describe('limits that are reached', () => {
 
 test('a closed descriptor of a cgroup is blamed on the cgroup', async () => {
   const error = await clone('true', [], { cgroup: 9999 }).catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ code: 'EBADF', option: 'cgroup', step: 'cgroup folder' });
+  expect(error).toMatchObject({ code: 'EBADF', option: 'cgroup', step: 'cgroup' });
 });

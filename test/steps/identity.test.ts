@@ -554,6 +554,22 @@ describe('identity, when the kernel refuses', () => {
     const error = await failAt({ ...ns, capabilities: { ambient: ['CAP_KILL'] } }, calls('capset'), 'EPERM');
     expect(error).toMatchObject({ code: 'EPERM', step: 'identity', option: 'capabilities', syscall: 'capset' });
   });
+  userOnly('one that we lack is named', async () => {
+    const capabilities = { inheritable: ['CAP_KILL', 'CAP_SYS_BOOT'] } as const;
+    await expect(clone('/bin/true', { capabilities })).rejects.toMatchObject({
+      code: 'EPERM',
+      syscall: 'capset',
+      hint: 'we do not have CAP_KILL, CAP_SYS_BOOT ourselves',
+    });
+  });
+  test('one that is to be inherited beyond the bounding set is named', async () => {
+    const capabilities = { bounding: ['CAP_CHOWN'], inheritable: ['CAP_KILL'] } as const;
+    await expect(clone('/bin/true', { ...ns, capabilities })).rejects.toMatchObject({
+      code: 'EPERM',
+      syscall: 'capset',
+      hint: 'what bounding leaves out cannot become inheritable: CAP_KILL',
+    });
+  });
   test.each([
     ['prctl(PR_CAPBSET_DROP', 'capabilities.bounding', 'prctl'],
     ['prctl(PR_SET_SECUREBITS', 'securebits', 'prctl'],

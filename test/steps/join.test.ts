@@ -257,6 +257,22 @@ describe('join, seen from inside', () => {
         expect(link('pid', joined.pid)).toBe(link('pid', child.pid));
       }),
     ));
+  test('a pid namespace whose pid 1 has ended is told as such', async () => {
+    const child = await clone('/bin/sleep', ['100'], { ...owned(NEWPID), stdio: 'ignore' });
+    const [pid, user] = [child.namespace('pid'), child.namespace('user')];
+    try {
+      child.kill('SIGKILL');
+      await child.exited;
+      await expect(clone('/bin/true', { join: [user, pid] })).rejects.toMatchObject({
+        code: 'ENOMEM',
+        option: 'join[1]',
+        hint: expect.stringContaining('pid 1 of the pid namespace that was joined has ended'),
+      });
+    } finally {
+      pid.close();
+      user.close();
+    }
+  });
   test('a mount namespace, from its root on', () =>
     withChild(
       { ...owned(NEWNS), mounts: [{ type: 'proc', target: '/proc' }], flags: NEWNS | NEWUSER | NEWPID },

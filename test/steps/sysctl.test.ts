@@ -35,7 +35,6 @@ describe('sysctl rejects', () => {
     }
   });
   test.each([
-    'kernel.hostname',
     'kernel.pid_max',
     'kernel.core_pattern',
     'kernel.unprivileged_userns_clone',
@@ -49,6 +48,11 @@ describe('sysctl rejects', () => {
     const flags = Flags.NEWUSER | Flags.NEWNET | Flags.NEWIPC | Flags.NEWUTS | Flags.NEWNS | Flags.NEWPID;
     expect(planning({ flags, sysctl: { [name]: '1' } })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', `sysctl.${name}`, 'belongs to the host'),
+    );
+  });
+  test.each(['hostname', 'domainname'])('kernel.%s, which has an option of its own', (name) => {
+    expect(planning({ flags: Flags.NEWUSER | Flags.NEWUTS, sysctl: { [`kernel.${name}`]: 'box' } })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', `sysctl.kernel.${name}`, `is set by the option ${name}`),
     );
   });
   test.each([
