@@ -1,4 +1,5 @@
-// How long one start with twenty options holds the JS thread.
+// How long one start with twenty options holds the JS thread: with the same ones each time, as a server has it, and with options
+// that were never there before.
 import { clonedWithOptions, clonedWithOtherOptions, loadLibrary } from '../contenders.mjs';
 import { interleave } from '../interleave.mjs';
 import { held } from '../timing.mjs';
