@@ -11,13 +11,18 @@ function isRecord(value: object): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
+/** Whether it is its own copy; a symbol is not taken for data. */
+export function isPrimitive(value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol');
+}
+
 /**
  * A copy of primitives, arrays, plain objects and bytes. Every field is read once.
  * @returns undefined for anything else, and where there is too much of it
  */
 export function copyData(value: unknown, levels = mostLevels): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol' || levels === 0) return undefined;
-  if (typeof value !== 'object' || value === null) return value;
+  if (isPrimitive(value)) return value;
+  if (typeof value !== 'object' || value === null || levels === 0) return undefined;
   if (Array.isArray(value)) return copyList(value, levels);
   if (value instanceof Uint8Array) return value.length > mostBytes ? undefined : Uint8Array.from(value);
   return isRecord(value) ? copyRecord(value, levels) : undefined;
@@ -38,31 +43,22 @@ function copyList(list: readonly unknown[], levels: number): unknown[] | undefin
 /** It keeps the prototype, which messages name. */
 function copyRecord(record: Record<string, unknown>, levels: number): Record<string, unknown> | undefined {
   const copy = { ...record };
-  if (inheritsNames(copy) || !ownFields(copy, levels)) return undefined;
+  const names = Object.keys(copy);
+  if (names.length > mostEntries || areNamesInherited()) return undefined;
+  for (const name of names) {
+    if (isPrimitive(copy[name])) continue;
+    copy[name] = copyData(copy[name], levels - 1);
+    if (copy[name] === undefined) return undefined;
+  }
   return Object.getPrototypeOf(record) === null ? (Object.setPrototypeOf(copy, null) as typeof copy) : copy;
 }
 
-/** Whether somebody has given names to every object there is: who reads them finds something else once they are gone. */
-function inheritsNames(copy: object): boolean {
-  for (const name in copy) if (!Object.hasOwn(copy, name)) return true;
-  return false;
-}
+const empty = {};
 
-/**
- * Puts copies into the place of all that an object of ours holds of somebody else's.
- * @returns false where something is left that does not copy
- */
-export function ownFields(record: Record<string, unknown>, levels = mostLevels): boolean {
-  const keys = Object.keys(record);
-  let all = keys.length <= mostEntries;
-  for (const key of keys) {
-    const value = record[key];
-    if (value === undefined || value === null || typeof value === 'string' || typeof value === 'number') continue;
-    const copy = copyData(value, levels - 1);
-    if (copy === undefined) all = false;
-    else record[key] = copy;
-  }
-  return all;
+/** Whether somebody has given names to every object there is: who reads them finds something else once they are gone. */
+function areNamesInherited(): boolean {
+  for (const _ in empty) return true;
+  return false;
 }
 
 /** Whether `value` is the same, by value, as a copy that `copyData()` made. */

@@ -1,7 +1,7 @@
 // Plain data: what copies and compares by value, and what does not.
 import { runInNewContext } from 'node:vm';
 
-import { copyData, isSameData, ownFields } from '../lib/data';
+import { copyData, isSameData } from '../lib/data';
 
 const some = {
   text: 'a',
@@ -61,26 +61,6 @@ describe('copyData()', () => {
     expect(copyData(value)).toBeUndefined();
     expect(copyData({ a: value })).toBeUndefined();
     expect(copyData([value])).toBeUndefined();
-  });
-});
-
-describe('ownFields()', () => {
-  test('puts copies into the place of what is somebody else’s', () => {
-    const list = [1];
-    const record = { list, text: 'a', missing: undefined };
-    expect(ownFields(record)).toBe(true);
-    expect(record).toEqual({ list: [1], text: 'a', missing: undefined });
-    expect(record.list).not.toBe(list);
-  });
-
-  test('tells of what does not copy, and leaves it', () => {
-    const url = new URL('file:///tmp');
-    const list = [1];
-    const record = { url, list };
-    expect(ownFields(record)).toBe(false);
-    expect(record.url).toBe(url);
-    expect(record.list).not.toBe(list);
-    expect(ownFields({ callback: () => {} })).toBe(false);
   });
 });
 

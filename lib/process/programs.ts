@@ -1,31 +1,29 @@
 // The programs of the last commands. Servers start the same child again and again: the same options need no other check and no
 // other program, and those two are most of the time for which a call holds the event loop.
-import { isSameData, ownFields } from '../data';
+import { copyData, isPrimitive, isSameData } from '../data';
 import { Writer } from '../program/writer';
 import { assemble, checkCopied, checkRequest, copyOptions } from '../steps/assemble';
 import { checkAbortSignal } from '../steps/control';
 import type { Request } from '../steps/request';
 
+const none: readonly never[] = [];
+
 /** A writer, and what it was last written for. */
 class Program {
   /** Undefined where it serves nobody. */
   request: Request | undefined;
-  options: Record<string, unknown> = {};
-  names: readonly string[] = [];
+  /** The names of its options, and their values, in the order in which they were given. */
+  names: readonly string[] = none;
+  values: readonly unknown[] = none;
   readonly writer = new Writer();
   /** How many are between the call that takes it and their launch, for as long as it must stay as it is. */
   takers = 0;
 
-  serves(
-    command: string,
-    args: readonly unknown[],
-    options: Record<string, unknown>,
-    names: readonly string[],
-  ): boolean {
+  serves(command: string, args: readonly unknown[], names: readonly string[], values: readonly unknown[]): boolean {
     const { request } = this;
     if (request === undefined || request.command !== command || this.names.length !== names.length) return false;
-    for (const name of names) {
-      if (!Object.hasOwn(this.options, name) || !isSameData(options[name], this.options[name])) return false;
+    for (let index = 0; index < names.length; index++) {
+      if (this.names[index] !== names[index] || !isSameData(values[index], this.values[index])) return false;
     }
     if (!isSameData(args, request.args)) return false;
     // Last, as it asks the kernel.
@@ -57,10 +55,10 @@ export class Written {
   }
 
   /** For whoever asks for the same. */
-  remember(options: Record<string, unknown>, names: readonly string[]): void {
+  remember(names: readonly string[], values: readonly unknown[]): void {
     this.#program.request = this.request;
-    this.#program.options = options;
     this.#program.names = names;
+    this.#program.values = values;
   }
 }
 
@@ -85,8 +83,6 @@ export function writeOnce(request: Request): Written {
   return new Written(request, program);
 }
 
-const none: readonly never[] = [];
-
 /**
  * The checked request of a command, and its program. Both belong to others, too: they are not to be changed.
  * @throws ArgumentError, SyscallError
@@ -109,11 +105,29 @@ export function programOf(command: unknown, args: unknown, options: unknown): Wr
 
 function recall(command: string, args: readonly unknown[], given: Record<string, unknown>): Written {
   const names = Object.keys(given);
-  const found = programs.find((program) => program.serves(command, args, given, names));
-  if (found !== undefined) return new Written(found.request!, found);
-  // From here on nothing that is remembered can be changed from outside.
-  const copied = ownFields(given);
+  const values: unknown[] = [];
+  for (const name of names) values.push(given[name]);
+  for (const program of programs) {
+    if (program.serves(command, args, names, values)) return new Written(program.request!, program);
+  }
+  const copied = ownValues(given, names, values);
   const written = writeOnce(checkCopied(command, args, given));
-  if (copied) written.remember(given, names);
+  if (copied) written.remember(names, values);
   return written;
+}
+
+/**
+ * Puts copies into the place of what is the caller's: nothing that is remembered can be changed from outside.
+ * @returns false where something is left that does not copy
+ */
+function ownValues(given: Record<string, unknown>, names: readonly string[], values: unknown[]): boolean {
+  let all = true;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (isPrimitive(value)) continue;
+    const copy = copyData(value);
+    if (copy === undefined) all = false;
+    else given[names[index]!] = values[index] = copy;
+  }
+  return all;
 }
