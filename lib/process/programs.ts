@@ -7,6 +7,8 @@ import { checkAbortSignal } from '../steps/control';
 import type { Request } from '../steps/request';
 
 const none: readonly never[] = [];
+/** Bytes of data: what is larger is not kept. */
+const mostData = 256 * 1024;
 
 /** A writer, and what it was last written for. */
 class Program {
@@ -15,7 +17,7 @@ class Program {
   /** The names of its options, and their values, in the order in which they were given. */
   names: readonly string[] = none;
   values: readonly unknown[] = none;
-  readonly writer = new Writer();
+  writer = new Writer();
   /** How many are between the call that takes it and their launch, for as long as it must stay as it is. */
   takers = 0;
 
@@ -51,7 +53,10 @@ export class Written {
 
   /** The child has been launched. */
   release(): void {
-    this.#program.takers--;
+    const program = this.#program;
+    if (--program.takers > 0 || program.writer.data.length <= mostData) return;
+    program.request = undefined;
+    program.writer = new Writer();
   }
 
   /** For whoever asks for the same. */

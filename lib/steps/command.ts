@@ -40,6 +40,8 @@ function pathOf(variables: readonly string[]): string | undefined {
   return variables.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length);
 }
 
+const ofProcess: Fact = { holds: isOfProcess };
+
 /** Where our own environment says that commands are. */
 class OwnPath implements Fact {
   readonly value = process.env['PATH'];
@@ -118,10 +120,13 @@ export const command: Step = {
   },
 
   settle(request) {
-    // Of the process's own the launch takes a copy.
-    if (request.env === undefined && !isOfProcess()) {
-      request.facts.push(changeable);
-      request.env = ownVariables();
+    if (request.env === undefined) {
+      // Of the process's own the launch takes a copy.
+      if (ofProcess.holds()) request.facts.push(ofProcess);
+      else {
+        request.facts.push(changeable);
+        request.env = ownVariables();
+      }
     }
     request.files = candidates(request);
   },

@@ -284,6 +284,12 @@ describe('nothing is remembered', () => {
     for (let i = 0; i < 2; i++) expect(() => writerOf(tooLarge)).toThrow(/E2BIG/);
   });
 
+  test('of what is large', () => {
+    const large = ['x'.repeat(300_000)];
+    const first = writerOf(most, large);
+    expect(writerOf(most, large)).not.toBe(first);
+  });
+
   test('of options that answer differently each time', async () => {
     let calls = 0;
     const options = {
@@ -312,6 +318,21 @@ describe('what else a program depends on is looked at each time', () => {
       }
       return values;`);
     expect(shown).toEqual(['one', 'another', 100_001, '', 'unset']);
+  });
+
+  test('our environment, where another object has taken its place', () => {
+    const shown = evaluate(`
+      const values = [];
+      const look = async () => values.push((await nsclone.run('/bin/sh', ['-c', 'echo $NSCLONE_TEST'])).stdout.trim());
+      process.env.NSCLONE_TEST = 'one';
+      await look();
+      const original = process.env;
+      process.env = { ...process.env, NSCLONE_TEST: 'two' };
+      await look();
+      process.env = original;
+      await look();
+      return values;`);
+    expect(shown).toEqual(['one', 'two', 'one']);
   });
 
   test('our environment, while a Worker that shares it changes it', () => {
