@@ -175,17 +175,16 @@ Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file
                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4;
   // A Worker that shares our environment may change it between the measuring and the copying.
   constexpr int kRounds = 1000;
-  Errno error;
   for (int round = 0; round < kRounds; round++) {
     const Variables variables = image.with_environment ? Measure() : Variables{};
     if (variables.size() > kMaxData) return {E2BIG};
     const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
-    if (error = MemoryFile::Acquire(own + environment, file); error) return error;
-    error = Fill(image, variables, fault, file->get(), parts);
+    if (const Errno error = MemoryFile::Acquire(own + environment, file)) return error;
+    const Errno error = Fill(image, variables, fault, file->get(), parts);
     if (error.value != EBUSY) return error;
     MemoryFile::Release(std::move(*file));
   }
-  return error;
+  return {EBUSY};
 }
 
 Errno OpenChannel(Descriptor* ours, Descriptor* theirs) {
