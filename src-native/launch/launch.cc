@@ -170,19 +170,28 @@ Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFi
   return {};
 }
 
+Errno TryNewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
+  const Variables variables = image.with_environment ? Measure() : Variables{};
+  if (variables.size() > kMaxData) return {E2BIG};
+  const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
+  const size_t size = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
+                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4 + environment;
+  std::unique_ptr<MemoryFile> made;
+  if (const Errno error = MemoryFile::Acquire(size, &made)) return error;
+  if (const Errno error = Fill(image, variables, fault, made.get(), parts)) {
+    MemoryFile::Release(std::move(made));
+    return error;
+  }
+  *file = std::move(made);
+  return {};
+}
+
+// A Worker that shares our environment may change it between the measuring and the copying.
 Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
-  const size_t own = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
-                     size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4;
-  // A Worker that shares our environment may change it between the measuring and the copying.
   constexpr int kRounds = 1000;
   for (int round = 0; round < kRounds; round++) {
-    const Variables variables = image.with_environment ? Measure() : Variables{};
-    if (variables.size() > kMaxData) return {E2BIG};
-    const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
-    if (const Errno error = MemoryFile::Acquire(own + environment, file)) return error;
-    const Errno error = Fill(image, variables, fault, file->get(), parts);
+    const Errno error = TryNewFile(image, fault, file, parts);
     if (error.value != EBUSY) return error;
-    MemoryFile::Release(std::move(*file));
   }
   return {EBUSY};
 }
