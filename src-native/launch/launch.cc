@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "launch/entry.h"
+#include "launch/variables.h"
 #include "loop/syscall.h"
 
 namespace nsclone {
@@ -104,44 +105,6 @@ void ReadCapabilities(Header* header) {
   }
 }
 
-// What `environ` takes in the data of a program.
-struct Variables {
-  uint32_t count = 0;
-  size_t strings = 0;  // bytes
-
-  // With the null that ends the array, and up to where the data may end.
-  size_t size() const { return ((count + 1) * sizeof(uint64_t) + strings + 7) & ~size_t{7}; }
-};
-
-Variables Measure() {
-  Variables all;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; variable++) {
-    all.count++;
-    all.strings += strlen(*variable) + 1;
-  }
-  return all;
-}
-
-// False where another thread has changed the environment since it was measured.
-bool CopyVariables(const Variables& all, uint8_t* data, size_t at, uint32_t* relocations) {
-  auto* addresses = reinterpret_cast<uint64_t*>(data + at);
-  size_t place = at + (all.count + 1) * sizeof(uint64_t);
-  size_t left = all.strings;
-  for (uint32_t i = 0; i < all.count; i++) {
-    const char* const variable = environ[i];
-    if (variable == nullptr) return false;
-    const size_t size = strlen(variable) + 1;
-    if (size > left) return false;
-    memcpy(data + place, variable, size);
-    addresses[i] = place;
-    relocations[i] = static_cast<uint32_t>(at + i * sizeof(uint64_t));
-    place += size;
-    left -= size;
-  }
-  addresses[all.count] = 0;
-  return true;
-}
-
 Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFile* file, Parts* parts) {
   Header* header = file->header();
   *header = {};
@@ -162,7 +125,7 @@ Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFi
   memcpy(relocations, image.relocations, image.relocation_count * sizeof(uint32_t));
   memcpy(block + parts->kept, image.kept, image.kept_count * sizeof(int32_t));
   if (image.with_environment &&
-      !CopyVariables(variables, block + parts->data, image.data_size, relocations + image.relocation_count)) {
+      !variables.CopyTo(block + parts->data, image.data_size, relocations + image.relocation_count)) {
     return {EBUSY};
   }
   file->report()->fault_instruction = fault.instruction;
@@ -171,8 +134,9 @@ Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFi
 }
 
 Errno TryNewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
-  const Variables variables = image.with_environment ? Measure() : Variables{};
-  if (variables.size() > kMaxData) return {E2BIG};
+  const Variables variables = image.with_environment ? Variables::Measure() : Variables{};
+  // Each alone, before their sum could wrap.
+  if (image.data_size > kMaxData || variables.size() > kMaxData) return {E2BIG};
   const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
   const size_t size = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
                       size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4 + environment;
