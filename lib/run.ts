@@ -53,9 +53,9 @@ export async function run(command: unknown, args?: unknown, options?: unknown): 
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
-  const patience = new Patience(rest);
+  const began = performance.now();
   const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
-  return collect(child, collecting, patience);
+  return collect(child, collecting, new Patience(rest, began));
 }
 
 /** What leaves nothing to collect, or never ends by itself. */
@@ -151,10 +151,10 @@ class Patience {
   readonly #signal: AbortSignal | undefined;
   readonly #until: number;
 
-  /** From now on. `timeout` in milliseconds; 0 and none are for ever. */
-  constructor({ signal, timeout }: Pick<RunOptions, 'signal' | 'timeout'>) {
+  /** Of options that clone() has checked. `timeout` in milliseconds from `began`; 0 and none are for ever. */
+  constructor({ signal, timeout }: Pick<RunOptions, 'signal' | 'timeout'>, began: number) {
     this.#signal = signal;
-    this.#until = timeout === undefined || timeout === 0 ? Infinity : performance.now() + timeout;
+    this.#until = timeout === undefined || timeout === 0 ? Infinity : began + timeout;
   }
 
   /** Waits for `done`, and tells what ended the waiting before that. */

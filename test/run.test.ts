@@ -110,6 +110,9 @@ describe('run rejects', () => {
     ['maxBuffer', 1.5],
     ['maxBuffer', '1'],
     ['maxBuffer', NaN],
+    ['timeout', 5n],
+    ['timeout', Symbol('soon')],
+    ['signal', {}],
   ])('%s: %p', async (option, value) => {
     await expect(run('/bin/true', { [option]: value } as never)).rejects.toMatchObject({ option });
   });

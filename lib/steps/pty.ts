@@ -15,8 +15,8 @@ const usual = { columns: 80, rows: 24 };
 
 /** Whether our own id has no place in the new user namespace: nobody in it can give away what is ours. */
 function isOwnerLeftOut(request: Request): boolean {
-  const { pty, uidMap, own } = request;
-  return pty !== undefined && uidMap !== undefined && insideID(uidMap, own.uid) === undefined;
+  const { pty, uidMap } = request;
+  return pty !== undefined && uidMap !== undefined && insideID(uidMap, request.own.uid) === undefined;
 }
 
 /** The terminal was made by us; who has another id could not even open it by its path. */

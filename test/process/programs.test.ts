@@ -1,6 +1,6 @@
 // Programs that are taken again: only where the options, and all else that instructions depend on, are as they were.
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
+import { once as emitted } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,9 +23,9 @@ leavesNothing();
 /** Two ends of a connection. */
 async function socketPair(): Promise<[Socket, Socket]> {
   const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await emitted(server, 'listening');
   const { port } = server.address() as { port: number };
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const accepted = emitted(server, 'connection') as Promise<[Socket]>;
   const ours = connect(port, '127.0.0.1');
   const [theirs] = await accepted;
   server.close();
@@ -227,34 +227,29 @@ describe('code of the caller that starts children while one is being started', (
   });
   const main = [['/bin/echo', 'main'], 'main\n'];
 
-  test('a getter among the options', async () => {
-    const plain = { env: { A: 'x' } };
-    expect(await said(await clone('/bin/echo', ['main'], plain))).toEqual(main);
-    let once = true;
-    const env = {
-      get A() {
-        if (once) startOthers();
-        once = false;
-        return 'x';
-      },
+  const plain = { env: { A: 'x' } };
+  /** Answers, and starts other children the first time that it is asked. */
+  function once<T>(answer: T): () => T {
+    let asked = false;
+    return () => {
+      if (!asked) startOthers();
+      asked = true;
+      return answer;
     };
-    expect(await said(await clone('/bin/echo', ['main'], { env }))).toEqual(main);
-  });
+  }
+  const variable = (): CloneOptions => ({ env: Object.defineProperty({}, 'A', { get: once('x'), enumerable: true }) });
+  const signal = (): CloneOptions => {
+    const listening = { addEventListener() {}, removeEventListener() {} };
+    return { ...plain, signal: Object.defineProperty(listening, 'aborted', { get: once(false) }) as never };
+  };
 
-  test('a getter of what passes for a signal', async () => {
-    const plain = { env: { A: 'x' } };
+  test.each([
+    ['a getter among the options', variable],
+    ['a getter of what passes for a signal', signal],
+  ])('%s', async (_, options) => {
     expect(await said(await clone('/bin/echo', ['main'], plain))).toEqual(main);
-    let once = true;
-    const signal = {
-      get aborted() {
-        if (once) startOthers();
-        once = false;
-        return false;
-      },
-      addEventListener() {},
-      removeEventListener() {},
-    };
-    expect(await said(await clone('/bin/echo', ['main'], { ...plain, signal: signal as never }))).toEqual(main);
+    expect(await said(await clone('/bin/echo', ['main'], options()))).toEqual(main);
+    expect(others.length).toBe(5);
   });
 
   test('a listener of a stream that stops reading', async () => {
@@ -307,6 +302,11 @@ describe('nothing is remembered', () => {
 });
 
 describe('what else a program depends on is looked at each time', () => {
+  test('and nothing is asked that nobody needs', () => {
+    expect(taken('/bin/true', [], { stdio: 'ignore' }).request.facts).toHaveLength(1); // whose environment it is
+    expect(taken('/bin/true', [], { env: {} }).request.facts).toHaveLength(0);
+  });
+
   test('our environment', () => {
     // In a process of its own: that of jest is a copy, which no child gets.
     const shown = evaluate(`
