@@ -5,18 +5,16 @@ import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { AbortError } from '../errors/abort-error';
 import { SyscallError } from '../errors/syscall-error';
-import { Flags } from '../flags';
 import type { Opened } from '../join-target';
 import type { Writer } from '../program/writer';
-import { checkStart, stepNamed } from '../steps/assemble';
+import { checkStart } from '../steps/assemble';
 import type { Request } from '../steps/request';
 import { joinWord, lowestFree } from '../steps/words';
 import { Plan } from '../plan';
 import { openWatch } from '../watch';
-import { type Birth, Child } from './child';
+import { Child } from './child';
+import { Command } from './command';
 import { imageOf } from './image';
-import type { EndingOptions } from './ending';
-import { readCommandFailure } from './failure';
 import { Pipes } from './pipes';
 import { programOf, type Written, writeOnce } from './programs';
 
@@ -128,74 +126,6 @@ function clone(
   }
   pipes.closeChildEnds();
   new Child(id, new Command(request, writer, pipes, resolve, reject));
-}
-
-/** A command, as the child that it becomes wants to know it. */
-class Command implements Birth<undefined> {
-  readonly pipes: Pipes;
-  readonly ownMemory: boolean;
-  readonly thread = false;
-  readonly resolve: (child: ClonedProcess) => void;
-  readonly reject: (error: Error) => void;
-  readonly #request: Request;
-  /** The steps that the stub will wait in, and how many of them are over. */
-  readonly #waits: readonly string[];
-  #waited = 0;
-
-  constructor(
-    request: Request,
-    writer: Writer,
-    pipes: Pipes,
-    resolve: (child: ClonedProcess) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.pipes = pipes;
-    this.ownMemory = writer.forks;
-    this.resolve = resolve;
-    this.reject = reject;
-    this.#request = request;
-    this.#waits = writer.waits;
-  }
-
-  get spawnfile(): string {
-    return this.#request.command;
-  }
-
-  get spawnargs(): string[] {
-    const { argv0, command, args } = this.#request;
-    return [argv0 ?? command, ...args];
-  }
-
-  get ending(): EndingOptions {
-    return endingOf(this.#request);
-  }
-
-  isHeld(): boolean {
-    return this.#waits[this.#waited] === 'hold' && ++this.#waited > 0;
-  }
-
-  serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void> {
-    return stepNamed(this.#waits[this.#waited++]!)?.serve?.(pid, this.#request, whenEnded);
-  }
-
-  results(): undefined {
-    return undefined;
-  }
-
-  failure(): SyscallError {
-    return readCommandFailure(this.#request);
-  }
-}
-
-function endingOf(request: Request): EndingOptions {
-  const { signal, timeout, killSignal, killGrace } = request;
-  // A pid 1 ignores every signal that it has no handler for.
-  return {
-    signal,
-    timeout,
-    killSignal: killSignal ?? (request.creates(Flags.NEWPID) && !request.init ? 9 : 15),
-    killGrace,
-  };
 }
 
 function launchHint(result: number): string | undefined {
