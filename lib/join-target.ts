@@ -1,11 +1,14 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
 import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
+import { constants } from './kernel/constants';
 import { formatFlags, namespaceKinds, namespaceMask } from './flags';
+import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
+import { namespaceId, procError, readProc, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
 
@@ -42,6 +45,27 @@ export function checkKinds(value: unknown, option: string): number {
   const other = (flags & ~namespaceMask) >>> 0;
   if (other !== 0) throw refusedOption(option, `cannot have ${formatFlags(other)}: it is no namespace`);
   return flags;
+}
+
+/** As {@link checkTarget}; a child that has handed its namespaces over stands for each of them. */
+export function checkTargets(target: unknown, option: string, wanted?: number): Target[] {
+  if (typeof target === 'object' && target !== null && hasHandedOver(target)) return ofHanded(target, option, wanted);
+  return [checkTarget(target, option, wanted)];
+}
+
+function ofHanded(child: object, option: string, wanted: number | undefined): Target[] {
+  const targets: Target[] = [];
+  for (const kind of handedKinds()) {
+    const { flag } = namespaceKinds.find((one) => one.kind === kind)!;
+    if (wanted !== undefined && (wanted & flag) === 0) continue;
+    const open = (): Opened => ({ descriptor: handedNamespace(child, kind)!, own: true });
+    const { descriptor } = open();
+    const { ino } = fstatSync(descriptor);
+    addon().close(descriptor);
+    if (wanted === undefined && ino === namespaceId(`thread-self/ns/${kind}`)) continue;
+    targets.push({ flags: flag, path: `${bareName(option)}.namespace('${kind}')`, open });
+  }
+  return targets;
 }
 
 /**
@@ -97,7 +121,10 @@ function checkKind(type: number, option: string, wanted: number | undefined): vo
 }
 
 function ofPath(path: string, option: string, wanted: number | undefined): Target {
-  const open = (): Opened => ({ descriptor: must(addon().openNamespace(path), 'open', { option, path }), own: true });
+  const open = (): Opened => ({
+    descriptor: must(addon().openAt(constants.AT_FDCWD, path), 'open', { option, path }),
+    own: true,
+  });
   const { descriptor } = open();
   const flags = addon().namespaceType(descriptor);
   addon().close(descriptor);
@@ -149,26 +176,23 @@ function ofPidfd(current: () => number, option: string, wanted: number | undefin
 /** All namespaces of a process that differ from ours. */
 function differing(pid: number, option: string): number {
   let flags = 0;
-  const path = `/proc/${pid}/ns`;
   for (const { kind, flag } of namespaceKinds) {
+    const ours = namespaceId(`thread-self/ns/${kind}`);
     // A kind that this kernel does not have.
-    if (!existsSync(`/proc/thread-self/ns/${kind}`)) continue;
-    try {
-      if (readlinkSync(`${path}/${kind}`) !== readlinkSync(`/proc/thread-self/ns/${kind}`)) flags |= flag;
-    } catch (cause) {
-      const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (ours === -ENOENT && namespaceId('thread-self/ns/mnt') > 0) continue;
+    const theirs = namespaceId(`${pid}/ns/${kind}`);
+    if (theirs < 0) {
       // A process that has ended is in no namespace any more, reaped or not.
-      throw new SyscallError({
-        code: code === 'ENOENT' ? 'ESRCH' : code!,
-        syscall: syscall!,
-        option: bareName(option),
-        path,
-        cause,
-      });
+      const errno = theirs === -ENOENT ? ESRCH : -theirs;
+      throw procError(errno, { syscall: 'openat', option: bareName(option), path: `/proc/${pid}/ns` });
     }
+    if (theirs !== ours) flags |= flag;
   }
   return flags >>> 0;
 }
+
+const ENOENT = 2;
+const ESRCH = 3;
 
 /** The pid that a pidfd stands for, see the fdinfo of proc(5). */
 function pidOf(pidfd: number, option: string): number {
@@ -179,9 +203,11 @@ function pidOf(pidfd: number, option: string): number {
 }
 
 function fdinfo(descriptor: number, option: string): string {
-  try {
-    return readFileSync(`/proc/thread-self/fdinfo/${descriptor}`, 'utf8');
-  } catch (cause) {
-    throw new SyscallError({ code: 'EBADF', syscall: 'setns', option, cause });
-  }
+  const path = `thread-self/fdinfo/${descriptor}`;
+  // The pid in it is one of that /proc's pid namespace.
+  const refused = whyNotOurs();
+  if (refused !== 0) throw procError(refused, { syscall: 'setns', option });
+  const text = readProc(path);
+  if (text === undefined) throw new SyscallError({ code: 'EBADF', syscall: 'setns', option });
+  return text;
 }

@@ -9,6 +9,9 @@ import { integer, oneOf, string } from './check';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
+import { handedNamespace, hasHandedOver } from './handed-namespaces';
+import { constants } from './kernel/constants';
+import { openProc, procError } from './proc';
 
 const kinds = namespaceKinds.map(({ kind }) => kind);
 
@@ -49,21 +52,35 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
       throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
     const pid = typeof source === 'number' ? source : source?.pid;
     if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
-    if (typeof source !== 'number' && source.pidfd < 0) {
-      throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path: `/proc/${pid}/ns/${wanted}` });
+    const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
+    if (typeof source !== 'number') {
+      if (source.pidfd < 0) throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path });
+      const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
+      if (handed !== undefined) return new Namespace(wanted, handed);
     }
-    return Namespace.#at(`/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`, wanted);
+    return Namespace.#of(path, wanted);
   }
 
   /** The namespace that the calling thread is in. */
   static current<K extends NamespaceKind>(kind: K): Namespace<K> {
     const checked = oneOf(kind, 'kind argument', kinds) as K;
-    return Namespace.#at(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+    return Namespace.#of(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+  }
+
+  /** Of a process, below a /proc that is ours. */
+  static #of(path: string, wanted: NamespaceKind): Namespace {
+    const descriptor = openProc(path.slice('/proc/'.length));
+    if (descriptor < 0) throw procError(-descriptor, { syscall: 'open', option: 'source', path });
+    return Namespace.#from(descriptor, path, wanted);
   }
 
   static #at(path: string, wanted: NamespaceKind | undefined): Namespace {
-    const descriptor = addon().openNamespace(path);
+    const descriptor = addon().openAt(constants.AT_FDCWD, path);
     if (descriptor < 0) throw new SyscallError({ errno: -descriptor, syscall: 'open', option: 'source', path });
+    return Namespace.#from(descriptor, path, wanted);
+  }
+
+  static #from(descriptor: number, path: string, wanted: NamespaceKind | undefined): Namespace {
     const type = addon().namespaceType(descriptor);
     const kind = namespaceKinds.find(({ flag }) => Number(flag) === type)?.kind;
     if (kind !== undefined && (wanted === undefined || wanted === kind)) return new Namespace(kind, descriptor);

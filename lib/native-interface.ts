@@ -10,20 +10,29 @@ export type ImageArguments = [
   relocationCount: number,
   kept: Int32Array,
   keptCount: number,
-  /** Whether the environment of the process is to follow the data, as an array of strings. */
-  withEnvironment: boolean,
 ];
 
 /** The functions of the addon. Each returns a value ≥ 0, or -errno; none throws. */
 export interface Addon {
   /** Opens the watch of this environment; `listener(id, news)` is then called with the mailbox filled. */
   open(listener: (id: number, news: News) => void, mailbox: Float64Array): number;
-  /** Whether the calling thread is that of the process, and no Worker: 1 or 0. `node:worker_threads` costs 3 ms to load. */
-  isMainThread(): number;
   /** Opens the stub, from `path` where that is not ''. */
-  prepare(path: string): number;
-  /** Clones a child that executes the stub. Returns its id; pid and pidfd are in the mailbox. */
-  launch(...args: [...image: ImageArguments, lowest: number, forks: boolean, detached: boolean, init: boolean]): number;
+  prepare(path: string, mailbox: Float64Array): number;
+  /**
+   * Clones a child that executes the stub. Returns its id; pid and pidfd are in the mailbox. Of a failure it has the call, or the
+   * instruction that was refused.
+   */
+  launch(
+    ...args: [
+      ...image: ImageArguments,
+      lowest: number,
+      forks: boolean,
+      detached: boolean,
+      init: boolean,
+      /** Others may run beside it while it is set up: nothing of it is used again. */
+      exposed: boolean,
+    ]
+  ): number;
   /** Clones a child that runs the program in place, with exactly these flags. */
   launchInPlace(...args: [...image: ImageArguments, flags: number, exitSignal: number, executes: boolean]): number;
   /** Lets a waiting stub go on. */
@@ -33,6 +42,8 @@ export interface Addon {
   /** SIGKILL for every process of a child, now and as it appears. */
   end(id: number): number;
   setRef(id: number, ref: boolean): number;
+  /** A descriptor of a namespace that a child has handed over, by its place among `handedKinds()`; -ENOENT where it has not. */
+  handedNamespace(id: number, place: number): number;
   /** A kept result of a child in place. */
   result(id: number, slot: number): number;
   /** Copies what a child in place left in its data. */
@@ -53,7 +64,13 @@ export interface Addon {
   hardLimits(resources: Float64Array, count: number): number;
   unshare(flags: number): number;
   setns(descriptor: number, flags: number): number;
-  openNamespace(path: string): number;
+  /** Opens for reading, or for writing alone, from `folder` on (AT_FDCWD: our working directory). */
+  openAt(folder: number, path: string, writes?: boolean): number;
+  /**
+   * The descriptor of /proc, never to be closed; -ENOENT where that is no procfs. `ours`: it must be of our own pid namespace, else
+   * -EXDEV.
+   */
+  proc(ours: boolean): number;
   /** The `CLONE_NEW…` flag of a namespace; -ENOTTY where the descriptor is none. */
   namespaceType(descriptor: number): number;
   openPidfd(pid: number): number;
@@ -84,8 +101,9 @@ export const enum Mail {
   Signal = 5,
   CoreDumped = 6,
   UsageKnown = 7,
-  Usage = 8,
-  Size = 24,
+  Call = 8,
+  Usage = 9,
+  Size = 25,
 }
 
 /** Kinds of pairs for `openPairs`. */

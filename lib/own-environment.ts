@@ -1,19 +1,26 @@
-// Our own environment.
-import { addon } from './addon';
+// Our own environment, as `process.env` has it at the call: what that is, only JavaScript can tell. In a Worker it is an object
+// of its own, anybody may have put another one into its place, and where Workers share it, only Node's own lock makes reading it
+// safe.
 
-let onMainThread: boolean | undefined;
-const original = process.env;
-
-/**
- * Whether `process.env` is the environment of the process, which the addon can copy: in a Worker it is an object of its own, and
- * anybody may have put another object into its place.
- */
-export function isOfProcess(): boolean {
-  // Reading `process.env` costs half a microsecond a variable.
-  return process.env === original && (onMainThread ??= addon().isMainThread() === 1);
+/** A copy, `NAME=value` each. */
+export function ownVariables(): string[] {
+  const variables: string[] = [];
+  const { env } = process;
+  // A third of the time that Object.entries() takes.
+  for (const name of Reflect.ownKeys(env)) {
+    const value = typeof name === 'string' ? env[name] : undefined;
+    if (value !== undefined) variables.push(`${name as string}=${value}`);
+  }
+  return variables;
 }
 
-/** A copy of it, `NAME=value` each. */
-export function ownVariables(): string[] {
-  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+/** It, as it was when it was first asked for. */
+export class OwnVariables {
+  readonly values = ownVariables();
+
+  /** Whether it is still the same. */
+  holds(): boolean {
+    const now = ownVariables();
+    return now.length === this.values.length && now.every((variable, index) => variable === this.values[index]);
+  }
 }

@@ -1,5 +1,4 @@
 // A plan: a command's program, checked and written once, printable, and started as often as wanted.
-import { ownVariables } from './own-environment';
 import { list } from './program/listing';
 import { Writer } from './program/writer';
 import { assemble, checkRequest } from './steps/assemble';
@@ -15,8 +14,6 @@ export class Plan {
 
   /** @internal */
   constructor(request: Request) {
-    // It may be started when ours is another.
-    request.env ??= ownVariables();
     this.request = request;
     this.writer = new Writer().reset(true);
     assemble(this.writer, request);

@@ -1,8 +1,7 @@
 // What we may do ourselves: our ids, our effective capabilities, our hard limits. Each is asked for in one call, since a call
 // into the addon costs two microseconds when the caches are cold.
-import { readFileSync } from 'node:fs';
-
 import { addon } from './addon';
+import { readProc } from './proc';
 
 const words = new Float64Array(4);
 
@@ -43,16 +42,8 @@ let denied: boolean | undefined;
  * from the first map of groups on, and a process with threads cannot leave its user namespace.
  */
 export function isSetgroupsDenied(): boolean {
-  return (denied ??= readSetgroups() === 'deny');
-}
-
-function readSetgroups(): string | undefined {
-  try {
-    return readFileSync('/proc/thread-self/setgroups', 'utf8').trim();
-  } catch {
-    // Without /proc the kernel itself will say so.
-    return undefined;
-  }
+  // Without /proc the kernel itself will say so.
+  return (denied ??= readProc('thread-self/setgroups')?.trim() === 'deny');
 }
 
 /** There are sixteen resources, RLIM_NLIMITS of asm-generic/resource.h. */

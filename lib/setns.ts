@@ -3,7 +3,7 @@ import type { JoinTarget } from '../types/join-target';
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
 import { Flags } from './flags';
-import { checkKinds, checkTarget } from './join-target';
+import { checkKinds, checkTargets, type Target } from './join-target';
 import { refuseForThreads, startThreadPool } from './unshare';
 
 const threads =
@@ -26,8 +26,12 @@ const reasons: readonly (readonly [flag: number, reason: string])[] = [
  */
 export function setnsSync(target: JoinTarget, flags?: number): void {
   const wanted = flags === undefined ? undefined : checkKinds(flags, 'flags argument');
-  const checked = checkTarget(target, 'target argument', wanted);
-  refuseForThreads('target argument', checked.flags, reasons);
+  const targets = checkTargets(target, 'target argument', wanted);
+  for (const { flags: kinds } of targets) refuseForThreads('target argument', kinds, reasons);
+  for (const one of targets) enter(one);
+}
+
+function enter(checked: Target): void {
   if (checked.flags === 0) return;
   const { descriptor, own } = checked.open();
   try {

@@ -1,6 +1,7 @@
 // The children of this environment: who hears what of which child.
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
+import { syscallName } from './kernel/syscalls';
 import { Mail, type News } from './native-interface';
 import { stubHint } from './package-files';
 
@@ -21,18 +22,23 @@ export function openWatch(): void {
   const native = addon();
   // An empty path stands for the stub that the addon carries.
   const path = process.env['NSCLONE_STUB'] ?? '';
-  const prepared = native.prepare(path);
+  const prepared = native.prepare(path, mailbox);
   if (prepared < 0) {
     throw new SyscallError({
       errno: -prepared,
       step: 'stub',
-      syscall: path === '' ? 'memfd_create' : 'open',
+      syscall: syscallName(mailbox[Mail.Call]!),
       path: path === '' ? undefined : path,
       hint: stubHint(path),
     });
   }
   const result = native.open(tell, mailbox);
-  if (result < 0) throw new SyscallError({ errno: -result, step: 'watch', syscall: 'epoll_create1' });
+  if (result < 0)
+    throw new SyscallError({
+      errno: -result,
+      step: 'watch',
+      syscall: syscallName(mailbox[Mail.Call]!) ?? 'uv_poll_init',
+    });
   opened = true;
 }
 

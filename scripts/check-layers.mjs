@@ -42,6 +42,8 @@ const typescript = [
       'lib/privilege',
       'lib/join-target',
       'lib/own-environment',
+      'lib/proc',
+      'lib/handed-namespaces',
       'types/',
     ],
     // A step never calls another step; what steps have in common is in files that the order does not list.

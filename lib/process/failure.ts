@@ -1,9 +1,9 @@
 // The error of a child that never started: from the number of an instruction back to the option that asked for it.
-import { SyscallError } from '../errors/syscall-error';
+import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
-import { ArrivingInStub, EnteringStub } from '../program/format';
+import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
 import { type Label, Writer } from '../program/writer';
 import { assemble, stepNamed } from '../steps/assemble';
@@ -16,8 +16,13 @@ export function readFailure(writer: Writer, hint: (code: string, label: Label) =
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;
   const signalNumber = mailbox[Mail.Signal]!;
+  if (instruction === NoPidfd) {
+    const hint = 'there is no such call here: a seccomp filter is on us, as in a container';
+    return new SyscallError({ errno, step: 'process', syscall: 'pidfd_open', hint });
+  }
   if (instruction === EnteringStub || instruction === ArrivingInStub) {
     const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
+    if (errno === 0) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber);
     const path = process.env['NSCLONE_STUB'] ?? '';
     return new SyscallError({ errno, step: 'stub', syscall, path: path || undefined, hint: stubHint(path) });
   }
@@ -31,13 +36,19 @@ export function readFailure(writer: Writer, hint: (code: string, label: Label) =
     path: label?.path ?? path,
     dest: label?.dest,
   };
-  if (errno === 0) {
-    const signal = signalNumber === 0 ? undefined : signalName(signalNumber);
-    const reason = signal === undefined ? 'the child ended before its command ran' : undefined;
-    return new SyscallError({ ...place, code: 'ECHILD', signal, reason });
-  }
+  if (errno === 0) return killedIn(place, signalNumber);
   const why = label === undefined ? undefined : hint(errnoName(errno), label);
   return new SyscallError({ ...place, errno, hint: why });
+}
+
+/** Of a child that has no errno to tell. */
+function killedIn(place: SyscallErrorInit, signalNumber: number): SyscallError {
+  if (signalNumber !== 0) return new SyscallError({ ...place, code: 'ECHILD', signal: signalName(signalNumber) });
+  const executes = place.syscall === 'execve' || place.syscall === 'execveat';
+  const reason = executes
+    ? 'a seccomp filter has answered the exec with success, and nothing was executed'
+    : 'the child ended before its command ran';
+  return new SyscallError({ ...place, code: 'ECHILD', reason });
 }
 
 /** The failure of a command: its program is written once more, this time with labels. */

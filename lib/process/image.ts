@@ -13,6 +13,5 @@ export function imageOf(writer: Writer): ImageArguments {
     writer.relocationCount,
     writer.kept,
     writer.keptCount,
-    writer.withEnvironment,
   ];
 }

@@ -17,6 +17,7 @@ import { mailbox, openWatch } from '../watch';
 import { checkAbortSignal, checkTimeout } from '../steps/control';
 import { Child } from './child';
 import { imageOf } from './image';
+import { launchFailure } from './launch-failure';
 import type { EndingOptions } from './ending';
 import { refuseForbiddenCalls } from './forbidden-calls';
 import { checkExitSignal, checkRecordedFlags } from './recorded-flags';
@@ -70,15 +71,7 @@ function launch<R>(
   const { writer, executed } = program.recording;
   if (ending?.signal?.aborted === true) throw new AbortError(ending.signal.reason);
   const id = addon().launchInPlace(...imageOf(writer), flags, exitSignal, executed !== undefined);
-  if (id < 0) {
-    throw new SyscallError({
-      errno: -id,
-      step: 'clone',
-      option: 'flags',
-      syscall: 'clone3',
-      hint: launchHint(-id, flags),
-    });
-  }
+  if (id < 0) throw recordedFailure(program, -id, flags);
   new Child<R>(id, {
     spawnfile: executed?.path ?? '',
     spawnargs: [...(executed?.args ?? [])],
@@ -132,8 +125,19 @@ function readFailure(program: Program<unknown>): SyscallError {
   return new SyscallError({ ...place, code: 'ECHILD', signal, reason });
 }
 
-function launchHint(errno: number, flags: number): string | undefined {
-  switch (errnoName(errno)) {
+/** Of a launch. The loader refuses an instruction without any call, and says which. */
+function recordedFailure(program: Program<unknown>, errno: number, flags: number): SyscallError {
+  if (mailbox[Mail.Call] === 0 && errnoName(errno) === 'EINVAL') {
+    const instruction = mailbox[Mail.Instruction]!;
+    const option = program.recording.writer.labels?.[instruction]?.option ?? recordedStep;
+    const reason = 'the loader refuses this instruction: it would reach beyond the memory of its program';
+    return new SyscallError({ code: 'EINVAL', step: recordedStep, option, reason });
+  }
+  return launchFailure(errno, 'clone', 'flags', (code) => launchHint(code, flags));
+}
+
+function launchHint(code: string, flags: number): string | undefined {
+  switch (code) {
     case 'EPERM':
       return (flags & Flags.NEWUSER) === 0
         ? 'new namespaces need CAP_SYS_ADMIN; add Flags.NEWUSER'
@@ -141,7 +145,7 @@ function launchHint(errno: number, flags: number): string | undefined {
     case 'ENOSPC':
       return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
     case 'EAGAIN':
-      return '128 recorded children run already, or a limit on processes is reached (RLIMIT_NPROC, pids.max)';
+      return 'a limit on processes is reached (RLIMIT_NPROC, pids.max)';
     case 'ENOSYS':
       return 'Flags.NEWTIME needs clone3(2), which this host forbids';
     default:

@@ -4,8 +4,10 @@ import { debuglog } from 'node:util';
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { AbortError } from '../errors/abort-error';
-import { SyscallError } from '../errors/syscall-error';
+import { handsOver } from '../handed-namespaces';
 import type { Opened } from '../join-target';
+import { procForStub } from '../proc';
+import { ProcWord } from '../program/format';
 import type { Writer } from '../program/writer';
 import { checkStart } from '../steps/assemble';
 import type { Request } from '../steps/request';
@@ -15,6 +17,7 @@ import { openWatch } from '../watch';
 import { Child } from './child';
 import { Command } from './command';
 import { imageOf } from './image';
+import { launchFailure } from './launch-failure';
 import { Pipes } from './pipes';
 import { programOf, type Written, writeOnce } from './programs';
 
@@ -118,20 +121,22 @@ function clone(
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
 ): void {
+  const { procOption } = request;
+  if (procOption !== undefined) {
+    const proc = procForStub(procOption);
+    writer.setInt32(ProcWord, proc);
+    writer.keepOpen(proc);
+  }
   const pipes = new Pipes(request, writer);
-  const id = addon().launch(...imageOf(writer), lowestFree(request), writer.forks, request.detached, request.init);
+  const { forks } = writer;
+  const { detached, init, exposed } = request;
+  const id = addon().launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed);
   if (id < 0) {
+    const failure = launchFailure(-id, 'clone');
     pipes.closeAll();
-    throw new SyscallError({ errno: -id, step: 'clone', syscall: 'clone3', hint: launchHint(id) });
+    throw failure;
   }
   pipes.closeChildEnds();
-  new Child(id, new Command(request, writer, pipes, resolve, reject));
-}
-
-function launchHint(result: number): string | undefined {
-  const code = new SyscallError({ errno: -result }).code;
-  if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
-  if (code === 'EMFILE') return 'too many open files; see RLIMIT_NOFILE';
-  if (code === 'EBUSY') return 'another thread was changing the environment; try again';
-  return undefined;
+  const child = new Child(id, new Command(request, writer, pipes, resolve, reject));
+  if (request.handsOver) handsOver(child, id);
 }

@@ -48,6 +48,8 @@ export const MaxInstructions = 16384;
 
 /** Where in the data the stub writes its end of the channel. */
 export const ChannelWord = 0;
+/** Where the launch leaves the descriptor of our /proc, for programs that use it. */
+export const ProcWord = 4;
 /** Bytes at the start of the data that are not the program's own. */
 export const Reserved = 8;
 /** Where in the report the kernel writes the pid of the second clone. */
@@ -57,3 +59,12 @@ export const ReportPid = 12;
 export const EnteringStub = 0xffffffff;
 export const ArrivingInStub = 0xfffffffe;
 export const Loading = 0xfffffffd;
+/** And for a child that we were refused a pidfd of. */
+export const NoPidfd = 0xfffffffc;
+
+/** What a child says over the channel, a byte each. */
+export const enum Message {
+  Born = 3,
+  Program = 4,
+  Namespaces = 5,
+}

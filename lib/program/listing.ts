@@ -4,7 +4,7 @@ import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno';
 import { signalName } from '../kernel/signals';
 import { syscallName } from '../kernel/syscalls';
-import { AnyErrno, ChannelWord, Field, Kind, Op, Policy, Reserved } from './format';
+import { AnyErrno, ChannelWord, Field, Kind, Op, Policy, ProcWord, Reserved } from './format';
 import { spellSocketAddress } from './calls/socket-address';
 import { kindOf, signatureOf } from './signatures';
 import { quote, spellOne, spellSet, spellSocketType } from './spelling';
@@ -86,13 +86,12 @@ class Reader {
     return texts;
   }
 
-  /** Whether it is of what the launch appends. */
-  isBehindData(place: number): boolean {
-    return place >= this.#writer.dataSize;
-  }
-
   bytes(place: number, length: number): Buffer {
     return this.#writer.data.subarray(place, Math.min(place + length, this.#writer.dataSize));
+  }
+
+  get sources(): number {
+    return this.#writer.sources;
   }
 
   /** An array of unsigned 32-bit numbers. */
@@ -185,7 +184,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
       return `[${reader.strings(place).map(quote).join(', ')}]`;
     case 'env':
       // Long, and full of secrets.
-      return reader.isBehindData(place) ? '[our environment]' : `[${reader.strings(place).length} variables]`;
+      return `[${reader.strings(place).length} variables]`;
     case 'sockaddr':
       return spellSocketAddress(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'ifreq':
@@ -212,6 +211,19 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
   }
 }
 
+function spellWord(reader: Reader, place: number): string {
+  switch (place) {
+    case ChannelWord:
+      return 'channel';
+    case ProcWord:
+      return 'proc';
+    default: {
+      const source = (place - Reserved) / 4;
+      return source < reader.sources ? `source[${source}]` : `data[${place}]`;
+    }
+  }
+}
+
 function spellArgument(reader: Reader, instruction: number, index: number, kind: string): string {
   const value = reader.value(instruction, index);
   switch (reader.kind(instruction, index)) {
@@ -223,7 +235,7 @@ function spellArgument(reader: Reader, instruction: number, index: number, kind:
       return `r${value}`;
     case Kind.Word:
       if (reader.recorded(instruction)) return `data[${value}]`;
-      return value === ChannelWord ? 'channel' : `stdio.source[${(value - Reserved) / 4}]`;
+      return spellWord(reader, value);
     case Kind.Report:
       return '&report.pid';
   }
@@ -247,11 +259,17 @@ function spellPolicies(reader: Reader, instruction: number): string {
   return parts.length === 0 ? '' : `  # ${parts.join('; ')}`;
 }
 
+function spellTarget(reader: Reader, instruction: number): string {
+  const place = reader.value(instruction, 1);
+  const isOurs = place < Reserved && !reader.recorded(instruction);
+  return isOurs ? spellWord(reader, place) : `data[${place}]`;
+}
+
 function spellInstruction(reader: Reader, instruction: number): string {
   const argument = (index: number, kind: string): string => spellArgument(reader, instruction, index, kind);
   switch (reader.op(instruction)) {
     case Op.Store:
-      return `data[${reader.value(instruction, 1)}] = ${argument(0, 'int')}`;
+      return `${spellTarget(reader, instruction)} = ${argument(0, 'int')}`;
     case Op.Wait:
       return 'wait for the parent';
     case Op.Exit:

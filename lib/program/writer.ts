@@ -49,17 +49,15 @@ export class Writer extends DataWriter {
   kept = new Int32Array(16);
   keptCount = 0;
   slots = 0;
+  /** Words at the start of the data that hold descriptors of each start. */
+  sources = 0;
   /** Whether a second clone is among the instructions. */
   forks = false;
-  /** Whether our own environment is appended to the data. */
-  withEnvironment = false;
   /** The steps of the wait instructions, in their order. */
   waits: string[] = [];
   /** Filled where somebody wants to read them: a plan, a failure. */
   labels: Label[] | undefined;
 
-  /** Words that are to hold where the environment begins. */
-  readonly #environmentArguments: number[] = [];
   /** Where the last instruction begins. */
   #at = 0;
   #step = '';
@@ -76,9 +74,8 @@ export class Writer extends DataWriter {
     this.resetData();
     this.keptCount = 0;
     this.slots = 0;
+    this.sources = 0;
     this.forks = false;
-    this.withEnvironment = false;
-    this.#environmentArguments.length = 0;
     if (this.waits.length > 0) this.waits = [];
     this.labels = withLabels ? [] : undefined;
     return this;
@@ -147,6 +144,12 @@ export class Writer extends DataWriter {
   store(slot: Slot, place: Place, width: 4 | 8): this {
     this.#begin(Op.Store);
     return this.result(slot).number(place).number(width);
+  }
+
+  /** Writes a number into a word of the data. */
+  storeNumber(value: number, place: Place): this {
+    this.#begin(Op.Store);
+    return this.number(value).number(place).number(4);
   }
 
   /** Writes the address of a place in the report into the data. */
@@ -238,13 +241,6 @@ export class Writer extends DataWriter {
   /** The address of a place in the data. */
   place(place: Place): this {
     return this.#argument(Kind.Data, place);
-  }
-
-  /** Makes the last argument the address of our own environment, an array of strings that the launch appends to the data. */
-  environment(): this {
-    this.withEnvironment = true;
-    this.#environmentArguments.push(this.#at + Field.Arguments + (((this.words[this.#at]! >> 8) & 0xff) - 1) * 2);
-    return this;
   }
 
   /** What an earlier instruction returned. */
@@ -352,8 +348,6 @@ export class Writer extends DataWriter {
   /** Ends the data at a multiple of 8, with a NUL byte after the last string. */
   finish(): void {
     this.reserve(8);
-    // What the launch appends begins here.
-    for (const at of this.#environmentArguments) this.words[at] = this.dataSize;
   }
 }
 

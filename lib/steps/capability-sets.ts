@@ -1,10 +1,9 @@
 // Capabilities by name, and the five sets of them, see capabilities(7).
-import { readFileSync } from 'node:fs';
-
 import { array, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { didYouMean } from '../errors/nearest';
 import { constants } from '../kernel/constants';
+import { procError, readProc } from '../proc';
 
 /** Sets as bits, one for each capability. */
 export interface CapabilitySets {
@@ -20,6 +19,7 @@ export interface CapabilitySets {
 }
 
 export const emptySet = 0n;
+const ENOENT = 2;
 
 const setNames = ['bounding', 'permitted', 'effective', 'inheritable', 'ambient'] as const;
 
@@ -29,11 +29,17 @@ const numbers = new Map<string, number>(
   ),
 );
 
+function mustRead(path: string): string {
+  const text = readProc(path);
+  if (text !== undefined) return text;
+  throw procError(ENOENT, { step: 'identity', option: 'capabilities', syscall: 'openat', path: `/proc/${path}` });
+}
+
 let last: number | undefined;
 
 /** The last capability that the running kernel knows. */
 function lastCapability(): number {
-  return (last ??= Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8')));
+  return (last ??= Number(mustRead('sys/kernel/cap_last_cap')));
 }
 
 /** The names of the capabilities in a set. */
@@ -59,7 +65,7 @@ function checkSet(value: unknown, option: string): bigint {
 
 /** What a process like us has after its exec, of /proc/self/status. */
 function ownSets(): { permitted: bigint; bounding: bigint; inheritable: bigint } {
-  const status = readFileSync('/proc/thread-self/status', 'utf8');
+  const status = mustRead('thread-self/status');
   const read = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)![1]!}`);
   return { permitted: read('CapPrm'), bounding: read('CapBnd'), inheritable: read('CapInh') };
 }

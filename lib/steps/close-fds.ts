@@ -1,25 +1,67 @@
-// Step `closeFds`: nothing but stdio reaches the program.
+// Step `closeFds`: from here on nothing of ours is open but the channel, and nothing but stdio reaches the program.
+//
+// Closed, not marked: who waits, stays as pid 1, or goes into a folder that somebody else names (`/proc/self/fd/7`) would have it
+// still. With `closeFds: false` that holds for what is ours all the same; what Node itself had inheritable stays.
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
+import { ChannelWord, ProcWord } from '../program/format';
+import type { Writer } from '../program/writer';
 import * as call from './calls';
+import type { Request } from './request';
 import type { Step } from './step';
+import { joinWord, lowestFree, sourceWord } from './words';
 
-const { CLOSE_RANGE_CLOEXEC } = constants;
+const { F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
+
+/** One of Node's: closed, unless it was inheritable there. */
+function closeGiven(writer: Writer, descriptor: number): void {
+  writer.add(call.fcntl, descriptor, F_GETFD).minimum(FD_CLOEXEC).skip('EIO', 1).skip('EBADF', 1);
+  writer.add(call.closeNumber, descriptor);
+}
+
+function closeGivenAt(writer: Writer, word: number): void {
+  writer.add(call.fcntlAt, word, F_GETFD).minimum(FD_CLOEXEC).skip('EIO', 1).skip('EBADF', 1);
+  writer.add(call.closeAt, word);
+}
+
+/** One by one, as what is not ours is to stay. */
+function closeOurs(writer: Writer, request: Request): void {
+  const { stdio, cgroup } = request;
+  if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
+  for (const slot of request.movedSlots) writer.add(call.close, slot);
+  stdio.forEach((source, index) => {
+    if (source.kind === 'pipe' || source.kind === 'pty') closeGivenAt(writer, sourceWord(index));
+    else if (source.kind === 'descriptor' && source.descriptor >= stdio.length) closeGiven(writer, source.descriptor);
+  });
+  request.joins.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
+  if (cgroup !== undefined) writer.add(call.close, request.cgroupSlot);
+  if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
+  if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
+}
 
 export const closeFds: Step = {
   name: 'closeFds',
   options: ['closeFds'],
-  after: { stdio: 'what is above the last entry is closed' },
+  after: {
+    stdio: 'what is above the last entry is closed',
+    join: 'its descriptors are open until then',
+    process: 'the descriptor of the cgroup is open until then',
+    sysctl: 'it opens its files below a /proc of ours',
+    handover: 'it opens its files below a /proc of ours',
+    mounts: 'from here on the set-up opens nothing',
+  },
 
   check(given, request) {
     request.closeFds = boolean(given.closeFds, 'closeFds');
   },
 
   emit(writer, request) {
-    if (!request.closeFds) return;
-    // Close-on-exec, not closed: our channel and what other steps have open is above stdio too.
     writer.about(this.name, 'closeFds');
-    writer.add(call.close_range, Math.max(3, request.stdio.length), last, CLOSE_RANGE_CLOEXEC);
+    if (!request.closeFds) return closeOurs(writer, request);
+    const lowest = lowestFree(request);
+    // EINVAL: it is there already.
+    writer.add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL').storeNumber(lowest, ChannelWord);
+    writer.add(call.close_range, lowest + 1, last);
   },
 };

@@ -1,10 +1,9 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
-import { isOfProcess, ownVariables } from '../own-environment';
+import { OwnVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
 import * as call from './calls';
-import { changeable, type Fact } from './fact';
 import type { Request } from './request';
 import type { Step } from './step';
 
@@ -40,29 +39,11 @@ function pathOf(variables: readonly string[]): string | undefined {
   return variables.find((variable) => variable.startsWith('PATH='))?.slice('PATH='.length);
 }
 
-const ofProcess: Fact = { holds: isOfProcess };
-
-/** Where our own environment says that commands are. */
-class OwnPath implements Fact {
-  readonly value = process.env['PATH'];
-
-  holds(): boolean {
-    return process.env['PATH'] === this.value;
-  }
-}
-
-function searchPath(request: Request): string {
-  if (request.env !== undefined) return pathOf(request.env) ?? defaultPath;
-  const own = new OwnPath();
-  request.facts.push(own);
-  return own.value ?? defaultPath;
-}
-
 /** The files to try in turn. */
 function candidates(request: Request): string[] {
   const { command } = request;
   if (command.includes('/')) return [command];
-  const path = searchPath(request);
+  const path = pathOf(request.env!) ?? defaultPath;
   // An empty entry is the working directory, and the file then has no folder in its name.
   return [...new Set(path.split(':'))].map((folder) => (folder === '' ? command : `${folder}/${command}`));
 }
@@ -76,11 +57,10 @@ function execute(
   files: readonly string[],
   scripts: (file: Place) => Place,
   argv: Place,
-  env: Place | undefined,
+  env: Place,
 ): void {
   const execve = (file: Place, args: Place): void => {
     writer.add(call.execve, file, args, env);
-    if (env === undefined) writer.environment();
   };
   const n = files.length;
   const texts = files.map((file) => writer.addText(file));
@@ -121,12 +101,9 @@ export const command: Step = {
 
   settle(request) {
     if (request.env === undefined) {
-      // Of the process's own the launch takes a copy.
-      if (ofProcess.holds()) request.facts.push(ofProcess);
-      else {
-        request.facts.push(changeable);
-        request.env = ownVariables();
-      }
+      const own = new OwnVariables();
+      request.facts.push(own);
+      request.env = own.values;
     }
     request.files = candidates(request);
   },
@@ -135,7 +112,7 @@ export const command: Step = {
     writer.about(this.name).subject(request.command);
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
-    const env = request.env && writer.addPointers(request.env.map((variable) => writer.addText(variable)));
+    const env = writer.addPointers(request.env!.map((variable) => writer.addText(variable)));
     let name: Place | undefined;
     const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);

@@ -1,17 +1,11 @@
 // Step `hold`: all is set up but the filter, and the child waits for start(). Beside a pid 1 of ours it is that which waits,
 // before it makes the program: what is done to a held child has to reach the program, and most of it is inherited by a fork.
 import { boolean } from '../check';
-import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
 import type { Step } from './step';
 
-function waitForStart(writer: Writer, request: Request): void {
-  writer.about('hold', 'hold');
-  // After joins it cannot be traced: an ordinary user's Node could not look into it, nor open its namespaces.
-  if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 1);
-  writer.wait();
+function waitForStart(writer: Writer): void {
+  writer.about('hold', 'hold').wait();
 }
 
 export const hold: Step = {
@@ -29,7 +23,7 @@ export const hold: Step = {
   },
 
   emit(writer, request) {
-    if (request.hold && !request.init) waitForStart(writer, request);
+    if (request.hold && !request.init) waitForStart(writer);
   },
 };
 
@@ -39,9 +33,6 @@ export const holdPidOne: Step = {
   after: { mounts: 'what pid 1 and the program share is all set up' },
 
   emit(writer, request) {
-    if (!request.hold || !request.init) return;
-    waitForStart(writer, request);
-    // Until the exec, as joins have it.
-    if (request.joins.length > 0) writer.add(call.prctl, constants.PR_SET_DUMPABLE, 0);
+    if (request.hold && request.init) waitForStart(writer);
   },
 };

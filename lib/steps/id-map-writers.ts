@@ -1,8 +1,7 @@
 // Who writes the id maps of a waiting stub: we, with privilege, or newuidmap(1) and newgidmap(1).
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-
 import { childProcess } from '../builtin';
 import { SyscallError } from '../errors/syscall-error';
+import { procError, readProc, whyNotOurs, writeProc } from '../proc';
 import type { IdMap, Request } from './request';
 
 type Kind = 'uid' | 'gid';
@@ -17,7 +16,7 @@ export function mapText(map: IdMap): string {
 
 /** The index of the range that is not within one range of our own user namespace, as the kernel wants it; -1 for none. */
 function strangeRange(map: IdMap, kind: Kind): number {
-  const ours = readFileSync(`/proc/self/${kind}_map`, 'utf8')
+  const ours = (readProc(`self/${kind}_map`) ?? '')
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/ +/).map(Number))
@@ -47,7 +46,7 @@ function explain(code: string | undefined, map: IdMap, kind: Kind): { option: st
 function write(pid: number, kind: Kind, map: IdMap): void {
   const path = `/proc/${pid}/${kind}_map`;
   try {
-    writeFileSync(path, mapText(map));
+    writeProc(`${pid}/${kind}_map`, mapText(map));
   } catch (cause) {
     const { errno, code, syscall } = cause as NodeJS.ErrnoException;
     throw new SyscallError({ errno, step: 'user', ...explain(code, map, kind), syscall, path, cause });
@@ -56,33 +55,7 @@ function write(pid: number, kind: Kind, map: IdMap): void {
 
 /** Whether no program that we execute gets more than we have, set-user-ID or not; see PR_SET_NO_NEW_PRIVS in prctl(2). */
 function hasNoNewPrivileges(): boolean {
-  try {
-    return /^NoNewPrivs:\t1$/m.test(readFileSync('/proc/thread-self/status', 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-/** Under another pid namespace's /proc the number of the stub is somebody else's: the map would be written for him. */
-function refuseForeignProc(option: string): void {
-  if (readProcSelf() === String(process.pid)) return;
-  throw new SyscallError({
-    code: 'ESRCH',
-    step: 'user',
-    option,
-    syscall: 'readlink',
-    path: '/proc/self',
-    reason: 'the /proc here is not that of our pid namespace, so the child is not in it',
-    hint: "mount a /proc of ours; or, for the own group alone, setgroups: 'deny'",
-  });
-}
-
-function readProcSelf(): string | undefined {
-  try {
-    return readlinkSync('/proc/self');
-  } catch {
-    return undefined;
-  }
+  return /^NoNewPrivs:\t1$/m.test(readProc('thread-self/status') ?? '');
 }
 
 /** Runs the helper, which is set-user-ID root and holds the ranges against /etc/subuid and /etc/subgid. */
@@ -128,7 +101,13 @@ export function serveMaps(
   { uidMap, gidMap }: Request,
   whenEnded: (stop: () => void) => void,
 ): void | Promise<void> {
-  refuseForeignProc(uidMap === undefined || uidMap.writer === 'stub' ? 'gidMap' : 'uidMap');
+  // Under another pid namespace's /proc the number of the stub is somebody else's: the map would be written for him.
+  const refused = whyNotOurs();
+  if (refused !== 0) {
+    const hint = "mount a /proc of ours; or, for the own group alone, setgroups: 'deny'";
+    const option = uidMap === undefined || uidMap.writer === 'stub' ? 'gidMap' : 'uidMap';
+    throw procError(refused, { step: 'user', option, syscall: 'openat', path: '/proc', hint });
+  }
   if (uidMap?.writer === 'parent') write(pid, 'uid', uidMap);
   if (gidMap?.writer === 'parent') write(pid, 'gid', gidMap);
   // After what may throw: nobody would hear of a helper that fails then.

@@ -13,7 +13,7 @@ import { changeable } from './fact';
 import type { Request } from './request';
 import type { Step } from './step';
 
-const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_SET_DUMPABLE } = constants;
+const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE } = constants;
 const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;
 
 /** -1 stands for "leave as it is" in setresuid(2). */
@@ -67,7 +67,16 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
   const wanted = (sets.permitted ?? emptySet) | (sets.effective ?? emptySet);
   const ambient = sets.ambient ?? emptySet;
   if (isRootAtExec(request)) {
+    // capabilities(7): for root, permitted becomes inheritable and bounding; and ambient, where that is kept.
     const filled = sets.bounding ?? sets.available;
+    const kept = filled | (sets.inheritable ?? emptySet) | ambient;
+    const taken = sets.bounding === undefined ? emptySet : wanted & ~kept;
+    if (taken !== emptySet) {
+      throw refusedOption(
+        'capabilities',
+        `would be lost at the exec, because capabilities.bounding leaves them out: ${listNames(taken)}; put them into bounding, inheritable or ambient`,
+      );
+    }
     for (const name of ['permitted', 'effective'] as const) {
       const set = sets[name];
       if (set === undefined || (filled & ~set) === emptySet) continue;
@@ -219,8 +228,7 @@ export const identity: Step = {
     if (capabilities !== undefined) emitCapabilities(writer, capabilities);
     if (uid === undefined && gid === undefined && capabilities === undefined) return;
     writer.about(this.name);
-    // Both are cleared by a change of credentials. A process that cannot be traced is closed to an ordinary user's Node.
-    if (request.joins.length === 0) writer.add(call.prctl, PR_SET_DUMPABLE, 1);
+    // A change of credentials clears it.
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
   },
 

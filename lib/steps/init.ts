@@ -6,7 +6,7 @@ import { constants } from '../kernel/constants';
 import * as call from './calls';
 import type { Step } from './step';
 
-const { PR_SET_PDEATHSIG } = constants;
+const { O_CLOEXEC, PR_SET_PDEATHSIG } = constants;
 const SIGCHLD = 17;
 const SIGKILL = 9;
 
@@ -32,12 +32,15 @@ export const init: Step = {
 
   emit(writer, request) {
     if (!request.init) return;
-    writer.about(this.name, 'init');
-    // VFORK: pid 1 goes on when the program has been executed or has ended. The last argument is for pid 1 itself.
-    writer
-      .add(call.cloneAndStay, Flags.VFORK | SIGCHLD, 0, 0, 0, 0, request.parentDeathSignal)
-      .fork()
-      .stay();
+    const ends = writer.reserve(16);
+    writer.about(this.name, 'init').add(call.pipe2, ends, O_CLOEXEC);
+    // The last argument is for pid 1 itself.
+    writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, request.parentDeathSignal).fork().stay();
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    // The end of the pipe: pid 1 has closed all that it had. Until then the program must not run, which could look.
+    writer
+      .add(call.closeAt, ends + 4)
+      .add(call.read, ends, ends + 8, 1)
+      .add(call.closeAt, ends);
   },
 };

@@ -1,16 +1,17 @@
 // Step `join`: the namespaces of others that the child enters.
 import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';
-import { checkTarget } from '../join-target';
+import { checkTargets } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
+import { closeToOthers } from './closed-to-others';
 import { changeable } from './fact';
 import type { JoinEntry, Request } from './request';
 import type { Step } from './step';
 import { joinWord, lowestFree } from './words';
 
-const { F_DUPFD_CLOEXEC, PR_SET_DUMPABLE } = constants;
+const { F_DUPFD_CLOEXEC } = constants;
 
 function hasUser({ flags }: JoinEntry): boolean {
   return (flags & Flags.NEWUSER) !== 0;
@@ -26,19 +27,46 @@ function copy(writer: Writer, request: Request, index: number): Slot {
   return writer.keep();
 }
 
+function aboutEntry(writer: Writer, { option, path }: JoinEntry): Writer {
+  return writer.about('join', option).subject(path);
+}
+
+/** Before stdio, which may take the numbers that the descriptors have. */
+export const joinSources: Step = {
+  name: 'join sources',
+  options: [],
+  after: { 'stdio sources': 'the words of the descriptors are made there' },
+
+  emit(writer, request) {
+    if (request.joins.length === 0) return;
+    request.joinSlots = request.joins.map((entry, index) => {
+      aboutEntry(writer, entry);
+      return {
+        others: othersOf(entry) === 0 ? undefined : copy(writer, request, index),
+        user: hasUser(entry) ? copy(writer, request, index) : undefined,
+      };
+    });
+  },
+};
+
 export const join: Step = {
   name: 'join',
   options: ['join'],
   onlyWhenGiven: true,
-  after: { 'stdio sources': 'those are paths of ours', 'raised rlimits': 'the privilege for it may end here' },
+  after: {
+    'join sources': 'they are opened before the view changes',
+    'raised rlimits': 'the privilege for it may end here',
+  },
 
   check(given, request) {
     const targets = Array.isArray(given.join) ? (given.join as unknown[]) : [given.join];
     request.facts.push(changeable);
-    request.joins = targets.map((target, index) => {
-      const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
-      return { option, ...checkTarget(target, option) };
-    });
+    request.joins = targets
+      .flatMap((target, index) => {
+        const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
+        return checkTargets(target, option).map((one) => ({ option, ...one }));
+      })
+      .filter(({ flags }) => flags !== 0);
   },
 
   settle(request) {
@@ -57,21 +85,10 @@ export const join: Step = {
   },
 
   emit(writer, request) {
-    const joins = request.joins.filter(({ flags }) => flags !== 0);
-    if (joins.length === 0) return;
-    writer.about(this.name, 'join');
-    // From here on whoever may trace a process of those namespaces could read the memory of the stub.
-    writer.add(call.prctl, PR_SET_DUMPABLE);
-    const about = (entry: JoinEntry): Writer => writer.about('join', entry.option).subject(entry.path);
-    const copies = joins.map((entry) => {
-      const index = request.joins.indexOf(entry);
-      about(entry);
-      return {
-        entry,
-        others: othersOf(entry) === 0 ? undefined : copy(writer, request, index),
-        user: hasUser(entry) ? copy(writer, request, index) : undefined,
-      };
-    });
+    if (request.joins.length === 0) return;
+    closeToOthers(writer, request);
+    const copies = request.joins.map((entry, index) => ({ entry, ...request.joinSlots[index]! }));
+    const about = (entry: JoinEntry): Writer => aboutEntry(writer, entry);
     const withUser = copies.some(({ user }) => user !== undefined);
     if (withUser) {
       // Outside of the user namespace first, which works where we have rights over the owner of the others…
@@ -81,14 +98,17 @@ export const join: Step = {
         writer.add(call.close, others);
       }
       for (const { entry, user } of copies) {
-        if (user !== undefined) about(entry).add(call.setns, user, Flags.NEWUSER);
+        if (user === undefined) continue;
+        about(entry).add(call.setns, user, Flags.NEWUSER);
+        writer.add(call.close, user);
       }
     }
     // … then with the rights that it gives. What is entered already is closed.
     for (const { entry, others } of copies) {
       if (others === undefined) continue;
       about(entry).add(call.setns, others, othersOf(entry));
-      if (withUser) writer.accept('EBADF');
+      if (withUser) writer.skip('EBADF', 1);
+      writer.add(call.close, others);
     }
   },
 

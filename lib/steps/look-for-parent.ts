@@ -1,10 +1,15 @@
 // The look at the channel for a Node that has gone.
 import { constants } from '../kernel/constants';
-import { ChannelWord } from '../program/format';
+import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
 import * as call from './calls';
 
-const { MSG_DONTWAIT, MSG_PEEK } = constants;
+const { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } = constants;
+
+/** The last word of a program beside a pid 1 of ours, with which the kernel tells Node who it is; it fails where Node has gone. */
+export function sayProgram(writer: Writer): void {
+  writer.add(call.sendto, ChannelWord, writer.addBytes(Uint8Array.of(Message.Program)), 1, MSG_NOSIGNAL);
+}
 
 /** Whether Node is still there: its end of the channel closes with it. */
 export function lookForParent(writer: Writer): void {

@@ -1,10 +1,9 @@
 // Step `oomScoreAdj`: how soon the child is chosen when memory is short; see /proc/PID/oom_score_adj in proc(5).
 import { integer } from '../check';
-import { constants } from '../kernel/constants';
-import { writeFile } from './write-file';
+import { writeProcFile } from './proc-file';
 import type { Step } from './step';
 
-const file = '/proc/self/oom_score_adj';
+const file = 'self/oom_score_adj';
 
 export const oomScoreAdj: Step = {
   name: 'oomScoreAdj',
@@ -18,8 +17,8 @@ export const oomScoreAdj: Step = {
 
   emit(writer, { oomScoreAdj: value }) {
     if (value === undefined) return;
-    writer.about(this.name, 'oomScoreAdj').subject(file);
-    writeFile(writer, constants.AT_FDCWD, file, String(value));
+    writer.about(this.name, 'oomScoreAdj').subject(`/proc/${file}`);
+    writeProcFile(writer, file, String(value));
   },
 
   hint: (code) => (code === 'EACCES' ? 'a lower value than ours needs CAP_SYS_RESOURCE' : undefined),

@@ -5,12 +5,14 @@ import { control } from './control';
 import { cpuAffinity } from './cpu-affinity';
 import { cwd } from './cwd';
 import { domainname } from './domainname';
+import { dumpable } from './dumpable';
 import { flags } from './flags';
 import { hold, holdPidOne } from './hold';
 import { hostname } from './hostname';
 import { init } from './init';
 import { identity } from './identity';
-import { join } from './join';
+import { handover } from './handover';
+import { join, joinSources } from './join';
 import { keyring } from './keyring';
 import { loopback } from './loopback';
 import { mounts } from './mounts';
@@ -20,6 +22,7 @@ import { noNewPrivileges } from './no-new-privileges';
 import { oomScoreAdj } from './oom-score-adj';
 import { parentDeathSignal } from './parent-death-signal';
 import { personality } from './personality';
+import { pipeOwner, pipeOwnerOutside } from './pipe-owner';
 import { cgroupFolder, process } from './process';
 import { propagation } from './propagation';
 import { foreground, pty, ptyOwner } from './pty';
@@ -32,7 +35,7 @@ import type { Step } from './step';
 import { sysctl } from './sysctl';
 import { time } from './time';
 import { umask } from './umask';
-import { user } from './user';
+import { owner, user } from './user';
 
 export const order: readonly Step[] = [
   // What has no instruction of its own.
@@ -40,8 +43,11 @@ export const order: readonly Step[] = [
   control,
   // While we have all of our rights, and our own view.
   stdioSources,
-  ptyOwner,
+  joinSources,
   cgroupFolder,
+  stdio,
+  ptyOwner,
+  pipeOwnerOutside,
   raisedRlimits,
   oomScoreAdj,
   nice,
@@ -51,6 +57,8 @@ export const order: readonly Step[] = [
   join,
   user,
   time,
+  owner,
+  dumpable,
   process,
   namespaces,
   hostname,
@@ -59,6 +67,9 @@ export const order: readonly Step[] = [
   sysctl,
   propagation,
   mounts,
+  handover,
+  // From here on somebody else may act, while the process waits or in the folder that it goes to.
+  closeFds,
   // The process itself.
   keyring,
   session,
@@ -66,8 +77,7 @@ export const order: readonly Step[] = [
   holdPidOne,
   init,
   foreground,
-  stdio,
-  closeFds,
+  pipeOwner,
   umask,
   rlimits,
   identity,

@@ -2,7 +2,7 @@
 import { constants } from '../kernel/constants';
 import * as call from './calls';
 import { checkSignal } from './check-signal';
-import { lookForParent } from './look-for-parent';
+import { lookForParent, sayProgram } from './look-for-parent';
 import type { Step } from './step';
 
 const { PR_SET_PDEATHSIG } = constants;
@@ -25,6 +25,7 @@ export const parentDeathSignal: Step = {
     writer.about(this.name, request.parentDeathSignal === 0 ? undefined : 'parentDeathSignal');
     // Until now it was SIGKILL. The program must not die with the thread that started it, a Worker's for one, unless asked.
     writer.add(call.prctl, PR_SET_PDEATHSIG, signal);
-    lookForParent(writer);
+    if (request.init) sayProgram(writer);
+    else lookForParent(writer);
   },
 };

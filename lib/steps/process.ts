@@ -3,21 +3,22 @@ import { fileDescriptor, path } from '../check';
 import { invalidArgType } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
-import { ReportPid } from '../program/format';
+import { ChannelWord, Message, ReportPid } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
-import { lookForParent } from './look-for-parent';
 import type { Request } from './request';
 import type { Step } from './step';
 import { lowestFree } from './words';
 
-const { AT_FDCWD, CLONE_INTO_CGROUP, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY, PR_SET_PDEATHSIG } = constants;
+const { AT_FDCWD, CLONE_INTO_CGROUP, MSG_NOSIGNAL, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY, PR_SET_PDEATHSIG } =
+  constants;
 const SIGKILL = 9;
+const born = Uint8Array.of(Message.Born);
 
 /** `struct clone_args`, up to and with its field `cgroup`. */
 const cloneArgs = { size: 88, flags: 0, parentTid: 24, cgroup: 80 };
 
-/** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is in the report before it runs. */
+/** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is known should it be killed before its first word. */
 function flagsOf(request: Request): number {
   return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
 }
@@ -31,12 +32,12 @@ function checkPath(value: unknown): string {
   throw invalidArgType('cgroup', 'of type string or number, or an instance of URL', value);
 }
 
-/** Opened before the view changes. The stub's copy of a descriptor of ours has its number. */
+/** Opened before the view changes. The stub's copy of a descriptor of ours has its number, until stdio takes that. */
 export const cgroupFolder: Step = {
   name: 'cgroup',
   options: ['cgroup'],
   onlyWhenGiven: true,
-  after: {},
+  after: { 'stdio sources': 'room for the numbers of our ends is made there' },
 
   check(given, request) {
     const { cgroup } = given;
@@ -52,6 +53,12 @@ export const cgroupFolder: Step = {
       writer.add(call.fcntl, cgroup, constants.F_DUPFD_CLOEXEC, lowestFree(request));
     } else {
       writer.add(call.openat, AT_FDCWD, writer.addText(cgroup), O_PATH | O_DIRECTORY | O_CLOEXEC);
+      // Where Node's own stdio is closed, it may have got one of those numbers.
+      const opened = writer.keep();
+      writer.add(call.fcntlOf, opened, constants.F_DUPFD_CLOEXEC, lowestFree(request));
+      request.cgroupSlot = writer.keep();
+      writer.add(call.close, opened);
+      return;
     }
     request.cgroupSlot = writer.keep();
   },
@@ -122,7 +129,8 @@ export const process: Step = {
     writer.about(this.name, 'flags');
     // A clone clears it, so once more, and before anything else: a Node that ends now must take the set-up with it.
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
-    lookForParent(writer);
+    // Its first word: with it the kernel tells Node who it is, which nobody else can say. It fails where Node has gone.
+    writer.add(call.sendto, ChannelWord, writer.addBytes(born), 1, MSG_NOSIGNAL);
   },
 
   hint: (code, _label, request) => whyNoProcess(code, request),

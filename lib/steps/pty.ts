@@ -5,7 +5,6 @@ import { constants } from '../kernel/constants';
 import * as call from './calls';
 import { insideID, outsideID, type Request } from './request';
 import type { Step } from './step';
-import { sourceWord } from './words';
 
 const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;
 
@@ -23,7 +22,7 @@ function isOwnerLeftOut(request: Request): boolean {
 export const ptyOwner: Step = {
   name: 'pty owner',
   options: [],
-  after: {},
+  after: { stdio: 'it is descriptor 0' },
 
   settle(request) {
     if (!isOwnerLeftOut(request) || request.own.has(CAP_CHOWN)) return;
@@ -33,7 +32,7 @@ export const ptyOwner: Step = {
   emit(writer, request) {
     if (!isOwnerLeftOut(request) || !request.own.has(CAP_CHOWN)) return;
     const uid = outsideID(request.uidMap, request.finalUid());
-    if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, sourceWord(0), uid, -1);
+    if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, 0, uid, -1);
   },
 };
 
@@ -75,10 +74,10 @@ export const pty: Step = {
     const uid = request.uid ?? insideID(request.uidMap, request.own.uid);
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
     if (uid !== undefined && !isOwnerLeftOut(request)) {
-      writer.add(call.fchown, sourceWord(0), uid, -1).accept('EINVAL');
+      writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
       if (request.joinsUser) writer.accept('EPERM');
     }
-    writer.add(call.ioctlAt, sourceWord(0), TIOCSCTTY);
+    writer.add(call.ioctlNumber, 0, TIOCSCTTY);
   },
 };
 
@@ -95,6 +94,6 @@ export const foreground: Step = {
     const group = writer.reserve(8);
     writer.store(pid, group, 4);
     writer.add(call.setpgid, 0, 0);
-    writer.add(call.ioctlAtData, sourceWord(0), TIOCSPGRP, group);
+    writer.add(call.ioctl, 0, TIOCSPGRP, group);
   },
 };

@@ -3,6 +3,7 @@ import type { Mount } from '../../types/mounts';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import { Flags } from '../flags';
+import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
 import type { CapabilitySets } from './capability-sets';
 import type { Fact } from './fact';
@@ -49,6 +50,9 @@ export interface TimeOffset {
   readonly nanoseconds: number;
 }
 
+/** The id of who has none, see the sysctl kernel.overflowuid. */
+const overflowId = 65_534;
+
 /** Shared by all requests: of most lists there is none. */
 const none: readonly never[] = Object.freeze([]);
 
@@ -87,7 +91,7 @@ export class Request {
   cpuAffinity: readonly number[] | undefined;
   oomScoreAdj: number | undefined;
   personality: number | undefined;
-  /** `NAME=value`; undefined: our own environment, as it is when the child is started. */
+  /** `NAME=value`; where none is given, our own environment. */
   env: readonly string[] | undefined;
   /** The files to execute, until one is found. */
   files: readonly string[] = none;
@@ -106,6 +110,10 @@ export class Request {
   killGrace = 5000;
   /** The steps that are asked only where one of their options is given, a bit each. */
   given = 0;
+  /** Where the copies of what is joined are kept, once the program is being written. */
+  joinSlots: readonly { readonly others: number | undefined; readonly user: number | undefined }[] = none;
+  /** Where the copies of sources of stdio are kept, once the program is being written. */
+  movedSlots: readonly number[] = none;
   /** Where the descriptor of the cgroup is kept, once the program is being written. */
   cgroupSlot = 0;
   /** What a reader of the plan should know beside the calls. */
@@ -139,6 +147,33 @@ export class Request {
     return this.joins.some((join) => (join.flags & flags) !== 0);
   }
 
+  /**
+   * Whether a process of ours meets strangers: it stands in namespaces of somebody else's, waits while others may act, or stays as pid 1
+   * beside the program. Nobody may look into it, and nothing of it serves another child.
+   */
+  get exposed(): boolean {
+    return this.joins.length > 0 || this.hold || this.init;
+  }
+
+  /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
+  get procOption(): string | undefined {
+    if (this.oomScoreAdj !== undefined) return 'oomScoreAdj';
+    if (this.creates(Flags.NEWUSER)) {
+      if (this.uidMap?.writer === 'stub') return 'uidMap';
+      if (this.gidMap?.writer === 'stub') return 'gidMap';
+      if (this.setgroups === 'deny') return 'setgroups';
+    }
+    if (this.timeOffsets.length > 0) return 'timeOffsets';
+    if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
+    if (this.handsOver) return this.init ? 'init' : 'hold';
+    return undefined;
+  }
+
+  /** Whether it hands its namespaces over: /proc and setns(2) refuse them to us as to anybody else. */
+  get handsOver(): boolean {
+    return (this.hold || this.init) && !this.own.has(constants.CAP_SYS_PTRACE);
+  }
+
   get joinsUser(): boolean {
     return this.joinsAny(Flags.NEWUSER);
   }
@@ -155,20 +190,44 @@ export class Request {
     return (uidMap !== undefined && uidMap.writer !== 'stub') || (gidMap !== undefined && gidMap.writer !== 'stub');
   }
 
+  /** Whether the stub becomes 0:0 inside, as our own id has no place there. */
+  get changesOwner(): boolean {
+    const { uidMap, gidMap } = this;
+    if (mapsZero(uidMap) && insideID(uidMap, this.own.uid) !== 0) return true;
+    return mapsZero(gidMap) && insideID(gidMap, this.own.gid) !== 0;
+  }
+
   /** The user id that the program has, as seen inside; the overflow id where it has none. */
   finalUid(): number {
     if (this.uid !== undefined) return this.uid;
     const own = this.own.uid;
     if (this.joinsUser) return 0;
     if (!this.creates(Flags.NEWUSER)) return own;
-    if (this.uidMap?.ranges.some((range) => range.containerID === 0) === true) return 0;
-    return insideID(this.uidMap, own) ?? 65_534;
+    if (mapsZero(this.uidMap)) return 0;
+    return insideID(this.uidMap, own) ?? overflowId;
+  }
+
+  /** The same for its group. */
+  finalGid(): number {
+    if (this.gid !== undefined) return this.gid;
+    const own = this.own.gid;
+    if (this.joinsUser) return 0;
+    if (!this.creates(Flags.NEWUSER)) return own;
+    if (mapsZero(this.gidMap)) return 0;
+    return insideID(this.gidMap, own) ?? overflowId;
   }
 
   note(text: string): void {
     // A plan's request is settled again for each start.
     if (!this.notes.includes(text)) this.notes = [...this.notes, text];
   }
+}
+
+/** Whether a map has a place for root. */
+export function mapsZero(map: IdMap | undefined): boolean {
+  if (map === undefined) return false;
+  for (const range of map.ranges) if (range.containerID === 0) return true;
+  return false;
 }
 
 /** What an id of ours is inside; undefined where the map leaves it out. */

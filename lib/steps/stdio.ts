@@ -2,13 +2,14 @@
 import { fileDescriptor } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
+import { ProcWord } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
-import { defaultStdio, type StdioSource } from './request';
+import { defaultStdio, type Request, type StdioSource } from './request';
 import type { Step } from './step';
 import { lowestFree, sourceWord } from './words';
 
-const { AT_FDCWD, CLOSE_RANGE_CLOEXEC, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
+const { AT_FDCWD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
 
 /** asm/ioctls.h: switches O_NONBLOCK, which is shared by all who have the open file. */
 const FIONBIO = 0x5421;
@@ -78,27 +79,37 @@ export const stdioSources: Step = {
 
   emit(writer, request) {
     const { stdio } = request;
-    writer.reserve((stdio.length + request.joins.length) * 4);
+    writer.sources = stdio.length + request.joins.length;
+    writer.reserve(writer.sources * 4);
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;
     writer.about(this.name, 'stdio', none).subject('/dev/null');
     writer.add(call.openat, AT_FDCWD, writer.addText('/dev/null'), O_RDWR | O_CLOEXEC);
-    moveUp(writer, writer.keep(), lowestFree(request));
+    const opened = writer.keep();
+    writer.add(call.fcntlOf, opened, F_DUPFD_CLOEXEC, lowestFree(request));
+    writer.keep();
+    writer.add(call.close, opened);
   },
 };
 
 /** The kept result of {@link stdioSources}, which is the second of the program. */
 const nullDescriptor: Slot = 1;
 
-function moveUp(writer: Writer, descriptor: Slot, lowest: number): Slot {
-  writer.add(call.fcntlOf, descriptor, F_DUPFD_CLOEXEC, lowest);
-  return writer.keep();
+/** The number of our /proc, which may lie where an entry goes. */
+function moveProc(writer: Writer, request: Request): void {
+  if (request.stdio.length <= 3 || request.procOption === undefined) return;
+  writer.about('stdio', request.procOption).add(call.fcntlAt, ProcWord, F_DUPFD_CLOEXEC, lowestFree(request));
+  const moved = writer.keep();
+  writer.add(call.closeAt, ProcWord).store(moved, ProcWord, 4);
 }
 
 export const stdio: Step = {
   name: 'stdio',
   options: ['stdio'],
-  after: { mounts: 'errors of set-up must not go to the program’s own output' },
+  after: {
+    'join sources': 'what is joined may lie where an entry goes',
+    cgroup: 'its descriptor may lie where an entry goes',
+  },
 
   check(given, request) {
     request.stdio = checkStdio(given.stdio);
@@ -106,6 +117,7 @@ export const stdio: Step = {
   },
 
   emit(writer, request) {
+    moveProc(writer, request);
     const sources = request.stdio;
     const moved: Slot[] = [];
     for (let index = 0; index < sources.length; index++) {
@@ -115,13 +127,12 @@ export const stdio: Step = {
       writer.add(call.fcntl, source.descriptor, F_DUPFD_CLOEXEC, lowestFree(request));
       moved[index] = writer.keep();
     }
+    request.movedSlots = moved.filter((slot) => slot !== undefined);
     for (let index = 0; index < sources.length; index++) {
       const source = sources[index]!;
       writer.about(this.name, 'stdio', index);
       switch (source.kind) {
         case 'closed':
-          // Whatever has this number in Node must not reach the program. At the exec: it may still be a source.
-          writer.add(call.close_range, index, index, CLOSE_RANGE_CLOEXEC);
           break;
         case 'null':
           writer.add(call.dup3Of, nullDescriptor, index);
@@ -144,6 +155,11 @@ export const stdio: Step = {
           if (index < 3) writer.add(call.ioctl, index, FIONBIO, writer.reserve(8)).acceptAny();
           break;
       }
+    }
+    // Whatever has these numbers in Node must not reach the program. Last: until now it may have been a source.
+    for (let index = 0; index < sources.length; index++) {
+      if (sources[index]!.kind !== 'closed') continue;
+      writer.about(this.name, 'stdio', index).add(call.close_range, index, index);
     }
   },
 

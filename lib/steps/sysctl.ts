@@ -2,10 +2,9 @@
 import { plainObject, string } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
-import { constants } from '../kernel/constants';
 import { needs } from './needs';
 import type { Step } from './step';
-import { writeFile } from './write-file';
+import { writeProcFile } from './proc-file';
 
 /** Which namespace a parameter belongs to; what is not here belongs to the host. */
 const owners: readonly (readonly [name: RegExp, flag: Flags])[] = [
@@ -22,9 +21,9 @@ const otherWay: Readonly<Record<string, string>> = {
   'kernel.domainname': 'is set by the option domainname',
 };
 
-/** 'net.ipv4.conf.eth0/1.forwarding' → 'net/ipv4/conf/eth0.1/forwarding', as sysctl(8) has it. */
+/** 'net.ipv4.conf.eth0/1.forwarding' → 'sys/net/ipv4/conf/eth0.1/forwarding', as sysctl(8) has it. */
 function pathOf(name: string): string {
-  return `/proc/sys/${name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
+  return `sys/${name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
 }
 
 export const sysctl: Step = {
@@ -54,12 +53,13 @@ export const sysctl: Step = {
 
   emit(writer, request) {
     for (const { name, path, value } of request.sysctl) {
-      writer.about(this.name, `sysctl.${name}`).subject(path);
-      writeFile(writer, constants.AT_FDCWD, path, value);
+      writer.about(this.name, `sysctl.${name}`).subject(`/proc/${path}`);
+      writeProcFile(writer, path, value);
     }
   },
 
   hint(code) {
+    if (code === 'EXDEV') return 'something is mounted over it here (inside a container?), so it is not to be set';
     if (code === 'EROFS') return '/proc/sys is mounted read-only here (inside a container?)';
     if (code === 'ENOENT') return 'this kernel has no such parameter, or only the first namespace has it';
     if (code === 'EACCES') return 'it can be read here, but only the host may change it';

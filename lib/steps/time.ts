@@ -1,12 +1,12 @@
 // Step `time`: the new time namespace and its offsets, which the second clone enters; see time_namespaces(7).
 import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
-import { constants } from '../kernel/constants';
 import * as call from './calls';
+import { whileDumpable } from './closed-to-others';
 import { needs } from './needs';
 import type { TimeOffset } from './request';
 import type { Step } from './step';
-import { writeFile } from './write-file';
+import { fillProcFile, openProcFile } from './proc-file';
 
 const clocks = ['monotonic', 'boottime'] as const;
 /** KTIME_SEC_MAX / 2: the kernel allows no more. */
@@ -48,7 +48,9 @@ export const time: Step = {
       .map(({ clock, seconds, nanoseconds }) => `${clock} ${seconds} ${nanoseconds}\n`)
       .join('');
     writer.about(this.name, 'timeOffsets').subject('/proc/self/timens_offsets');
-    writeFile(writer, constants.AT_FDCWD, '/proc/self/timens_offsets', text);
+    let file = 0;
+    whileDumpable(writer, request, () => (file = openProcFile(writer, 'self/timens_offsets')));
+    fillProcFile(writer, file, text);
   },
 
   hint(code, label, request) {

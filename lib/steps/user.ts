@@ -8,16 +8,18 @@ import { isSetgroupsDenied } from '../privilege';
 import type { Slot, Writer } from '../program/writer';
 import type { IdMapping } from '../../types/options';
 import * as call from './calls';
+import { whileDumpable } from './closed-to-others';
 import { changeable } from './fact';
 import { whyForbidden } from './forbidden-user-namespaces';
 import { mapText, serveMaps } from './id-map-writers';
 import { needs } from './needs';
-import { type IdMap, insideID, type Request } from './request';
+import { fillProcFile, openProcFile } from './proc-file';
+import { type IdMap, insideID, mapsZero, type Request } from './request';
 import { subordinateRanges } from './subordinate-ids';
 import type { Step } from './step';
-import { writeFile } from './write-file';
 
-const { AT_FDCWD, CAP_SETGID, CAP_SETUID, O_CLOEXEC, O_DIRECTORY, O_PATH, PR_SET_DUMPABLE } = constants;
+const { CAP_SETGID, CAP_SETUID, PR_SET_PDEATHSIG } = constants;
+const SIGKILL = 9;
 
 /** UID_GID_MAP_MAX_EXTENTS of linux/user_namespace.h. */
 const mostRanges = 340;
@@ -124,24 +126,6 @@ function gidMapOf(value: unknown, request: Request): IdMap {
   return { ranges, writer: privileged ? 'parent' : 'helper' };
 }
 
-function mapsZero(map: IdMap | undefined): boolean {
-  if (map === undefined) return false;
-  for (const range of map.ranges) if (range.containerID === 0) return true;
-  return false;
-}
-
-/** What is made from here on is owned by mapped ids; the user's own ids come much later. Group first: the uid takes the right. */
-function becomeRoot(writer: Writer, { uidMap, gidMap, own }: Request): void {
-  const group = mapsZero(gidMap) && insideID(gidMap, own.gid) !== 0;
-  const owner = mapsZero(uidMap) && insideID(uidMap, own.uid) !== 0;
-  if (group) writer.about('user', 'gidMap').add(call.setresgid, 0, 0, 0);
-  if (owner) writer.about('user', 'uidMap').add(call.setresuid, 0, 0, 0);
-  // A change of ids closes /proc/PID to an ordinary user's Node, and clears the parent-death signal.
-  if (!group && !owner) return;
-  writer.add(call.prctl, PR_SET_DUMPABLE, 1);
-  writer.add(call.prctl, constants.PR_SET_PDEATHSIG, 9);
-}
-
 /** Where neither 0 nor our own id is mapped, we cannot tell who the program is. */
 function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
   const map = request[option];
@@ -150,9 +134,12 @@ function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): voi
   throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
 }
 
-function writeProc(writer: Writer, folder: Slot, option: string, file: string, text: string): void {
-  writer.about('user', option).subject(`/proc/self/${file}`);
-  writeFile(writer, folder, file, text);
+function writeMap(writer: Writer, request: Request, option: string, file: string, text: string): void {
+  const path = `self/${file}`;
+  writer.about('user', option).subject(`/proc/${path}`);
+  let descriptor: Slot = 0;
+  whileDumpable(writer, request, () => (descriptor = openProcFile(writer, path)));
+  fillProcFile(writer, descriptor, text);
 }
 
 export const user: Step = {
@@ -179,6 +166,13 @@ export const user: Step = {
     if (gidMap === undefined && setgroups === 'allow') {
       throw refusedOption('setgroups', "cannot be 'allow' without gidMap: no group has an id");
     }
+    const isHelped = uidMap?.writer === 'helper' || gidMap?.writer === 'helper';
+    if (isHelped && request.joins.length > 0) {
+      throw refusedOption(
+        uidMap?.writer === 'helper' ? 'uidMap' : 'gidMap',
+        'cannot go with join for an ordinary user but for the own id: newuidmap(1) would have to look into a process that others could look into, too',
+      );
+    }
     refuseNobody('uidMap', 'uid', request);
     refuseNobody('gidMap', 'gid', request);
   },
@@ -187,25 +181,45 @@ export const user: Step = {
     if (!request.creates(Flags.NEWUSER)) return;
     const { uidMap, gidMap, setgroups } = request;
     const denies = setgroups === 'deny';
-    let proc: Slot = 0;
-    // A process that cannot be traced may not write its own maps, nor may an ordinary user's Node.
-    if (request.joins.length > 0) writer.about(this.name).add(call.prctl, PR_SET_DUMPABLE, 1);
-    if (uidMap?.writer === 'stub' || gidMap?.writer === 'stub' || denies) {
-      // Before the view changes. The files themselves belong to the namespace that they are opened in.
-      const option = uidMap === undefined ? (gidMap === undefined ? 'setgroups' : 'gidMap') : 'uidMap';
-      writer.about(this.name, option).subject('/proc/self');
-      writer.add(call.openat, AT_FDCWD, writer.addText('/proc/self'), O_PATH | O_DIRECTORY | O_CLOEXEC);
-      proc = writer.keep();
-    }
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
-    if (uidMap?.writer === 'stub') writeProc(writer, proc, 'uidMap', 'uid_map', mapText(uidMap));
-    if (denies) writeProc(writer, proc, 'setgroups', 'setgroups', 'deny');
-    if (gidMap?.writer === 'stub') writeProc(writer, proc, 'gidMap', 'gid_map', mapText(gidMap));
+    if (uidMap?.writer === 'stub') writeMap(writer, request, 'uidMap', 'uid_map', mapText(uidMap));
+    if (denies) writeMap(writer, request, 'setgroups', 'setgroups', 'deny');
+    if (gidMap?.writer === 'stub') writeMap(writer, request, 'gidMap', 'gid_map', mapText(gidMap));
     if (request.mapsByParent) writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
-    becomeRoot(writer, request);
   },
 
   serve: serveMaps,
 
   hint: (code, label) => (label.option === 'flags' ? whyForbidden(code) : undefined),
+};
+
+/**
+ * What is made from here on is owned by mapped ids; the user's own ids come much later. Where our own ids are left out, our groups are
+ * too: whoever is root inside must not read what they may read outside.
+ */
+export const owner: Step = {
+  name: 'owner',
+  options: [],
+  after: {
+    user: 'an id must be mapped before anybody can have it',
+    time: 'the file of the offsets belongs to who we were',
+  },
+
+  settle(request) {
+    if (!request.changesOwner || !request.setgroupsDenied) return;
+    request.note("groups stay as they are: setgroups is 'deny' in the new user namespace");
+  },
+
+  emit(writer, request) {
+    if (!request.changesOwner) return;
+    const { uidMap, gidMap, own } = request;
+    // Groups first, then the group: the uid takes the right to both.
+    if (!request.setgroupsDenied) writer.about(this.name, 'gidMap').add(call.setgroups, 0, writer.reserve(8));
+    if (mapsZero(gidMap) && insideID(gidMap, own.gid) !== 0)
+      writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
+    if (mapsZero(uidMap) && insideID(uidMap, own.uid) !== 0)
+      writer.about(this.name, 'uidMap').add(call.setresuid, 0, 0, 0);
+    // A change of ids clears it.
+    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+  },
 };

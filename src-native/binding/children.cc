@@ -15,18 +15,17 @@ namespace nsclone {
 namespace {
 
 template <typename T>
-const T* Elements(const Napi::Value& value) {
+T* Elements(const Napi::Value& value) {
   size_t length = 0;
   void* data = nullptr;
   napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-  return static_cast<const T*>(data);
+  return static_cast<T*>(data);
 }
 
 uint32_t Count(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 int32_t Integer(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
 
-// The first nine arguments of both ways to launch: four arrays, each with how much of it is filled, and whether our
-// environment follows.
+// The first eight arguments of both ways to launch: four arrays, each with how much of it is filled.
 Image ImageOf(const Napi::CallbackInfo& info) {
   return {.instructions = reinterpret_cast<const Instruction*>(Elements<uint8_t>(info[0])),
           .instruction_count = Count(info[1]),
@@ -35,12 +34,18 @@ Image ImageOf(const Napi::CallbackInfo& info) {
           .relocations = Elements<uint32_t>(info[4]),
           .relocation_count = Count(info[5]),
           .kept = Elements<int32_t>(info[6]),
-          .kept_count = Count(info[7]),
-          .with_environment = Truth(info[8])};
+          .kept_count = Count(info[7])};
 }
 
 Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
 Napi::Value Refused(const Napi::CallbackInfo& info, Errno error) { return Number(info, -error.value); }
+
+// With what it was that failed.
+Napi::Value Refused(const Napi::CallbackInfo& info, Environment* environment, Errno error, uint32_t culprit = 0) {
+  environment->mailbox()[kMailCall] = error.call;
+  environment->mailbox()[kMailInstruction] = culprit;
+  return Refused(info, error);
+}
 
 // The JavaScript thread that is the process's first one is no Worker's.
 bool OnMainThread() { return syscall(SYS_gettid) == getpid(); }
@@ -62,49 +67,50 @@ Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Laun
 
 // open(listener, mailbox) -> 0
 Napi::Value Open(const Napi::CallbackInfo& info) {
-  return Refused(info, Environment::Open(info.Env(), info[0], info[1], OnMainThread()));
+  const Errno error = Environment::Open(info.Env(), info[0], info[1], OnMainThread());
+  Elements<double>(info[1])[kMailCall] = error.call;
+  return Refused(info, error);
 }
 
-// isMainThread() -> 1 or 0
-Napi::Value IsMainThread(const Napi::CallbackInfo& info) { return Number(info, OnMainThread() ? 1 : 0); }
-
-// prepare(stubPath) -> 0: opens the stub, so that a host which forbids it says so before anything is cloned.
+// prepare(stubPath, mailbox) -> 0: opens the stub, so that a host which forbids it says so before anything is cloned.
 Napi::Value Prepare(const Napi::CallbackInfo& info) {
   int stub = -1;
-  return Refused(info, OpenStub(info[0].As<Napi::String>().Utf8Value().c_str(), &stub));
+  const Errno error = OpenStub(info[0].As<Napi::String>().Utf8Value().c_str(), &stub);
+  Elements<double>(info[1])[kMailCall] = error.call;
+  return Refused(info, error);
 }
 
-// launch(…image, lowest, forks, detached, init) -> id
+// launch(…image, lowest, forks, detached, init, exposed) -> id
 Napi::Value Launch(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
   ReapAdopted();
-  int stub = -1;
-  if (const Errno error = OpenStub("", &stub)) return Refused(info, error);
+  InStub how = {.stub = -1, .lowest = Integer(info[8]), .forks = Truth(info[9])};
+  if (const Errno error = OpenStub("", &how.stub)) return Refused(info, environment, error);
   Launched launched;
-  const Errno error = LaunchStub(ImageOf(info), stub, Integer(info[9]), TakeFault(environment), &launched);
-  if (error) return Refused(info, error);
+  const Errno error = LaunchStub(ImageOf(info), how, TakeFault(environment), &launched);
+  if (error) return Refused(info, environment, error);
   return Added(info, environment, std::move(launched), {},
-               {.forks = Truth(info[10]), .detached = Truth(info[11]), .init = Truth(info[12])});
+               {.forks = how.forks, .detached = Truth(info[10]), .init = Truth(info[11]), .exposed = Truth(info[12])});
 }
 
 // launchInPlace(…image, flags, exitSignal, executes) -> id
 Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
-  const uint32_t flags = Count(info[9]);
+  const uint32_t flags = Count(info[8]);
   const bool thread = (flags & CLONE_THREAD) != 0;
   // A number of its own: the thread may outlive this environment, and must not write into what is opened later.
   Descriptor wake(thread ? fcntl(environment->watch().wake(), F_DUPFD_CLOEXEC, 3) : -1);
-  if (thread && !wake.open()) return Refused(info, Errno::Last());
+  if (thread && !wake.open()) return Refused(info, environment, Errno::Last(SYS_fcntl));
   const InPlace how = {
-      .flags = flags, .exit_signal = Integer(info[10]), .executes = Truth(info[11]), .wake = wake.number()};
+      .flags = flags, .exit_signal = Integer(info[9]), .executes = Truth(info[10]), .wake = wake.number()};
   Launched launched;
   uint32_t culprit = 0;
   const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(environment), &launched, &culprit);
-  if (error) return Refused(info, error);
+  if (error) return Refused(info, environment, error, culprit);
   return Added(info, environment, std::move(launched), std::move(wake),
-               {.in_place = true, .thread = thread, .executes = how.executes});
+               {.place = thread ? ChildTraits::Place::kThread : ChildTraits::Place::kHere, .executes = how.executes});
 }
 
 // None before the watch is opened, nor once the environment is being torn down.
@@ -145,12 +151,20 @@ Napi::Value SetRef(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
+// handedNamespace(id, place) -> a descriptor of it
+Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
+  const Child* child = Known(info);
+  const int handed = child == nullptr ? -1 : child->handed(Count(info[1]));
+  const int copy = handed < 0 ? -1 : fcntl(handed, F_DUPFD_CLOEXEC, 3);
+  return Number(info, handed < 0 ? -ENOENT : copy < 0 ? -errno : copy);
+}
+
 // result(id, slot) -> number
 Napi::Value Result(const Napi::CallbackInfo& info) {
   const Child* child = Remembered(info);
   const uint32_t slot = Count(info[1]);
   if (child == nullptr || slot >= kResults) return Number(info, -ESRCH);
-  return Number(info, static_cast<double>(child->report().results[slot]));
+  return Number(info, static_cast<double>(child->result(slot)));
 }
 
 // bytes(id, offset, target) -> 0: what the child left in the data
@@ -178,7 +192,6 @@ Napi::Value SetFault(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportChildren(Napi::Env env, Napi::Object exports) {
-  Export(env, exports, "isMainThread", Entry<IsMainThread>);
   Export(env, exports, "open", Entry<Open>);
   Export(env, exports, "prepare", Entry<Prepare>);
   Export(env, exports, "launch", Entry<Launch>);
@@ -187,6 +200,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "kill", Entry<Kill>);
   Export(env, exports, "end", Entry<EndChild>);
   Export(env, exports, "setRef", Entry<SetRef>);
+  Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
   Export(env, exports, "result", Entry<Result>);
   Export(env, exports, "bytes", Entry<Bytes>);
 #ifdef NSCLONE_FAULTS

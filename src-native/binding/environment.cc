@@ -116,8 +116,8 @@ void Environment::Hear(uint32_t id, News news, const Child& child) {
   mailbox_[kMailPid] = child.program().pid();
   mailbox_[kMailPidfd] = child.program().pidfd();
   if (news == News::kWaiting || news == News::kFailed) {
-    mailbox_[kMailInstruction] = child.report().instruction;
-    mailbox_[kMailError] = child.report().error;
+    mailbox_[kMailInstruction] = child.instruction();
+    mailbox_[kMailError] = child.error();
     // The stub is the one that waits, not yet the program.
     if (!child.program().known()) mailbox_[kMailPid] = child.middle().pid();
   }

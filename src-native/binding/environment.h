@@ -23,8 +23,9 @@ enum Mail : uint32_t {
   kMailSignal = 5,
   kMailCoreDumped = 6,
   kMailUsageKnown = 7,
-  kMailUsage = 8,  // 16 values in the order of process.resourceUsage()
-  kMailSize = 24,
+  kMailCall = 8,   // the number of the system call that failed before the clone; 0 for none
+  kMailUsage = 9,  // 16 values in the order of process.resourceUsage()
+  kMailSize = 25,
 };
 
 // No two pipes or sockets share an inode. All masters of terminals do; those have a number.

@@ -13,6 +13,7 @@
 
 #include "binding/calls.h"
 #include "launch/descriptor.h"
+#include "launch/proc.h"
 
 namespace nsclone {
 namespace {
@@ -32,10 +33,21 @@ Napi::Value Setns(const Napi::CallbackInfo& info) {
       info, setns(info[0].As<Napi::Number>().Int32Value(), static_cast<int>(info[1].As<Napi::Number>().Uint32Value())));
 }
 
-// openNamespace(path) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
-Napi::Value OpenNamespace(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].As<Napi::String>().Utf8Value();
-  return Answer(info, open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+// openAt(folder, path, writes) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
+Napi::Value OpenAt(const Napi::CallbackInfo& info) {
+  const std::string path = info[1].As<Napi::String>().Utf8Value();
+  const int folder = info[0].As<Napi::Number>().Int32Value();
+  const int way = info.Length() > 2 && Truth(info[2]) ? O_WRONLY : O_RDONLY;
+  return Answer(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
+// proc(ours) -> the descriptor of /proc, or -ENOENT; `ours`: -EXDEV where it is of another pid namespace
+Napi::Value OpenProc(const Napi::CallbackInfo& info) {
+  int descriptor = -1;
+  const Proc what = FindProc(&descriptor);
+  if (what == Proc::kNone) return Napi::Number::New(info.Env(), -ENOENT);
+  if (what == Proc::kOthers && Truth(info[0])) return Napi::Number::New(info.Env(), -EXDEV);
+  return Napi::Number::New(info.Env(), descriptor);
 }
 
 // namespaceType(descriptor) -> its CLONE_NEW… flag; -ENOTTY where it is no namespace
@@ -102,7 +114,8 @@ void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "hardLimits", Entry<HardLimits>);
   Export(env, exports, "unshare", Entry<Unshare>);
   Export(env, exports, "setns", Entry<Setns>);
-  Export(env, exports, "openNamespace", Entry<OpenNamespace>);
+  Export(env, exports, "openAt", Entry<OpenAt>);
+  Export(env, exports, "proc", Entry<OpenProc>);
   Export(env, exports, "namespaceType", Entry<NamespaceType>);
   Export(env, exports, "openPidfd", Entry<OpenPidfd>);
   Export(env, exports, "startThreadPool", Entry<StartThreadPool>);

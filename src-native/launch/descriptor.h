@@ -42,6 +42,14 @@ inline Descriptor Above(Descriptor descriptor, int lowest) {
   if (!descriptor.open() || descriptor.number() >= lowest) return descriptor;
   return Descriptor(fcntl(descriptor.number(), F_DUPFD_CLOEXEC, lowest));
 }
+// Puts an open file in the place of what is kept, under its number: another thread may be using that.
+inline void Replace(Descriptor* kept, Descriptor file) {
+  if (kept->open()) {
+    dup3(file.number(), kept->number(), O_CLOEXEC);
+  } else {
+    *kept = std::move(file);
+  }
+}
 inline Descriptor AboveStdio(Descriptor descriptor) { return Above(std::move(descriptor), 3); }
 
 }  // namespace nsclone

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,8 +14,11 @@
 #include <cstring>
 
 #include "launch/entry.h"
-#include "launch/variables.h"
 #include "loop/syscall.h"
+
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
 
 namespace nsclone {
 namespace {
@@ -78,16 +82,23 @@ int64_t LegacyClone(const CloneRequest& request) {
 #endif
 }
 
-int64_t Clone(const CloneRequest& request) {
+Errno Clone(const CloneRequest& request, pid_t* pid) {
   const SignalsBlocked blocked;
-  if (!__atomic_load_n(&g_clone3_refused, __ATOMIC_RELAXED)) {
-    const int64_t result = Clone3(request);
-    if (result != -ENOSYS && result != -EPERM) return result;
+  const bool refused = __atomic_load_n(&g_clone3_refused, __ATOMIC_RELAXED);
+  int64_t result = refused ? -ENOSYS : Clone3(request);
+  int call = SYS_clone3;
+  if (result == -ENOSYS || result == -EPERM) {
     const int64_t legacy = LegacyClone(request);
-    if (legacy >= 0) __atomic_store_n(&g_clone3_refused, true, __ATOMIC_RELAXED);
-    return legacy < 0 && result == -EPERM ? result : legacy;
+    if (legacy >= 0 && !refused) __atomic_store_n(&g_clone3_refused, true, __ATOMIC_RELAXED);
+    // What new namespaces need, both calls say with EPERM.
+    if (legacy >= 0 || result != -EPERM) {
+      result = legacy;
+      if ((request.flags & CLONE_NEWTIME) == 0) call = SYS_clone;
+    }
   }
-  return LegacyClone(request);
+  if (result < 0) return {static_cast<int>(-result), call};
+  *pid = static_cast<pid_t>(result);
+  return {};
 }
 
 // Only a Node that is not root: the exec of the stub gives root everything anyway.
@@ -105,127 +116,133 @@ void ReadCapabilities(Header* header) {
   }
 }
 
-Errno Fill(const Image& image, const Variables& variables, Fault fault, MemoryFile* file, Parts* parts) {
-  Header* header = file->header();
-  *header = {};
-  header->instruction_count = image.instruction_count;
-  header->data_size = image.data_size;
-  header->relocation_count = image.relocation_count;
-  header->kept_count = image.kept_count;
-  if (image.with_environment) {
-    header->data_size += static_cast<uint32_t>(variables.size());
-    header->relocation_count += variables.count;
-  }
-  if (!Locate(*header, UINT32_MAX, parts)) return {E2BIG};
-  header->size = static_cast<uint32_t>(parts->end);
-  uint8_t* block = file->block();
+// A program may call itself anything but what it cannot know: of the fifteen bytes that the kernel keeps, seven are
+// chosen here.
+Errno ChooseName(char* name) {
+  constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr char kPrefix[] = "nsclone/";
+  uint8_t chosen[7];
+  if (getrandom(chosen, sizeof(chosen), 0) != sizeof(chosen)) return Errno::Last(SYS_getrandom);
+  memcpy(name, kPrefix, sizeof(kPrefix) - 1);
+  for (size_t i = 0; i < sizeof(chosen); i++) name[sizeof(kPrefix) - 1 + i] = kLetters[chosen[i] & 63];
+  return {};
+}
+
+Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
+  Header header = {};
+  header.instruction_count = image.instruction_count;
+  header.data_size = image.data_size;
+  header.relocation_count = image.relocation_count;
+  header.kept_count = image.kept_count;
+  if (!Locate(header, UINT32_MAX, parts)) return {E2BIG};
+  header.size = static_cast<uint32_t>(parts->end);
+  if (const Errno error = MemoryFile::Acquire(header.size, file)) return error;
+  uint8_t* block = (*file)->block();
+  memcpy(block, &header, sizeof(header));
   memcpy(block + parts->instructions, image.instructions, image.instruction_count * sizeof(Instruction));
   memcpy(block + parts->data, image.data, image.data_size);
-  auto* relocations = reinterpret_cast<uint32_t*>(block + parts->relocations);
-  memcpy(relocations, image.relocations, image.relocation_count * sizeof(uint32_t));
+  memcpy(block + parts->relocations, image.relocations, image.relocation_count * sizeof(uint32_t));
   memcpy(block + parts->kept, image.kept, image.kept_count * sizeof(int32_t));
-  if (image.with_environment &&
-      !variables.CopyTo(block + parts->data, image.data_size, relocations + image.relocation_count)) {
-    return {EBUSY};
-  }
-  file->report()->fault_instruction = fault.instruction;
-  file->report()->fault_error = fault.error;
+  (*file)->report()->fault_instruction = fault.instruction;
+  (*file)->report()->fault_error = fault.error;
   return {};
 }
 
-Errno TryNewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
-  const Variables variables = image.with_environment ? Variables::Measure() : Variables{};
-  // Each alone, before their sum could wrap.
-  if (image.data_size > kMaxData || variables.size() > kMaxData) return {E2BIG};
-  const size_t environment = image.with_environment ? variables.size() + variables.count * sizeof(uint32_t) : 0;
-  const size_t size = sizeof(Header) + size_t{image.instruction_count} * sizeof(Instruction) + image.data_size +
-                      size_t{image.relocation_count} * 4 + size_t{image.kept_count} * 4 + environment;
-  std::unique_ptr<MemoryFile> made;
-  if (const Errno error = MemoryFile::Acquire(size, &made)) return error;
-  if (const Errno error = Fill(image, variables, fault, made.get(), parts)) {
-    MemoryFile::Release(std::move(made));
-    return error;
-  }
-  *file = std::move(made);
-  return {};
-}
-
-// A Worker that shares our environment may change it between the measuring and the copying.
-Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Parts* parts) {
-  constexpr int kRounds = 1000;
-  for (int round = 0; round < kRounds; round++) {
-    const Errno error = TryNewFile(image, fault, file, parts);
-    if (error.value != EBUSY) return error;
-  }
-  return {EBUSY};
-}
-
-Errno OpenChannel(Descriptor* ours, Descriptor* theirs) {
+// `attested`: the kernel says with each message who has sent it.
+Errno OpenChannel(bool attested, Descriptor* ours, Descriptor* theirs) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return Errno::Last();
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return Errno::Last(SYS_socketpair);
   *ours = Descriptor(ends[0]);
   *theirs = Descriptor(ends[1]);
   for (Descriptor* end : {ours, theirs}) {
     *end = AboveStdio(std::move(*end));
-    if (!end->open()) return Errno::Last();
+    if (!end->open()) return Errno::Last(SYS_fcntl);
   }
+  if (!attested) return {};
+  const int on = 1;
+  if (setsockopt(ours->number(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) return Errno::Last(SYS_setsockopt);
+  // Since Linux 6.5; before, a descriptor is opened by the number that the credentials have.
+  setsockopt(ours->number(), SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on));
   return {};
 }
 
+// clone(2) gives a pidfd the lowest number, which must be none of 0 to 2 where Node was started without stdio. A number
+// above is taken before there is a child: once there is one, it is too late to find none.
+class Seat {
+ public:
+  Errno Reserve(int any) {
+    bool closed = false;
+    for (int standard = 0; standard < 3; standard++) closed = closed || fcntl(standard, F_GETFD) < 0;
+    if (!closed) return {};
+    reserved_ = Descriptor(fcntl(any, F_DUPFD_CLOEXEC, 3));
+    return reserved_.open() ? Errno{} : Errno::Last(SYS_fcntl);
+  }
+  Descriptor Take(int pidfd) {
+    Descriptor low(pidfd);
+    if (pidfd < 0 || pidfd > 2 || dup3(pidfd, reserved_.number(), O_CLOEXEC) < 0) return low;
+    return std::move(reserved_);
+  }
+
+ private:
+  Descriptor reserved_;
+};
+
 }  // namespace
 
-Errno LaunchStub(const Image& image, int stub, int lowest, Fault fault, Launched* launched) {
+Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* launched) {
   Parts parts;
   Descriptor theirs;
+  Seat seat;
   if (const Errno error = NewFile(image, fault, &launched->file, &parts)) return error;
-  if (const Errno error = OpenChannel(&launched->channel, &theirs)) return error;
-  if (const Errno error = StackPool::ForStub().Acquire(true, &launched->stack)) return error;
-
   MemoryFile& file = *launched->file;
   Header* header = file.header();
-  header->channel = theirs.number();
-  header->lowest = lowest;
-  header->stub = stub;
-  ReadCapabilities(header);
-
+  if (const Errno error = ChooseName(header->name)) return error;
+  if (const Errno error = OpenChannel(how.forks, &launched->channel, &theirs)) return error;
+  if (const Errno error = seat.Reserve(theirs.number())) return error;
   StackPool& stacks = StackPool::ForStub();
+  if (const Errno error = stacks.Acquire(true, &launched->stack)) return error;
+
+  header->channel = theirs.number();
+  header->lowest = how.lowest;
+  ReadCapabilities(header);
+  memcpy(launched->name, header->name, sizeof(launched->name));
+
   auto* entry = static_cast<StubEntry*>(stacks.bottom(launched->stack));
   *entry = {.report = file.report(),
             .kept = reinterpret_cast<int32_t*>(file.block() + parts.kept),
             .kept_count = header->kept_count,
             .file = file.descriptor(),
             .channel = theirs.number(),
-            .stub = stub,
+            .stub = how.stub,
             .carried = header->carried,
             .number = {}};
   snprintf(entry->number, sizeof(entry->number), "%d", file.descriptor());
 
   int pidfd = -1;
-  const int64_t pid = Clone({.flags = CLONE_VM,
+  const Errno error = Clone({.flags = CLONE_VM,
                              .exit_signal = SIGCHLD,
                              .stack_bottom = stacks.bottom(launched->stack),
                              .stack_top = stacks.top(launched->stack),
                              .clear_word = stacks.clear_word(launched->stack),
                              .pidfd = &pidfd,
                              .entry = EnterStub,
-                             .context = entry});
-  if (pid < 0) {
-    stacks.Release(launched->stack);
-    return {static_cast<int>(-pid)};
-  }
-  launched->pid = static_cast<pid_t>(pid);
-  launched->pidfd = AboveStdio(Descriptor(pidfd));
-  return {};
+                             .context = entry},
+                            &launched->pid);
+  if (error) stacks.Release(launched->stack);
+  launched->pidfd = seat.Take(pidfd);
+  return error;
 }
 
 Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launched* launched, uint32_t* culprit) {
   Parts parts;
+  Seat seat;
   if (const Errno error = NewFile(image, fault, &launched->file, &parts)) return error;
   MemoryFile& file = *launched->file;
   Program program;
   if (!Load(file.block(), file.header()->size, &program, culprit)) return {EINVAL};
 
   StackPool& stacks = StackPool::InPlace();
+  if (const Errno error = seat.Reserve(file.descriptor())) return error;
   if (const Errno error = stacks.Acquire(false, &launched->stack)) return error;
   const bool thread = (how.flags & CLONE_THREAD) != 0;
   if (thread) stacks.Hold(launched->stack);
@@ -237,7 +254,7 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
             .executes = how.executes,
             .dies_with_node = how.executes && (how.flags & CLONE_PARENT) == 0};
   int pidfd = -1;
-  const int64_t pid = Clone({.flags = how.flags,
+  const Errno error = Clone({.flags = how.flags,
                              .exit_signal = how.exit_signal,
                              .stack_bottom = stacks.bottom(launched->stack),
                              .stack_top = stacks.top(launched->stack),
@@ -245,16 +262,13 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
                              // A thread has a pidfd since Linux 6.9 only, and none that waitid(2) takes.
                              .pidfd = thread ? nullptr : &pidfd,
                              .entry = EnterInPlace,
-                             .context = entry});
+                             .context = entry},
+                            &launched->pid);
   // A child with a copy of our memory clears the word of its copy.
-  if (pid < 0 || (how.flags & CLONE_VM) == 0) stacks.Release(launched->stack);
-  if (pid < 0) {
-    stacks.Drop(launched->stack);
-    return {static_cast<int>(-pid)};
-  }
-  launched->pid = static_cast<pid_t>(pid);
-  launched->pidfd = AboveStdio(Descriptor(pidfd));
-  return {};
+  if (error || (how.flags & CLONE_VM) == 0) stacks.Release(launched->stack);
+  if (error) stacks.Drop(launched->stack);
+  launched->pidfd = seat.Take(pidfd);
+  return error;
 }
 
 }  // namespace nsclone

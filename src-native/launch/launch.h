@@ -25,9 +25,6 @@ struct Image {
   uint32_t relocation_count;
   const int32_t* kept;
   uint32_t kept_count;
-  // Whether the environment of this process follows the data: an array of addresses, ended by a null, then the strings.
-  // Only for the main thread, whose process.env is `environ`.
-  bool with_environment;
 };
 
 // For test builds: the instruction (plus one) that fails in the next child, and with what errno.
@@ -42,10 +39,16 @@ struct Launched {
   Descriptor channel;  // our end; none for a child in place
   pid_t pid = 0;
   size_t stack = 0;
+  char name[16] = {};  // of the stub
 };
 
-// A command: the child executes the stub at once. `lowest` is the first number above the stdio entries.
-Errno LaunchStub(const Image& image, int stub, int lowest, Fault fault, Launched* launched);
+// A command: the child executes the stub at once.
+struct InStub {
+  int stub;
+  int lowest;  // the first number above the stdio entries
+  bool forks;  // a second clone comes, whose process says that it is born
+};
+Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* launched);
 
 // A recorded child: it runs the program in place, with exactly these flags of clone(2).
 struct InPlace {

@@ -2,6 +2,7 @@
 #include "launch/memory_file.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include <cstring>
 #include <mutex>
@@ -30,10 +31,17 @@ Pool& ThePool() {
 
 // From Linux 6.3 to 6.5 the sysctl vm.memfd_noexec=2 refuses whoever does not say that he needs no execution;
 // before 6.3 the flag is unknown.
-Descriptor NewMemory() {
-  Descriptor file(memfd_create("nsclone/program", MFD_CLOEXEC | MFD_NOEXEC_SEAL));
-  if (!file.open() && errno == EINVAL) file = Descriptor(memfd_create("nsclone/program", MFD_CLOEXEC));
-  return AboveStdio(std::move(file));
+Errno NewMemory(size_t capacity, Descriptor* made) {
+  constexpr char kName[] = "nsclone/program";
+  Descriptor file(memfd_create(kName, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  if (!file.open() && errno == EINVAL) file = Descriptor(memfd_create(kName, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  file = AboveStdio(std::move(file));
+  if (!file.open()) return Errno::Last(SYS_memfd_create);
+  if (ftruncate(file.number(), static_cast<off_t>(capacity)) != 0) return Errno::Last(SYS_ftruncate);
+  // Whoever got hold of it could else shorten it: what we then read of it would be a SIGBUS.
+  if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) != 0) return Errno::Last(SYS_fcntl);
+  *made = std::move(file);
+  return {};
 }
 
 }  // namespace
@@ -53,11 +61,10 @@ Errno MemoryFile::Acquire(size_t size, std::unique_ptr<MemoryFile>* file) {
   if (*file == nullptr) {
     const size_t capacity =
         needed <= kPooledCapacity ? kPooledCapacity : (needed + kReportSize - 1) & ~(size_t{kReportSize} - 1);
-    Descriptor descriptor = NewMemory();
-    if (!descriptor.open()) return Errno::Last();
-    if (ftruncate(descriptor.number(), static_cast<off_t>(capacity)) != 0) return Errno::Last();
+    Descriptor descriptor;
+    if (const Errno error = NewMemory(capacity, &descriptor)) return error;
     void* base = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number(), 0);
-    if (base == MAP_FAILED) return Errno::Last();
+    if (base == MAP_FAILED) return Errno::Last(SYS_mmap);
     file->reset(new MemoryFile(std::move(descriptor), static_cast<uint8_t*>(base), capacity));
   }
   (*file)->used_ = needed;

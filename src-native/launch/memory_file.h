@@ -20,7 +20,8 @@ class MemoryFile {
 
   // A file with room for `size` bytes of program, from the pool where one fits. Its report is zeroed.
   static Errno Acquire(size_t size, std::unique_ptr<MemoryFile>* file);
-  // Back into the pool, wiped: the next child's stub must not find the environment of this one.
+  // Back into the pool, wiped: the next child's stub must not find the environment of this one. Not for a file that a
+  // stranger may have got hold of, who could write the next child's program.
   static void Release(std::unique_ptr<MemoryFile> file);
 
   int descriptor() const { return descriptor_.number(); }

@@ -1,4 +1,4 @@
-// An errno that cannot be mistaken for a descriptor, a pid or a count.
+// An errno that cannot be mistaken for a descriptor, a pid or a count, and the call that it came from.
 #ifndef NSCLONE_LAUNCH_RESULT_H_
 #define NSCLONE_LAUNCH_RESULT_H_
 
@@ -8,8 +8,9 @@ namespace nsclone {
 
 struct [[nodiscard]] Errno {
   int value = 0;
+  int call = 0;  // the number of the system call; 0 where none was made
   explicit operator bool() const { return value != 0; }
-  static Errno Last() { return {errno}; }
+  static Errno Last(int call = 0) { return {errno, call}; }
 };
 
 }  // namespace nsclone

@@ -2,6 +2,7 @@
 #include "launch/stack_pool.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 namespace nsclone {
@@ -24,7 +25,7 @@ StackPool& StackPool::InPlace() {
 Errno StackPool::Map() {
   void* base = mmap(nullptr, kStacks * kStride + kGuardSize, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) return Errno::Last();
+  if (base == MAP_FAILED) return Errno::Last(SYS_mmap);
   base_ = static_cast<uint8_t*>(base);
   return {};
 }
@@ -41,7 +42,7 @@ Errno StackPool::Acquire(bool patient, size_t* stack) {
       if (!left(candidate) || __atomic_load_n(&held_[candidate], __ATOMIC_ACQUIRE)) continue;
       if (candidate >= usable_) {
         // Made usable when first needed: most processes never have more than a few children on their way.
-        if (mprotect(bottom(candidate), kStackSize, PROT_READ | PROT_WRITE) != 0) return Errno::Last();
+        if (mprotect(bottom(candidate), kStackSize, PROT_READ | PROT_WRITE) != 0) return Errno::Last(SYS_mprotect);
         usable_ = candidate + 1;
       }
       words_[candidate] = 1;

@@ -1,9 +1,11 @@
 // Puts the embedded stub into a sealed memory file: root in a container that reaches it through /proc/1/exe must not be
-// able to rewrite it for the next child (the class of CVE-2019-5736).
+// able to rewrite it for the next child (the class of CVE-2019-5736), nor to take its permissions away.
 #include "launch/stub_descriptor.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <mutex>
@@ -14,45 +16,64 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
 
 namespace nsclone {
 namespace {
 
-Errno Keep(Descriptor made, int* number) {
-  Descriptor descriptor = AboveStdio(std::move(made));
-  if (!descriptor.open()) return Errno::Last();
-  *number = descriptor.Release();
-  return {};
-}
+struct Stub {
+  Descriptor file;
+  bool made = false;     // by us, and no file of an administrator's
+  bool mutable_ = true;  // its mode can be changed: before Linux 6.3 there is no seal for that
+};
 
-Errno Seal(int* number) {
+Errno Make(Stub* stub) {
   // Before Linux 6.3 MFD_EXEC is unknown and every memory file is executable.
   Descriptor file(memfd_create("nsclone/stub", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC));
   if (!file.open() && errno == EINVAL) file = Descriptor(memfd_create("nsclone/stub", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file.open()) return Errno::Last();
+  file = AboveStdio(std::move(file));
+  if (!file.open()) return Errno::Last(SYS_memfd_create);
   for (size_t done = 0; done < sizeof(kStubImage);) {
     const ssize_t written = write(file.number(), kStubImage + done, sizeof(kStubImage) - done);
-    if (written < 0) return Errno::Last();
+    if (written < 0) return Errno::Last(SYS_write);
     done += static_cast<size_t>(written);
   }
-  if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return Errno::Last();
-  }
-  return Keep(std::move(file), number);
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  stub->mutable_ = fcntl(file.number(), F_ADD_SEALS, kSeals | F_SEAL_EXEC) != 0;
+  if (stub->mutable_ && fcntl(file.number(), F_ADD_SEALS, kSeals) != 0) return Errno::Last(SYS_fcntl);
+  if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SEAL) != 0) return Errno::Last(SYS_fcntl);
+  Replace(&stub->file, std::move(file));
+  stub->made = true;
+  return {};
+}
+
+Errno Open(const char* path, Stub* stub) {
+  stub->file = AboveStdio(Descriptor(open(path, O_PATH | O_CLOEXEC)));
+  return stub->file.open() ? Errno{} : Errno::Last(SYS_openat);
+}
+
+bool IsExecutable(int descriptor) {
+  struct stat about = {};
+  return syscall(SYS_fstat, descriptor, &about) == 0 && (about.st_mode & 0111) == 0111;
 }
 
 }  // namespace
 
 Errno OpenStub(const char* path, int* descriptor) {
   static std::mutex* const mutex = new std::mutex;
-  static int opened = -1;
+  static Stub* const stub = new Stub;
   const std::lock_guard lock(*mutex);
-  if (opened < 0) {
-    const Errno error = path[0] != '\0' ? Keep(Descriptor(open(path, O_PATH | O_CLOEXEC)), &opened) : Seal(&opened);
-    if (error) return error;
+  Errno error;
+  if (!stub->file.open()) {
+    error = path[0] != '\0' ? Open(path, stub) : Make(stub);
+  } else if (stub->made && stub->mutable_ && !IsExecutable(stub->file.number())) {
+    // A container's root was there. What he has hold of is the old one.
+    error = Make(stub);
   }
-  *descriptor = opened;
-  return {};
+  *descriptor = stub->file.number();
+  return error;
 }
 
 }  // namespace nsclone

@@ -70,23 +70,33 @@ enum class State : uint32_t {
 inline constexpr uint32_t kEnteringStub = 0xffffffff;
 inline constexpr uint32_t kArrivingInStub = 0xfffffffe;
 inline constexpr uint32_t kLoading = 0xfffffffd;
+// And for a child that ran, but that we were refused a descriptor of.
+inline constexpr uint32_t kNoPidfd = 0xfffffffc;
 
 // Bits of Report::status that a pid 1 sets beside the 16 of a wait status.
 inline constexpr int32_t kStatusKnown = 1 << 16;     // the program has ended, with that status
-inline constexpr int32_t kStatusExecuted = 1 << 17;  // the program is past its exec
+inline constexpr int32_t kStatusExecuted = 1 << 17;  // and was past its exec by then
 
-// What a test build's child sends over the channel in the place of a wait.
-inline constexpr uint8_t kKillMe = 2;
+// What a child says over the channel, a byte each. The kernel keeps the order and says who sent it, so what was said
+// while only we ran in the child stays true whoever comes to run there afterwards.
+enum class Message : uint8_t {
+  kWaiting = 1,     // in a wait instruction
+  kKillMe = 2,      // of a test build: its fault asks for a kill
+  kBorn = 3,        // the first word of the second clone's process
+  kProgram = 4,     // beside a pid 1: the last word of the program's process, before its exec
+  kNamespaces = 5,  // with descriptors of its namespaces
+};
 
 inline constexpr uint32_t kReportSize = 4096;
 inline constexpr uint32_t kResults = 500;
 
-// One page that the child and Node share: it says how far the child is.
+// One page that the child and Node share: it says how far the child is. To be believed while only we map it. Whoever
+// traces a pid 1 can write it: of what it says then, the program's exit status alone is taken.
 struct Report {
   volatile uint32_t state;
   volatile uint32_t instruction;
   volatile int32_t error;
-  volatile int32_t pid;  // of the second clone's process, written by the kernel
+  volatile int32_t pid;  // of the second clone's process, written by the kernel; for one that never said a word
   volatile int32_t status;
   // A test build fails (or, with the errno -1, kills) at this instruction; 0 is none, n is n - 1.
   volatile uint32_t fault_instruction;
@@ -106,13 +116,15 @@ struct Header {
   uint32_t kept_count;        // descriptors whose close-on-exec flag is off for the stub
   int32_t channel;
   int32_t lowest;  // the first number above the stdio entries
-  int32_t stub;
+  int32_t reserved;
   // Capabilities of a Node that is not root: carried through the exec of the stub, then put back.
   uint64_t carried;
   uint64_t inheritable;
   uint64_t ambient;
+  // What the stub calls itself. Nobody can guess it, so a process of another name is past the exec.
+  char name[16];
 };
-static_assert(sizeof(Header) == 56);
+static_assert(sizeof(Header) == 72);
 
 inline constexpr uint32_t kMaxInstructions = 16384;
 inline constexpr uint32_t kMaxData = 1U << 26;

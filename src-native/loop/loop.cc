@@ -44,7 +44,7 @@ int64_t Value(const Program& program, const Report* report, const Instruction& i
 #ifdef NSCLONE_FAULTS
 // A pid 1 cannot kill itself, so it asks Node for it.
 [[noreturn]] void Die(const Program& program) {
-  const uint8_t kill_me = kKillMe;
+  const auto kill_me = static_cast<uint8_t>(Message::kKillMe);
   Call(__NR_kill, Call(__NR_getpid), kSigKill);
   Call(__NR_sendto, *reinterpret_cast<const int32_t*>(program.data + kChannelWord), &kill_me, 1, kMsgNoSignal, 0, 0);
   for (;;) Call(__NR_sched_yield);
@@ -59,6 +59,10 @@ int64_t CallOnce(const Program& program, const Report* report, const Instruction
   return Call6(instruction.number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
+bool Executes(const Instruction& instruction) {
+  return instruction.number == __NR_execve || instruction.number == __NR_execveat;
+}
+
 int64_t CallWithPolicy(const Program& program, Report* report, const Instruction& instruction) {
 #ifdef NSCLONE_FAULTS
   if (report->fault_instruction == report->instruction + 1) {
@@ -66,7 +70,7 @@ int64_t CallWithPolicy(const Program& program, Report* report, const Instruction
     return -int64_t{report->fault_error};
   }
 #endif
-  const bool executes = instruction.number == __NR_execve || instruction.number == __NR_execveat;
+  const bool executes = Executes(instruction);
   if (executes) Enter(report, State::kExec);
   int64_t result = CallOnce(program, report, instruction);
   if (executes) Enter(report, State::kRunning);
@@ -91,7 +95,7 @@ const Rule* Match(const Instruction& instruction, int64_t result) {
 
 // True when the parent said go; false when it is gone.
 bool Wait(Report* report, int64_t channel) {
-  const uint8_t waiting = 1;
+  const auto waiting = static_cast<uint8_t>(Message::kWaiting);
   uint8_t answer = 0;
   Enter(report, State::kWaiting);
   if (Call(__NR_sendto, channel, &waiting, 1, kMsgNoSignal, 0, 0) != 1) return false;
@@ -111,6 +115,8 @@ int Run(const Program& program, Report* report, Stay* stay) {
     switch (instruction.op) {
       case Op::kCall:
         result = CallWithPolicy(program, report, instruction);
+        // A filter may answer an exec with 0: nothing was executed, and there is no errno to tell.
+        if (Executes(instruction) && !IsError(result)) return Fail(report, 0);
         break;
       case Op::kStore: {
         result = Value(program, report, instruction, 0);

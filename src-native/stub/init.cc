@@ -18,13 +18,9 @@ constexpr int64_t kAllChildren = 0x40000000;  // __WALL
   for (;;) Call(__NR_exit_group, code);
 }
 
-void SetStatus(Report* report, int32_t bits) {
-  __atomic_store_n(const_cast<int32_t*>(&report->status), report->status | bits, __ATOMIC_RELEASE);
-}
-
 constexpr int64_t kEnded = 4;             // WEXITED
 constexpr int64_t kLeaveIt = 0x01000000;  // WNOWAIT
-constexpr int64_t kByPid = 1;             // P_PID
+constexpr int64_t kAll = 0;               // P_ALL
 
 // No process id is that large, see PID_MAX_LIMIT in linux/threads.h: a group that setpgid(2) can never put a child
 // into.
@@ -35,22 +31,6 @@ constexpr int64_t kNoGroup = 0x7fffffff;
 bool IsPastExec(int64_t child) {
   if (Call(__NR_setpgid, child, kNoGroup) == -EACCES) return true;
   return Call(__NR_getsid, child) != Call(__NR_getsid, 0);
-}
-
-bool IsZombie(int64_t child) {
-  int32_t info[32];  // siginfo_t: its first word is 0 where nothing has ended
-  info[0] = 0;
-  return Call(__NR_waitid, kByPid, child, info, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) == 0 && info[0] != 0;
-}
-
-// A vfork is over when the memory is let go of, which an exec does some microseconds before it can be seen.
-bool HasExecuted(int64_t child) {
-  for (;;) {
-    const bool zombie = IsZombie(child);
-    if (IsPastExec(child)) return true;
-    if (zombie) return false;
-    Call(__NR_sched_yield);
-  }
 }
 
 // As a shell has it, for whoever looks at pid 1 itself.
@@ -66,13 +46,23 @@ bool HasItToo(const int32_t* info, int64_t program) {
   return info[2] == kByKernel && Call(__NR_getpgid, program) == Call(__NR_getpgid, 0);
 }
 
+// One that has ended and is still to be reaped; 0 for none.
+int64_t NextZombie() {
+  int32_t info[32] = {};  // siginfo_t: three words, one of padding, the pid
+  const int64_t result = Call(__NR_waitid, kAll, 0, info, kEnded | kNoHang | kLeaveIt | kAllChildren, 0);
+  return result == 0 ? info[4] : 0;
+}
+
 void ReapAll(int64_t program, Report* report) {
   for (;;) {
-    int32_t status = 0;
-    const int64_t pid = Call(__NR_wait4, -1, &status, kNoHang | kAllChildren, 0);
+    const int64_t pid = NextZombie();
     if (pid <= 0) return;
+    const int32_t executed = pid == program && IsPastExec(pid) ? kStatusExecuted : 0;
+    int32_t status = 0;
+    Call(__NR_wait4, pid, &status, kNoHang | kAllChildren, 0);
     if (pid != program) continue;
-    SetStatus(report, kStatusKnown | (status & 0xffff));
+    const int32_t told = kStatusKnown | executed | (status & 0xffff);
+    __atomic_store_n(const_cast<int32_t*>(&report->status), told, __ATOMIC_RELEASE);
     // The kernel ends whatever is left in the namespace.
     End(ExitCode(status));
   }
@@ -81,11 +71,9 @@ void ReapAll(int64_t program, Report* report) {
 }  // namespace
 
 void BePidOne(const Stay& stay, Report* report) {
-  // The clone was a vfork: we go on when the program has been executed, or has ended without.
-  if (HasExecuted(stay.child)) SetStatus(report, kStatusExecuted);
-  // Until now SIGKILL, so that a Node that ended in between took us with it.
-  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.death_signal, 0, 0, 0);
+  // First of all, as the program's process waits for it: nothing of ours is open here when a stranger runs.
   Call(__NR_close_range, 0, kAllDescriptors, 0);
+  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.death_signal, 0, 0, 0);
   // The working directory would keep what it lies on from being unmounted.
   Call(__NR_chdir, "/");
   const uint64_t all = ~uint64_t{0};

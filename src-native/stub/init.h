@@ -6,8 +6,8 @@
 
 namespace nsclone {
 
-// Tells whether the program was executed, lets go of every descriptor, forwards signals, reaps orphans, and ends when
-// the program has, with its status in the report.
+// Lets go of every descriptor, forwards signals, reaps orphans, and ends when the program has, with its status in the
+// report.
 [[noreturn]] void BePidOne(const Stay& stay, Report* report);
 
 }  // namespace nsclone

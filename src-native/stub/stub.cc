@@ -104,8 +104,7 @@ int64_t PutCapabilitiesBack(const Header& header) {
   if (Failed(channel)) Refuse(report, kArrivingInStub, -channel);
   *reinterpret_cast<int32_t*>(program.data + kChannelWord) = static_cast<int32_t>(channel);
 
-  // The slash tells this process from every program: exec(2) sets the name to what follows the last slash of a path.
-  Call(__NR_prctl, PR_SET_NAME, "nsclone/stub", 0, 0, 0);
+  Call(__NR_prctl, PR_SET_NAME, header.name, 0, 0, 0);
   ResetSignals();
   const int64_t result = PutCapabilitiesBack(header);
   if (Failed(result)) Refuse(report, kArrivingInStub, -result);

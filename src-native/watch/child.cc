@@ -1,30 +1,87 @@
-// Judges a child by three facts: the report page, the channel's end, and its processes. End-of-file and a readable
-// pidfd only wake; what happened is in the page and in the process.
+// Judges a child by three facts: what the channel says and its end, its processes, and the report page. End-of-file and
+// a readable pidfd only wake.
 #include "watch/child.h"
 
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
 
 namespace nsclone {
 namespace {
 
 // Rounds of a millisecond for a process to die in.
 constexpr uint32_t kPatience = 100;
+// Kinds of namespaces.
+constexpr size_t kMostNamespaces = 8;
+
+// What came along with a message, attested by the kernel.
+struct Received {
+  ssize_t length = -1;
+  uint8_t message = 0;
+  pid_t sender = 0;
+  Descriptor pidfd;  // of the sender
+  std::vector<Descriptor> descriptors;
+};
+
+std::vector<Descriptor> DescriptorsIn(const cmsghdr& part) {
+  std::vector<Descriptor> all((part.cmsg_len - CMSG_LEN(0)) / sizeof(int));
+  for (size_t i = 0; i < all.size(); i++) {
+    int number = -1;
+    memcpy(&number, CMSG_DATA(&part) + i * sizeof(int), sizeof(int));
+    // A negative one is the errno of why there is none.
+    if (number >= 0) all[i] = AboveStdio(Descriptor(number));
+  }
+  return all;
+}
+
+Received ReceiveFrom(int channel) {
+  Received received;
+  alignas(cmsghdr)
+      uint8_t control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(kMostNamespaces * sizeof(int))];
+  iovec content = {&received.message, 1};
+  msghdr header = {};
+  header.msg_iov = &content;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  do {
+    received.length = recvmsg(channel, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (received.length < 0 && errno == EINTR);
+  if (received.length < 0) return received;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET) continue;
+    if (part->cmsg_type == SCM_CREDENTIALS) {
+      ucred who = {};
+      memcpy(&who, CMSG_DATA(part), sizeof(who));
+      received.sender = who.pid;
+    } else if (part->cmsg_type == SCM_PIDFD) {
+      received.pidfd = std::move(DescriptorsIn(*part)[0]);
+    } else if (part->cmsg_type == SCM_RIGHTS) {
+      received.descriptors = DescriptorsIn(*part);
+    }
+  }
+  return received;
+}
 
 }  // namespace
 
 Child::Child(Launched launched, ChildTraits traits)
     : traits_(traits), file_(std::move(launched.file)), channel_(std::move(launched.channel)), stack_(launched.stack) {
+  memcpy(name_, launched.name, sizeof(name_));
   Process first(launched.pid, std::move(launched.pidfd));
   (traits.forks ? middle_ : program_) = std::move(first);
-  wants_recheck_ = traits.executes;
+  unsure_ = traits.executes;
 }
 
 Child::~Child() {
-  MemoryFile::Release(std::move(file_));
-  if (traits_.thread) StackPool::InPlace().Drop(stack_);
+  if (!traits_.exposed) MemoryFile::Release(std::move(file_));
+  if (is_thread()) StackPool::InPlace().Drop(stack_);
 }
 
 int Child::Go() const {
@@ -32,112 +89,182 @@ int Child::Go() const {
   return send(channel_.number(), &go, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : errno;
 }
 
-Child::Message Child::Receive() {
-  uint8_t message = 0;
-  const ssize_t length = recv(channel_.number(), &message, 1, MSG_DONTWAIT);
-#ifdef NSCLONE_FAULTS
-  if (length == 1 && message == kKillMe) {
-    Kill();
-    return Message::kNone;
+bool Child::Listen() {
+  bool waiting = false;
+  while (channel() >= 0 && ReceiveOne(&waiting)) {
   }
-#endif
-  if (length == 1) {
-    FindProgram();
-    return Message::kWaiting;
-  }
-  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return Message::kNone;
-  channel_.Close();
-  return Message::kClosed;
+  return waiting;
 }
 
-// The kernel writes the pid of the second clone into the page before that process runs.
-void Child::FindProgram() {
-  if (traits_.forks && !program_.known() && report().pid != 0) program_ = Process::Open(report().pid);
+// False when there is no more to hear for now.
+bool Child::ReceiveOne(bool* waiting) {
+  Received received = ReceiveFrom(channel_.number());
+  if (received.length < 0 && errno == EAGAIN) return false;
+  if (received.length != 1) {
+    channel_ended_ = true;
+    return false;
+  }
+  switch (static_cast<Message>(received.message)) {
+    case Message::kWaiting:
+      *waiting = true;
+      break;
+    case Message::kBorn:
+      FindProgram(received.sender, std::move(received.pidfd));
+      break;
+    case Message::kProgram:
+      if (traits_.init && inner_ == 0) inner_ = received.sender;
+      break;
+    case Message::kNamespaces:
+      if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
+      break;
+    case Message::kKillMe:
+#ifdef NSCLONE_FAULTS
+      Kill();
+#endif
+      break;
+  }
+  return true;
+}
+
+void Child::FindProgram(pid_t pid, Descriptor pidfd) {
+  if (!traits_.forks || program_.known()) return;
+  program_ = Process::Born(pid, std::move(pidfd));
+  if (ending_) program_.Signal(SIGKILL);
 }
 
 void Child::Kill() {
-  ending_ = true;
+  if (!ending_) {
+    ending_ = true;
+    Listen();
+  }
   middle_.Signal(SIGKILL);
-  FindProgram();
   program_.Signal(SIGKILL);
 }
 
-int Child::Signal(int signal) const { return traits_.thread ? ESRCH : program_.Signal(signal); }
+int Child::Signal(int signal) const { return is_thread() ? ESRCH : program_.Signal(signal); }
 
-bool Child::ProgramEnded() const {
-  return traits_.thread ? StackPool::InPlace().left(stack_) : program_.known() && program_.Ended();
+State Child::state() const {
+  return static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));
 }
 
-bool Child::HasStarted(bool ended) {
-  const auto state =
-      static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));
-  unclear_ = false;
-  // A line in place is done when its process has ended: only then are its results all there.
-  if (state == State::kDone) return ended;
-  if (state != State::kExec) return false;
-  // A pid 1 says it itself, before it lets go of the channel.
-  if (traits_.init) return (report().status & kStatusExecuted) != 0;
-  const Process::Executed executed = program_.HasExecuted(!traits_.in_place);
-  if (executed == Process::Executed::kYes) return true;
-  // Inside execve(2), or dying: a few microseconds tell.
-  wants_recheck_ = !ended;
-  unclear_ = executed == Process::Executed::kUnknown;
-  // Out of the channel and still alive: not dying, so past the exec.
-  return unclear_ && !ended && !traits_.in_place && ++unclear_rounds_ > kPatience;
+uint32_t Child::instruction() const {
+  if (refusal_ != 0) return kNoPidfd;
+  return state() == State::kNew ? kArrivingInStub : file_->report()->instruction;
 }
 
 // True when there is nothing to reap any more.
-bool Child::ReapProgram() { return traits_.thread || program_.reaped() || program_.Reap(); }
+bool Child::ReapProgram() { return is_thread() || !program_.known() || program_.reaped() || program_.Reap(); }
 
-bool Child::AdvanceStarting() {
-  FindProgram();
-  if (ending_) program_.Signal(SIGKILL);
-  if (traits_.forks && !program_.known()) {
-    // Looked at after the middle process was reaped: no pid now means that there never was a second process.
-    if (!middle_.reaped()) return false;
-    FindProgram();
-    if (program_.known()) return AdvanceStarting();
-    // There is one, and no descriptor left for its pidfd.
-    wants_recheck_ = report().pid != 0;
-    if (wants_recheck_) return false;
-    phase_ = Phase::kFailed;
-    return true;
+Child::Verdict Child::Judge() {
+  switch (traits_.place) {
+    case ChildTraits::Place::kStub:
+      return JudgeStub();
+    case ChildTraits::Place::kHere:
+      return JudgeHere();
+    case ChildTraits::Place::kThread:
+      return JudgeThread();
   }
-  const bool ended = ProgramEnded();
-  if (!ended && !traits_.executes && channel_.open()) return false;
-  if (!ended && traits_.in_place && !traits_.executes) return false;
-  // Nothing wakes for an exec in place, nor for the moment between a thread's last write and its end.
-  const auto state = static_cast<State>(report().state);
-  if (traits_.executes || (traits_.thread && (state == State::kDone || state == State::kFailed)))
-    wants_recheck_ = !ended;
-  if (HasStarted(ended)) {
-    phase_ = Phase::kStarted;
-    return true;
-  }
-  // A stub that said it failed is on its way out.
-  if (!ended || middle_.present() || !ReapProgram()) return false;
-  // Inside execve(2) a process can only be killed: one that exited was past it. Of one that somebody else has reaped
-  // without a trace the same is to be believed.
-  phase_ = unclear_ && program_.end().signal == 0 ? Phase::kStarted : Phase::kFailed;
-  return true;
+  return Verdict::kWait;
 }
 
-bool Child::AdvanceStarted() {
-  // Past the exec nobody maps the file any more.
-  if (!traits_.in_place && !traits_.init && !middle_.present()) MemoryFile::Release(std::move(file_));
-  if (middle_.present() || !ProgramEnded() || !ReapProgram()) return false;
-  phase_ = Phase::kEnded;
-  return true;
+// A command. Its channel is closed by the exec and by death, so its end says that there is something to find out.
+Child::Verdict Child::JudgeStub() {
+  if (traits_.forks && !program_.known()) {
+    if (middle_.present()) return Verdict::kWait;
+    const pid_t pid = file_->report()->pid;
+    // Where there is a second process, its first word comes, or the end of the channel.
+    if (pid != 0 && channel() >= 0 && !ending_) return Verdict::kWait;
+    // It has not said a word, so nobody but the kernel can have written its number.
+    if (pid != 0) FindProgram(pid, {});
+    if (!program_.known()) return Verdict::kFailed;
+  }
+  const bool ended = program_.Ended();
+  if (!ended && channel() >= 0) return Verdict::kWait;
+  if (traits_.init) return JudgeInit(ended);
+  if (state() != State::kExec) return ended ? Verdict::kFailed : Verdict::kWait;
+  return JudgeExecuted(traits_.forks ? "" : name_, ended);
+}
+
+// A program beside a pid 1, which has let go of the channel before. What it says of the program counts only where
+// nobody else can tell any more, and then it is the container's own end that it tells of.
+Child::Verdict Child::JudgeInit(bool ended) {
+  if (ended) return (file_->report()->status & kStatusExecuted) != 0 ? Verdict::kStarted : Verdict::kFailed;
+  if (inner_ == 0) return Verdict::kWait;
+  switch (Process::HasExecuted(inner_, program_.pid(), "")) {
+    case Process::Executed::kYes:
+      return Verdict::kStarted;
+    case Process::Executed::kNo:
+      return Verdict::kUnsure;
+    case Process::Executed::kUnknown:
+      break;
+  }
+  // Gone, and pid 1 goes with it; or hidden from us.
+  return ++unclear_rounds_ > kPatience ? Verdict::kStarted : Verdict::kUnsure;
+}
+
+// Inside execve(2) or past it: which of the two, only the process can tell.
+Child::Verdict Child::JudgeExecuted(const char* stub_name, bool ended) {
+  switch (program_.HasExecuted(stub_name)) {
+    case Process::Executed::kYes:
+      return Verdict::kStarted;
+    case Process::Executed::kNo:
+      return ended ? Verdict::kFailed : Verdict::kUnsure;
+    case Process::Executed::kUnknown:
+      break;
+  }
+  // Out of the channel and still alive: not dying, so past the exec.
+  if (!ended) return ++unclear_rounds_ > kPatience && channel_ended_ ? Verdict::kStarted : Verdict::kUnsure;
+  if (!ReapProgram()) return Verdict::kWait;
+  // Inside execve(2) a process can only be killed: one that exited was past it. Of one that somebody else has reaped
+  // without a trace the same is to be believed.
+  return program_.end().signal == 0 ? Verdict::kStarted : Verdict::kFailed;
+}
+
+// A recorded line in a process of its own: its results are all there when it has ended. Nothing wakes for its exec.
+Child::Verdict Child::JudgeHere() {
+  const bool ended = program_.Ended();
+  if (!traits_.executes && !ended) return Verdict::kWait;
+  if (state() == State::kExec) return JudgeExecuted("", ended);
+  if (!ended) return Verdict::kUnsure;
+  return state() == State::kDone ? Verdict::kStarted : Verdict::kFailed;
+}
+
+// A thread has no pidfd. It wakes us before its end, and that is over when the kernel has cleared its word.
+Child::Verdict Child::JudgeThread() {
+  const State last = state();
+  if (StackPool::InPlace().left(stack_)) return last == State::kDone ? Verdict::kStarted : Verdict::kFailed;
+  return last == State::kDone || last == State::kFailed ? Verdict::kUnsure : Verdict::kWait;
 }
 
 bool Child::Advance() {
-  wants_recheck_ = false;
   if (middle_.present() && middle_.Ended()) middle_.Reap();
+  if (const int error = is_thread() ? 0 : program_.Open(); error != 0 && error != EAGAIN) {
+    // There will never be a pidfd of it, and nobody can be given such a child.
+    refusal_ = error;
+    Kill();
+  }
+  unsure_ = false;
   switch (phase_) {
-    case Phase::kStarting:
-      return AdvanceStarting();
+    case Phase::kStarting: {
+      Verdict verdict = Judge();
+      if (verdict == Verdict::kStarted && is_silent()) verdict = Verdict::kUnsure;
+      unsure_ = verdict == Verdict::kUnsure;
+      if (verdict == Verdict::kStarted) {
+        phase_ = Phase::kStarted;
+        return true;
+      }
+      if (verdict != Verdict::kFailed || !ReapProgram() || middle_.present()) return false;
+      phase_ = Phase::kFailed;
+      return true;
+    }
     case Phase::kStarted:
-      return AdvanceStarted();
+      // Past the exec nobody maps the file any more.
+      if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !middle_.present())
+        MemoryFile::Release(std::move(file_));
+      if (!is_thread() && (!program_.Ended() || !ReapProgram())) return false;
+      if (middle_.present()) return false;
+      phase_ = Phase::kEnded;
+      return true;
     case Phase::kEnded:
     case Phase::kFailed:
       return false;
@@ -145,20 +272,21 @@ bool Child::Advance() {
   return false;
 }
 
-void Child::CloseReaped() {
+void Child::CloseOver() {
+  if (channel_ended_) channel_.Close();
   if (middle_.reaped()) middle_.Close();
   if (program_.reaped()) program_.Close();
 }
 
 End Child::end() const {
-  if (traits_.thread) {
+  if (is_thread()) {
     End end;
-    if (static_cast<State>(report().state) == State::kDone) end.code = report().status;
+    if (state() == State::kDone) end.code = file_->report()->status;
     return end;
   }
-  if (traits_.init && file_ != nullptr && (report().status & kStatusKnown) != 0) {
+  if (traits_.init && file_ != nullptr && (file_->report()->status & kStatusKnown) != 0) {
     // The program's own, not what pid 1 made of it.
-    End end = EndOf(report().status & 0xffff);
+    End end = EndOf(file_->report()->status & 0xffff);
     end.usage_known = program_.end().usage_known;
     end.usage = program_.end().usage;
     return end;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "launch/launch.h"
 #include "watch/process.h"
@@ -18,12 +19,14 @@ enum class Phase : uint8_t {
 };
 
 struct ChildTraits {
-  bool in_place = false;
-  bool thread = false;
+  // Where it runs its program. Each leaves other facts behind, and has a judge of its own.
+  enum class Place : uint8_t { kStub, kHere, kThread };
+  Place place = Place::kStub;
   bool executes = false;  // in place, and the program ends in an execve(2)
   bool forks = false;     // a second clone comes: the first process is only the middle one
   bool detached = false;
-  bool init = false;  // the program runs beside a pid 1 of ours
+  bool init = false;     // the program runs beside a pid 1 of ours
+  bool exposed = false;  // others may run beside it while it has the report mapped
 };
 
 class Child {
@@ -35,10 +38,10 @@ class Child {
 
   // Takes one step along the phases where the facts allow it, never waiting. True when the phase has changed.
   bool Advance();
-  // The facts are not clear yet and nothing will wake us for them.
-  bool wants_recheck() const { return wants_recheck_ || middle_.traced() || program_.traced(); }
-  // Closes what is left of a middle process that is reaped.
-  void CloseReaped();
+  // Nothing will wake us for what is to be known next: it has to be looked at again.
+  bool wants_recheck() const { return unsure_ || middle_.traced() || program_.traced() || is_silent(); }
+  // Closes what is at its end.
+  void CloseOver();
   // For a thread: the descriptor that it writes to before its end must stay ours until then.
   void Keep(Descriptor wake) { wake_ = std::move(wake); }
 
@@ -47,46 +50,72 @@ class Child {
   int Signal(int signal) const;
   // Lets a waiting stub go on.
   int Go() const;
-
-  enum class Message : uint8_t { kNone, kWaiting, kClosed };
-  // What the channel has to say; at its end it is closed.
-  Message Receive();
+  // Hears all that the channel has to say. True where the stub waits for us.
+  bool Listen();
 
   Phase phase() const { return phase_; }
   // Killed, and about to be gone.
-  bool dying() const { return ending_ && !traits_.thread; }
+  bool dying() const { return ending_ && !is_thread(); }
   // Whether the report and the data are still there.
   bool has_memory() const { return file_ != nullptr; }
   const ChildTraits& traits() const { return traits_; }
-  const Report& report() const { return *file_->report(); }
   const Process& program() const { return program_; }
   const Process& middle() const { return middle_; }
-  int channel() const { return channel_.number(); }
+  // Once the program is known, nothing is to be heard of the middle process any more: it is reaped by the way.
+  bool needs_middle() const { return phase_ != Phase::kStarting || !program_.present() || channel() < 0; }
+  // -1 once it is at its end.
+  int channel() const { return channel_ended_ ? -1 : channel_.number(); }
+
+  // How far it is, while that is true: the number of an instruction, or of what comes before the first one.
+  uint32_t instruction() const;
+  // Why it failed: an errno, or 0 where it was killed.
+  int32_t error() const { return refusal_ != 0 ? refusal_ : file_->report()->error; }
   // How it ended; of a failed one, how its last process died.
   End end() const;
-  // The memory that a recorded program wrote to.
+  // What a recorded program kept, and the memory that it wrote to.
+  int64_t result(uint32_t slot) const { return file_->report()->results[slot]; }
   const uint8_t* data(uint64_t offset, uint64_t length) const;
+  // A namespace that it has handed over, by its place in the order of its program; -1 where it has not.
+  int handed(size_t place) const { return place < namespaces_.size() ? namespaces_[place].number() : -1; }
 
  private:
-  void FindProgram();
-  bool ProgramEnded() const;
-  bool HasStarted(bool ended);
-  bool AdvanceStarting();
-  bool AdvanceStarted();
+  enum class Verdict : uint8_t {
+    kWait,    // something will wake us
+    kUnsure,  // nothing will: it has to be looked at again
+    kStarted,
+    kFailed,
+  };
+
+  // A thread has no pidfd.
+  bool is_silent() const { return !is_thread() && program_.silent(); }
+  bool is_thread() const { return traits_.place == ChildTraits::Place::kThread; }
+  State state() const;
+  bool ReceiveOne(bool* waiting);
+  void FindProgram(pid_t pid, Descriptor pidfd);
+  Verdict Judge();
+  Verdict JudgeStub();
+  Verdict JudgeExecuted(const char* stub_name, bool ended);
+  Verdict JudgeInit(bool ended);
+  Verdict JudgeHere();
+  Verdict JudgeThread();
   bool ReapProgram();
 
   ChildTraits traits_;
   Phase phase_ = Phase::kStarting;
   bool ending_ = false;
-  bool wants_recheck_ = false;
-  bool unclear_ = false;  // inside the exec or past it, and nobody can tell which
+  bool unsure_ = false;
+  bool channel_ended_ = false;
   uint32_t unclear_rounds_ = 0;
+  pid_t inner_ = 0;  // the program's process beside a pid 1
+  int refusal_ = 0;  // why there is no pidfd of the program
+  char name_[16];
   std::unique_ptr<MemoryFile> file_;
   Descriptor channel_;
   Process middle_;
   Process program_;
   size_t stack_;
   Descriptor wake_;
+  std::vector<Descriptor> namespaces_;
 };
 
 }  // namespace nsclone

@@ -8,10 +8,13 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "launch/proc.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -52,34 +55,65 @@ End EndOf(int status) {
   return end;
 }
 
-Process Process::Open(pid_t pid) {
-  Descriptor pidfd = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
-  const bool gone = !pidfd.open() && errno == ESRCH;
-  if (!pidfd.open() && !gone) return {};
+namespace {
+
+// The raw call, for the resource usage that the C library's does not return. __WALL: an own exit signal is reset only
+// by the exec.
+int Wait(idtype_t by, id_t id, siginfo_t* info, int options, rusage* usage) {
+  long result = -1;
+  do {
+    result = syscall(SYS_waitid, by, id, info, WEXITED | WNOHANG | __WALL | options, usage);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Process Process::Born(pid_t pid, Descriptor pidfd) {
   Process process(pid, std::move(pidfd));
-  process.reaped_ = gone;
+  siginfo_t info = {};
+  // The kernel's word that it is a child of ours. One that is gone altogether may have been: somebody else has reaped
+  // it.
+  const bool ours = Wait(P_PID, static_cast<id_t>(pid), &info, WNOWAIT, nullptr) != ECHILD;
+  if (!ours && kill(pid, 0) == 0) return {};
+  process.reaped_ = !ours;
+  if (ours && !process.pidfd_.open()) static_cast<void>(process.Open());
   return process;
+}
+
+int Process::Open() {
+  if (!silent()) return 0;
+  pidfd_ = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0))));
+  if (pidfd_.open()) return 0;
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) return EAGAIN;
+  if (errno != ESRCH) return errno;
+  reaped_ = true;
+  return 0;
 }
 
 bool Process::Ended() const {
   if (reaped_) return true;
+  if (!pidfd_.open()) {
+    siginfo_t info = {};
+    return Wait(P_PID, static_cast<id_t>(pid_), &info, WNOWAIT, nullptr) != 0 || info.si_pid != 0;
+  }
   pollfd poll_on = {pidfd_.number(), POLLIN, 0};
   return poll(&poll_on, 1, 0) == 1;
 }
 
 bool Process::Reap() {
   siginfo_t info = {};
-  long result = -1;
-  do {
-    // The raw call, for the resource usage that the C library's does not return. __WALL: an own exit signal is reset
-    // only by the exec.
-    result = syscall(SYS_waitid, P_PIDFD, pidfd_.number(), &info, WEXITED | WNOHANG | __WALL, &end_.usage);
-  } while (result != 0 && errno == EINTR);
-  traced_ = result == 0 && info.si_pid == 0;
+  const bool silent = !pidfd_.open();
+  const int error = Wait(silent ? P_PID : static_cast<idtype_t>(P_PIDFD),
+                         static_cast<id_t>(silent ? pid_ : pidfd_.number()), &info, 0, &end_.usage);
+  traced_ = error == 0 && info.si_pid == 0;
   if (traced_) return false;
   reaped_ = true;
-  if (result != 0) {
-    end_ = AskPidfd(pidfd_.number());
+  if (error != 0) {
+    int status = 0;
+    // A filter that refuses the one call may know the other.
+    const bool waited = error != ECHILD && wait4(pid_, &status, WNOHANG | __WALL, &end_.usage) == pid_;
+    end_ = waited ? EndOf(status) : AskPidfd(pidfd_.number());
     return true;
   }
   end_.usage_known = true;
@@ -93,29 +127,37 @@ bool Process::Reap() {
 }
 
 int Process::Signal(int signal) const {
-  if (!present() || !pidfd_.open()) return ESRCH;
-  return syscall(SYS_pidfd_send_signal, pidfd_.number(), signal, nullptr, 0) == 0 ? 0 : errno;
+  // The kernel would take a signal for a zombie, and say that it was sent.
+  if (!present() || Ended()) return ESRCH;
+  const long result = pidfd_.open() ? syscall(SYS_pidfd_send_signal, pidfd_.number(), signal, nullptr, 0) : -1;
+  if (result == 0) return 0;
+  if (pidfd_.open() && errno != ENOSYS) return errno;
+  return kill(pid_, signal) == 0 ? 0 : errno;
 }
 
-Process::Executed Process::HasExecuted(bool in_stub) const {
+Process::Executed Process::HasExecuted(pid_t pid, pid_t parent, const char* stub_name) {
   constexpr unsigned long kForkNoExec = 0x40;  // PF_FORKNOEXEC
   char path[32];
   char text[512];
-  snprintf(path, sizeof(path), "/proc/%d/stat", pid_);
-  const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
+  int proc = -1;
+  // In another pid namespace's /proc the number is somebody else's.
+  if (FindProc(&proc) != Proc::kOurs) return Executed::kUnknown;
+  snprintf(path, sizeof(path), "%d/stat", pid);
+  const Descriptor file(openat(proc, path, O_RDONLY | O_CLOEXEC));
   if (!file.open()) return Executed::kUnknown;
   const ssize_t length = read(file.number(), text, sizeof(text) - 1);
   if (length <= 0) return Executed::kUnknown;
   text[length] = '\0';
   // pid (comm) state ppid pgrp session tty_nr tpgid flags: a name may hold spaces and brackets, so from its end.
-  const char* rest = strrchr(text, ')');
-  int parent = 0;
+  char* rest = strrchr(text, ')');
   unsigned long flags = 0;
-  if (rest == nullptr || sscanf(rest, ") %*c %d %*d %*d %*d %*d %lu", &parent, &flags) != 2) return Executed::kUnknown;
-  if (!in_stub) return (flags & kForkNoExec) == 0 ? Executed::kYes : Executed::kNo;
-  // With the /proc of another pid namespace the number is somebody else's.
-  if (parent != getpid()) return Executed::kUnknown;
-  return strstr(text, "(nsclone/stub)") == nullptr ? Executed::kYes : Executed::kNo;
+  int real_parent = 0;
+  if (rest == nullptr || sscanf(rest, ") %*c %d %*d %*d %*d %*d %lu", &real_parent, &flags) != 2)
+    return Executed::kUnknown;
+  if (parent != 0 && real_parent != parent) return Executed::kUnknown;
+  if (stub_name[0] == '\0') return (flags & kForkNoExec) == 0 ? Executed::kYes : Executed::kNo;
+  *rest = '\0';
+  return strcmp(strchr(text, '(') + 1, stub_name) != 0 ? Executed::kYes : Executed::kNo;
 }
 
 }  // namespace nsclone

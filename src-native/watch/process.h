@@ -26,10 +26,12 @@ End EndOf(int status);
 class Process {
  public:
   Process() = default;
+  // Of our own clone.
   Process(pid_t pid, Descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
-  // A pid that the kernel told us of: race-free, as an own child that nobody has reaped keeps its number. Reaped where
-  // somebody else has; not known where there is no descriptor left.
-  static Process Open(pid_t pid);
+  // A process that the kernel says was born to us, with the descriptor that came along, if one did. An own child that
+  // nobody has reaped keeps its number: it can be opened, signalled and reaped by that. Not known where it is no child
+  // of ours.
+  static Process Born(pid_t pid, Descriptor pidfd);
 
   bool known() const { return pid_ != 0; }
   bool reaped() const { return reaped_; }
@@ -41,19 +43,29 @@ class Process {
   int pidfd() const { return pidfd_.number(); }
   const End& end() const { return end_; }
 
+  // Nothing tells of its end: there was no descriptor left for its pidfd, or there is none to be had.
+  bool silent() const { return present() && !pidfd_.open(); }
+  // Gets the pidfd of a silent one. 0 once it is there, or the process gone; EAGAIN for a shortage; else the errno of a
+  // refusal that will not change.
+  int Open();
+
   // It has ended; it may still have to be reaped.
   bool Ended() const;
   // Takes the status of an ended process. False where it is not to be had yet: a tracer sees a zombie before its parent
   // does.
   bool Reap();
+  // ESRCH for one that has ended, reaped or not.
   int Signal(int signal) const;
   void Close() { pidfd_.Close(); }
 
-  // Whether the process, alive or a zombie, is past the exec of the user's program. In the stub the name tells: no exec
-  // can produce one with a slash. In place the flag PF_FORKNOEXEC tells, which the first exec clears. Unknown where
-  // /proc is missing, hides the process or belongs to another pid namespace, and where somebody else has reaped it.
+  // Whether the process, alive or a zombie, is past the exec of the user's program. Tells by the flag PF_FORKNOEXEC,
+  // which an exec clears; where the stub's exec has cleared it already, by the name that the stub has, which no program
+  // can know. Unknown where there is no /proc of ours, where it hides the process, and where somebody else has reaped
+  // it.
   enum class Executed : uint8_t { kNo, kYes, kUnknown };
-  Executed HasExecuted(bool in_stub) const;
+  Executed HasExecuted(const char* stub_name) const { return HasExecuted(pid_, 0, stub_name); }
+  // The same for a process that is no child of ours but that of `parent`.
+  static Executed HasExecuted(pid_t pid, pid_t parent, const char* stub_name);
 
  private:
   pid_t pid_ = 0;

@@ -1,16 +1,19 @@
-// Children whose environment is gone: a process-wide list, reaped at every clone and wake-up of any environment.
+// Children whose environment is gone: a process-wide list, reaped at every clone and by the wake-up of any environment.
 #ifndef NSCLONE_WATCH_REAPER_H_
 #define NSCLONE_WATCH_REAPER_H_
 
 #include <cstddef>
 #include <memory>
 
+#include "launch/result.h"
 #include "watch/child.h"
 
 namespace nsclone {
 
+// An epoll descriptor that has an event when there is something to reap. It belongs to the process.
+Errno AdoptedEvents(int* descriptor);
 void Adopt(std::unique_ptr<Child> child);
-// Returns how many of them are killed and not gone yet.
+// Looks at those that there is something to be seen of. Returns how many are killed and not gone yet.
 size_t ReapAdopted();
 
 }  // namespace nsclone

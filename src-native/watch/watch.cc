@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include <vector>
@@ -15,21 +16,28 @@ namespace {
 constexpr int kEvents = 64;
 constexpr uint64_t kRecheckMilliseconds = 1;
 
-enum class Source : uint32_t { kProcess = 0, kChannel = 1, kWake = 2 };
+// What is no child's: ids have 30 bits.
+constexpr uint64_t kWakeId = 0;
+constexpr uint64_t kAdoptedId = uint64_t{1} << 32;
 
-uint64_t Tag(uint32_t id, Source source) { return uint64_t{id} << 2 | static_cast<uint32_t>(source); }
+Errno AddTo(int epoll, int descriptor, uint64_t id) {
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = id;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? Errno{} : Errno::Last(SYS_epoll_ctl);
+}
 
 }  // namespace
 
 Errno Watch::Open(uv_loop_t* loop, Listener* listener, Watch** watch) {
   Descriptor epoll = AboveStdio(Descriptor(epoll_create1(EPOLL_CLOEXEC)));
-  if (!epoll.open()) return Errno::Last();
+  if (!epoll.open()) return Errno::Last(SYS_epoll_create1);
   Descriptor wake = AboveStdio(Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
-  if (!wake.open()) return Errno::Last();
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.u64 = Tag(0, Source::kWake);
-  if (epoll_ctl(epoll.number(), EPOLL_CTL_ADD, wake.number(), &event) != 0) return Errno::Last();
+  if (!wake.open()) return Errno::Last(SYS_eventfd2);
+  if (const Errno error = AddTo(epoll.number(), wake.number(), kWakeId)) return error;
+  int adopted = -1;
+  if (const Errno error = AdoptedEvents(&adopted)) return error;
+  if (const Errno error = AddTo(epoll.number(), adopted, kAdoptedId)) return error;
 
   auto* made = new Watch(loop, listener);
   made->epoll_ = std::move(epoll);
@@ -82,49 +90,20 @@ void Watch::UpdateRef() {
   referenced_ > 0 ? uv_ref(handle) : uv_unref(handle);
 }
 
-void Watch::FollowOne(uint32_t id, int descriptor, int* followed) {
-  if (descriptor == *followed) return;
-  Forget(followed);
-  if (descriptor < 0) return;
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.u64 = Tag(id, followed == &entries_[id].channel ? Source::kChannel : Source::kProcess);
-  if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event) == 0) {
-    *followed = descriptor;
-  } else {
-    entries_[id].deaf = true;
-  }
-}
-
-// epoll follows open files, not numbers: while a child of another thread has a copy of the descriptor, closing ours
-// would leave it in the set. So it is taken out by name, before it is closed.
-void Watch::Forget(int* followed) {
-  if (*followed >= 0) epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, *followed, nullptr);
-  *followed = -1;
-}
-
 void Watch::Follow(uint32_t id, Entry* entry) {
-  const auto pidfd = [](const Process& process) {
-    return process.present() && !process.traced() ? process.pidfd() : -1;
-  };
-  Child& child = *entry->child;
-  entry->deaf = false;
-  FollowOne(id, child.channel(), &entry->channel);
-  FollowOne(id, pidfd(child.middle()), &entry->middle);
-  FollowOne(id, pidfd(child.program()), &entry->program);
-  child.CloseReaped();
-  if (entry->deaf || child.wants_recheck()) Recheck();
+  entry->ears.Follow(epoll_.number(), id, entry->child.get());
+  if (entry->ears.deaf() || entry->child->wants_recheck()) Recheck();
 }
 
-void Watch::HearChannel(uint32_t id) {
+// Hears what the child has to say, and takes it as far as the facts allow.
+void Watch::Look(uint32_t id) {
   const auto found = entries_.find(id);
-  if (found == entries_.end() || found->second.child->channel() < 0) return;
-  Entry& entry = found->second;
-  // Taken out first: Receive() closes the descriptor at its end.
-  Forget(&entry.channel);
-  const Child::Message message = entry.child->Receive();
-  Follow(id, &entry);
-  if (message == Child::Message::kWaiting) listener_->Hear(id, News::kWaiting, *entry.child);
+  if (found == entries_.end()) return;
+  Child& child = *found->second.child;
+  const bool waiting = child.Listen();
+  Follow(id, &found->second);
+  if (waiting) listener_->Hear(id, News::kWaiting, child);
+  Settle(id);
 }
 
 void Watch::Settle(uint32_t id) {
@@ -135,28 +114,20 @@ void Watch::Settle(uint32_t id) {
     const bool changed = entry.child->Advance();
     Follow(id, &entry);
     if (!changed) return;
-    switch (entry.child->phase()) {
-      case Phase::kStarting:
-        return;
-      case Phase::kStarted:
-        Forget(&entry.channel);
-        listener_->Hear(id, News::kStarted, *entry.child);
-        break;
-      case Phase::kEnded:
-      case Phase::kFailed: {
-        Entry last = std::move(entry);
-        Forget(&last.channel);
-        Forget(&last.middle);
-        Forget(&last.program);
-        if (last.ref) referenced_--;
-        entries_.erase(found);
-        UpdateRef();
-        // Whoever hears of the end finds no descriptor of it any more.
-        last.child->CloseReaped();
-        listener_->Hear(id, last.child->phase() == Phase::kEnded ? News::kEnded : News::kFailed, *last.child);
-        return;
-      }
+    const Phase phase = entry.child->phase();
+    if (phase == Phase::kStarted) {
+      listener_->Hear(id, News::kStarted, *entry.child);
+      continue;
     }
+    Entry last = std::move(entry);
+    last.ears.Forget(epoll_.number());
+    if (last.ref) referenced_--;
+    entries_.erase(found);
+    UpdateRef();
+    // Whoever hears of the end finds no descriptor of it any more.
+    last.child->CloseOver();
+    listener_->Hear(id, phase == Phase::kEnded ? News::kEnded : News::kFailed, *last.child);
+    return;
   }
 }
 
@@ -164,25 +135,25 @@ void Watch::WakeUp() {
   epoll_event events[kEvents];
   const int count = epoll_wait(epoll_.number(), events, kEvents, 0);
   for (int i = 0; i < count; i++) {
-    const auto id = static_cast<uint32_t>(events[i].data.u64 >> 2);
-    switch (static_cast<Source>(events[i].data.u64 & 3)) {
-      case Source::kWake: {
-        uint64_t times = 0;
-        if (read(wake_.number(), &times, sizeof(times)) < 0) break;
-        // A thread writes it just before its end.
-        Recheck();
-        break;
-      }
-      case Source::kChannel:
-        HearChannel(id);
-        Settle(id);
-        break;
-      case Source::kProcess:
-        Settle(id);
-        break;
+    const uint64_t id = events[i].data.u64;
+    if (id == kAdoptedId) {
+      ReapAdopted();
+    } else if (id == kWakeId) {
+      // A thread writes it just before its end.
+      uint64_t times = 0;
+      if (read(wake_.number(), &times, sizeof(times)) > 0) LookAtThreads();
+    } else {
+      Look(static_cast<uint32_t>(id));
     }
   }
-  ReapAdopted();
+}
+
+void Watch::LookAtThreads() {
+  std::vector<uint32_t> threads;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.child->traits().place == ChildTraits::Place::kThread) threads.push_back(id);
+  }
+  for (const uint32_t id : threads) Look(id);
 }
 
 void Watch::Recheck() {
@@ -193,12 +164,9 @@ void Watch::Recheck() {
         auto* watch = static_cast<Watch*>(handle->data);
         std::vector<uint32_t> unclear;
         for (const auto& [id, entry] : watch->entries_) {
-          if (entry.deaf || entry.child->wants_recheck() || entry.child->traits().thread) unclear.push_back(id);
+          if (entry.ears.deaf() || entry.child->wants_recheck()) unclear.push_back(id);
         }
-        for (const uint32_t id : unclear) {
-          watch->HearChannel(id);
-          watch->Settle(id);
-        }
+        for (const uint32_t id : unclear) watch->Look(id);
       },
       kRecheckMilliseconds, 0);
 }
@@ -208,9 +176,7 @@ void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
   closed_data_ = data;
   for (auto& [id, entry] : entries_) {
     const bool keep = entry.child->phase() == Phase::kStarted && (!kill_all || entry.child->traits().detached);
-    Forget(&entry.channel);
-    Forget(&entry.middle);
-    Forget(&entry.program);
+    entry.ears.Forget(epoll_.number());
     if (!keep) entry.child->Kill();
     Adopt(std::move(entry.child));
   }

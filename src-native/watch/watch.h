@@ -10,6 +10,7 @@
 
 #include "launch/descriptor.h"
 #include "watch/child.h"
+#include "watch/ears.h"
 
 namespace nsclone {
 
@@ -43,19 +44,15 @@ class Watch {
   struct Entry {
     std::unique_ptr<Child> child;
     bool ref = true;
-    bool deaf = false;  // the kernel had no memory to follow all of its descriptors
-    int channel = -1;
-    int middle = -1;
-    int program = -1;
+    Ears ears;
   };
 
   Watch(uv_loop_t* loop, Listener* listener) : loop_(loop), listener_(listener) {}
   ~Watch() = default;
 
   void Follow(uint32_t id, Entry* entry);
-  void FollowOne(uint32_t id, int descriptor, int* followed);
-  void Forget(int* followed);
-  void HearChannel(uint32_t id);
+  void Look(uint32_t id);
+  void LookAtThreads();
   void Settle(uint32_t id);
   void WakeUp();
   void Recheck();

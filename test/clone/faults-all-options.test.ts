@@ -89,7 +89,7 @@ function isTaken(lines: readonly Line[], { number }: Line): boolean {
   const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
   if (number === shell) return false;
   // A word written into the data is no system call.
-  if (lines.find((line) => line.number === number)!.call.startsWith('data[')) return false;
+  if (lines.find((line) => line.number === number)!.call.match(/^\S+ = /)) return false;
   return !lines.some(({ number: from, call }) => {
     const to = /^close\(-1\).*EBADF: go to (\d+)/.exec(call)?.[1];
     return to !== undefined && number >= from && number < Number(to);

@@ -303,7 +303,7 @@ describe('nothing is remembered', () => {
 
 describe('what else a program depends on is looked at each time', () => {
   test('and nothing is asked that nobody needs', () => {
-    expect(taken('/bin/true', [], { stdio: 'ignore' }).request.facts).toHaveLength(1); // whose environment it is
+    expect(taken('/bin/true', [], { stdio: 'ignore' }).request.facts).toHaveLength(1); // our environment
     expect(taken('/bin/true', [], { env: {} }).request.facts).toHaveLength(0);
   });
 

@@ -1,5 +1,6 @@
 // What a recorded child brings back, and what clone() says where it fails.
 import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { clone, constants, Flags, record, SyscallError } from '../../lib';
 import { errnoByName } from '../../lib/kernel/errno';
@@ -127,7 +128,10 @@ test('a child is killed while its line runs', async () => {
     { flags: Flags.VM },
   );
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  process.kill(Number(children.at(-1)), 'SIGKILL');
+  const child = Number(children.at(-1));
+  // Asleep: it is in its line.
+  while (!/^State:\tS/m.test(readFileSync(`/proc/${child}/status`, 'utf8'))) await nextTurn();
+  process.kill(child, 'SIGKILL');
   await expect(sleeping).rejects.toMatchObject({ code: 'ECHILD', signal: 'SIGKILL', syscall: 'nanosleep' });
 });
 

@@ -50,7 +50,7 @@ describe('/proc', () => {
           code: 'ESRCH',
           step: 'user',
           option: 'uidMap',
-          path: '/proc/self',
+          path: '/proc',
           hint: expect.stringContaining("setgroups: 'deny'"),
         },
         0,
@@ -121,7 +121,7 @@ describe('executable memory files forbidden (vm.memfd_noexec)', () => {
 
 describe('NSCLONE_STUB', () => {
   test.each([
-    ['a file that is missing', '/no/such', 'ENOENT', 'open'],
+    ['a file that is missing', '/no/such', 'ENOENT', 'openat'],
     ['a file that is no program', '/etc/passwd', 'EACCES', 'execveat'],
   ])('%s: the call rejects, naming it', (_, path, code, syscall) => {
     const script = `

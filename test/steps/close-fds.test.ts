@@ -26,16 +26,27 @@ describe('closeFds rejects', () => {
 });
 
 describe('closeFds emits', () => {
-  test('close-on-exec from 3 on', () => {
-    expect(emitted('closeFds', {})).toEqual([expect.stringMatching(/^closeFds: close_range\(3, ~0, /)]);
-    expect(emitted('closeFds', { closeFds: true })).toEqual(emitted('closeFds', {}));
+  const closing = (lowest: number): string[] => [
+    `closeFds: dup3(channel, ${lowest}, O_CLOEXEC)  # EINVAL: go on`,
+    `closeFds: channel = ${lowest}`,
+    `closeFds: close_range(${lowest + 1}, ~0, 0)`,
+  ];
+  test('an end of all that is above stdio, but for the channel', () => {
+    expect(emitted('closeFds', {})).toEqual(closing(3));
+    expect(emitted('closeFds', { closeFds: true })).toEqual(closing(3));
   });
   test('from above the last entry of stdio on', () => {
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const;
-    expect(emitted('closeFds', { stdio })).toEqual([expect.stringMatching(/^closeFds: close_range\(6, ~0, /)]);
+    expect(emitted('closeFds', { stdio })).toEqual(closing(6));
   });
-  test('nothing where it is false', () => {
-    expect(emitted('closeFds', { closeFds: false })).toEqual([]);
+  test('with false, an end of what is ours, one by one', () => {
+    expect(emitted('closeFds', { closeFds: false, stdio: ['ignore', 'pipe', 9] })).toEqual([
+      'closeFds: close(r1)',
+      expect.stringMatching(/^closeFds: fcntl\(source\[1\], F_GETFD, 0\) {2}# at least 1; EIO, EBADF: go to \d+$/),
+      'closeFds: close(source[1])',
+      expect.stringMatching(/^closeFds: fcntl\(9, F_GETFD, 0\)/),
+      'closeFds: close(9)',
+    ]);
   });
 });
 

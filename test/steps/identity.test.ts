@@ -196,7 +196,7 @@ describe('identity rejects what the exec would undo', () => {
 });
 
 describe('identity emits', () => {
-  const last = ['prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)', 'prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)'];
+  const last = ['prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)'];
 
   test('nothing where nothing is asked for', () => {
     expect(emitted('identity', {})).toEqual([]);
@@ -577,7 +577,7 @@ describe('identity, when the kernel refuses', () => {
     ['setresuid', 'uid', 'setresuid'],
     ['capset', 'capabilities', 'capset'],
     ['prctl(PR_CAP_AMBIENT', 'capabilities.ambient', 'prctl'],
-    ['prctl(PR_SET_DUMPABLE', undefined, 'prctl'],
+    ['prctl(PR_SET_PDEATHSIG, 9', undefined, 'prctl'],
   ])('%s', async (call, option, syscall) => {
     const options = { ...ns, uid: 0, gid: 0, securebits: 0, capabilities: ['CAP_KILL'] };
     const of = (line: { step: string; call: string }): boolean =>

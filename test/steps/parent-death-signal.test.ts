@@ -64,7 +64,7 @@ describe('parentDeathSignal emits', () => {
   test('none for the program beside a pid 1 of ours, whose it is', () => {
     const options = { flags: Flags.NEWPID, init: true, parentDeathSignal: 'SIGTERM' };
     expect(emitted('parentDeathSignal', options)[0]).toContain('prctl(PR_SET_PDEATHSIG, 0, ');
-    expect(emitted('init', options)[0]).toMatch(/^init: clone\(.*, 15\)/);
+    expect(emitted('init', options)[1]).toMatch(/^init: clone\(.*, 15\)/);
   });
 });
 

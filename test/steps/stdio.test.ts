@@ -52,7 +52,7 @@ describe('stdio rejects', () => {
 
 describe('stdio emits', () => {
   test('three pipes by default', () => {
-    expect(emitted('stdio', {})).toEqual([0, 1, 2].map((n) => `stdio[${n}]: dup3(stdio.source[${n}], ${n}, 0)`));
+    expect(emitted('stdio', {})).toEqual([0, 1, 2].map((n) => `stdio[${n}]: dup3(source[${n}], ${n}, 0)`));
     for (const stdio of ['pipe', 'overlapped', [], ['pipe', null, undefined]] as const) {
       expect(emitted('stdio', { stdio })).toEqual(emitted('stdio', {}));
     }
@@ -70,6 +70,7 @@ describe('stdio emits', () => {
     expect(emitted('stdio sources', { stdio: 'ignore' })).toEqual([
       expect.stringMatching(/^stdio\[0\]: openat\(AT_FDCWD, "\/dev\/null", .*\) = r0$/),
       'stdio[0]: fcntl(r0, F_DUPFD_CLOEXEC, 3) = r1',
+      'stdio[0]: close(r0)',
     ]);
     expect(emitted('stdio', { stdio: 'ignore' })).toEqual([0, 1, 2].map((n) => `stdio[${n}]: dup3(r1, ${n}, 0)`));
   });

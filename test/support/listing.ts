@@ -43,3 +43,9 @@ export function emitted(step: string, options: CloneOptions, command = '/bin/tru
     .filter((line) => line.step === step)
     .map(({ option, call }) => (option === '' ? call : `${option}: ${call}`));
 }
+
+/** The call that opens a file below the /proc that was looked at before. */
+export function openingProc(path: string): string {
+  const how = '{flags=O_CLOEXEC|O_WRONLY, resolve=RESOLVE_BENEATH|RESOLVE_NO_MAGICLINKS|RESOLVE_NO_XDEV}';
+  return `openat2(proc, "${path}", ${how}, 24)`;
+}

@@ -1,0 +1,38 @@
+// The namespaces that children have handed over, because nobody may look into them: a held one, one with a pid 1 of ours.
+import type { NamespaceKind } from '../types/flags';
+import { addon } from './addon';
+import { SyscallError } from './errors/syscall-error';
+import { namespaceKinds } from './flags';
+import { namespaceId } from './proc';
+
+let present: readonly NamespaceKind[] | undefined;
+
+/** The kinds that there are, in the order in which they are handed over: a kernel may have been built without one. */
+export function handedKinds(): readonly NamespaceKind[] {
+  return (present ??= namespaceKinds.map(({ kind }) => kind).filter((kind) => namespaceId(`self/ns/${kind}`) > 0));
+}
+
+const children = new WeakMap<object, number>();
+
+/** This child hands its namespaces over. */
+export function handsOver(child: object, id: number): void {
+  children.set(child, id);
+}
+
+/** Whether it was such a child. */
+export function hasHandedOver(child: object): boolean {
+  return children.has(child);
+}
+
+/**
+ * A descriptor of a namespace of a child, the caller's to close; undefined where there is none of it.
+ * @throws SyscallError ESRCH for a child that has ended, EMFILE
+ */
+export function handedNamespace(child: object, kind: NamespaceKind): number | undefined {
+  const place = handedKinds().indexOf(kind);
+  if (place < 0) return undefined;
+  const descriptor = addon().handedNamespace(children.get(child) ?? 0, place);
+  if (descriptor >= 0) return descriptor;
+  const { code } = new SyscallError({ errno: -descriptor });
+  throw new SyscallError({ code: code === 'ENOENT' ? 'ESRCH' : code, syscall: 'fcntl', option: 'source' });
+}

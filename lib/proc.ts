@@ -1,0 +1,93 @@
+// /proc, once it has been shown to be procfs of our own pid namespace: anything may be mounted there, and the numbers of another
+// pid namespace's are other processes.
+import { fstatSync, readFileSync, writeSync } from 'node:fs';
+
+import { addon } from './addon';
+import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
+
+const EXDEV = 18;
+
+/** Whose it must be: that of our pid namespace for a number; for `self` procfs alone will do. */
+function isAboutUs(path: string): boolean {
+  return /^(?:thread-)?self\b|^sys\//.test(path);
+}
+
+/** Opens a file below it. @returns -errno; -ENOENT too where there is no /proc, -EXDEV where it is not ours */
+export function openProc(path: string): number {
+  const proc = addon().proc(!isAboutUs(path));
+  return proc < 0 ? proc : addon().openAt(proc, path);
+}
+
+/** The content of a file below it; undefined where it cannot be had. */
+export function readProc(path: string): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const descriptor = openProc(path);
+  if (descriptor < 0) return undefined;
+  try {
+    return readFileSync(descriptor, 'utf8');
+  } catch {
+    return undefined;
+  } finally {
+    addon().close(descriptor);
+  }
+}
+
+/** The errno of why the numbers of processes here are not those of /proc; 0 where they are. */
+export function whyNotOurs(): number {
+  return Math.max(0, -addon().proc(true));
+}
+
+/** Writes all of a file of the kernel's in one go. @throws as node:fs does */
+export function writeProc(path: string, text: string): void {
+  const proc = addon().proc(true);
+  const descriptor = addon().openAt(proc, path, true);
+  if (descriptor < 0) {
+    const { code, errno, message } = new SyscallError({ errno: -descriptor, syscall: 'open' });
+    throw Object.assign(new Error(message), { code, errno, syscall: 'open' });
+  }
+  try {
+    writeSync(descriptor, text);
+  } finally {
+    addon().close(descriptor);
+  }
+}
+
+/** The namespace that a file below it stands for, as a number that no other has; or -errno. */
+export function namespaceId(path: string): number {
+  const descriptor = openProc(path);
+  if (descriptor < 0) return descriptor;
+  try {
+    return fstatSync(descriptor).ino;
+  } finally {
+    addon().close(descriptor);
+  }
+}
+
+/** The descriptor of /proc for the stub. @throws SyscallError where what is mounted there is no procfs */
+export function procForStub(option: string): number {
+  const descriptor = addon().proc(false);
+  if (descriptor >= 0) return descriptor;
+  throw new SyscallError({ ...noProc, step: 'proc', option });
+}
+
+const noProc = {
+  code: 'ENOENT',
+  syscall: 'openat',
+  path: '/proc',
+  reason: 'what is at /proc here is no proc file system',
+  hint: 'mount one there, see proc(5)',
+} satisfies SyscallErrorInit;
+
+/** The error of a look at another process. */
+export function procError(errno: number, place: SyscallErrorInit): SyscallError {
+  if (errno === EXDEV) {
+    return new SyscallError({
+      ...place,
+      code: 'ESRCH',
+      reason: 'the /proc here is not that of our pid namespace, so the process is not in it',
+      hint: place.hint ?? 'mount a /proc of ours, or use the namespaces by descriptors or paths',
+    });
+  }
+  if (addon().proc(false) < 0) return new SyscallError({ ...place, ...noProc });
+  return new SyscallError({ ...place, errno });
+}
