@@ -2,6 +2,8 @@
 import type { JoinTarget } from '../types/join-target';
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
+import { holdsEverywhere, whoRefuses } from './host/ourselves';
+import { constants } from './kernel/constants';
 import { Flags } from './flags';
 import { checkKinds, checkTargets, type Target } from './join-target';
 import { refuseForThreads, startThreadPool } from './unshare';
@@ -53,8 +55,10 @@ function must(result: number, syscall: string, path: string | undefined): void {
   if (result >= 0) return;
   const error = { errno: -result, syscall, option: 'target', path };
   const hint =
-    new SyscallError(error).code === 'EPERM'
-      ? 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too'
-      : undefined;
+    new SyscallError(error).code !== 'EPERM'
+      ? undefined
+      : holdsEverywhere(constants.CAP_SYS_ADMIN)
+        ? whoRefuses('EPERM', 'setns')
+        : 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too';
   throw new SyscallError({ ...error, hint });
 }

@@ -3,6 +3,8 @@ import { addon } from './addon';
 import { flags as checkFlags } from './check';
 import { refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
+import { holds, whoRefuses } from './host/ourselves';
+import { constants } from './kernel/constants';
 import { Flags, formatFlags, namespaceMask } from './flags';
 
 const reasons: readonly (readonly [flag: number, reason: string])[] = [
@@ -61,6 +63,7 @@ export function startThreadPool(): void {
 }
 
 function hintFor(code: string): string | undefined {
+  if (code === 'EPERM' && holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, 'unshare');
   if (code === 'EPERM') return 'needs CAP_SYS_ADMIN; an ordinary user gets namespaces with clone() and Flags.NEWUSER';
   if (code === 'ENOSPC') return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
   return undefined;

@@ -1,6 +1,7 @@
 // The children of this environment: who hears what of which child.
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
+import { errnoName } from './kernel/errno';
 import { syscallName } from './kernel/syscalls';
 import { Mail, type News } from './native-interface';
 import { stubHint } from './package-files';
@@ -29,7 +30,7 @@ export function openWatch(): void {
       step: 'stub',
       syscall: syscallName(mailbox[Mail.Call]!),
       path: path === '' ? undefined : path,
-      hint: stubHint(path),
+      hint: stubHint(path, errnoName(-prepared)),
     });
   }
   const result = native.open(tell, mailbox);

@@ -28,6 +28,7 @@ const typescript = [
     of: 'lib/program/',
     may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
   },
+  { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/proc'] },
   { of: 'lib/steps/order', may: ['lib/steps/', 'lib/program/', 'types/'] },
   {
     of: 'lib/steps/',
@@ -39,6 +40,7 @@ const typescript = [
       'lib/check',
       'lib/flags',
       'lib/builtin',
+      'lib/host/',
       'lib/privilege',
       'lib/join-target',
       'lib/own-environment',

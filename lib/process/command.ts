@@ -2,6 +2,7 @@
 import type { ClonedProcess } from '../../types/child';
 import type { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
+import { whyStopped } from '../host/control-groups';
 import type { Writer } from '../program/writer';
 import { stepNamed } from '../steps/assemble';
 import type { Request } from '../steps/request';
@@ -74,5 +75,6 @@ function endingOf(request: Request): EndingOptions {
     timeout,
     killSignal: killSignal ?? (request.creates(Flags.NEWPID) && !request.init ? 9 : 15),
     killGrace,
+    whyLate: () => whyStopped(request.cgroup),
   };
 }

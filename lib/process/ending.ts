@@ -11,6 +11,8 @@ export interface EndingOptions {
   readonly killSignal: number;
   /** Milliseconds. */
   readonly killGrace: number;
+  /** Why set-up may be late, as the host shows it. */
+  readonly whyLate?: () => string | undefined;
 }
 
 /** What a set-up that was ended rejects with, from the failure that it looks like. */
@@ -93,7 +95,14 @@ export class Ending {
     this.#end('timeout', ({ step, syscall }) => {
       const reached = step === undefined ? '' : `; it was in step ${step}`;
       const reason = `set-up was not done within ${timeout} ms${reached}`;
-      return new SyscallError({ code: 'ETIMEDOUT', option: 'timeout', reason, step, syscall });
+      return new SyscallError({
+        code: 'ETIMEDOUT',
+        option: 'timeout',
+        reason,
+        step,
+        syscall,
+        hint: this.#options.whyLate?.(),
+      });
     });
   }
 

@@ -1,30 +1,51 @@
 // The error of a child that never started: from the number of an instruction back to the option that asked for it.
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
+import { whyKilled } from '../host/control-groups';
+import { whoRefuses } from '../host/ourselves';
 import { errnoName } from '../kernel/errno';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
-import { type Label, Writer } from '../program/writer';
+import { Writer } from '../program/writer';
 import { assemble, stepNamed } from '../steps/assemble';
+import { type Refusal, whyRefused } from '../steps/refused';
 import type { Request } from '../steps/request';
 import { stubHint } from '../package-files';
 import { mailbox } from '../watch';
 
+/** Whether it is the instruction that makes the new user namespace. */
+function isNewUser(step: string, option: string | undefined): boolean {
+  return step === 'user' && option === 'flags';
+}
+
+/** What the host shows comes before what the step can tell from the error alone. */
+function hintFor(refusal: Refusal, request: Request): string | undefined {
+  const { code, label } = refusal;
+  return whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request);
+}
+
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
-export function readFailure(writer: Writer, hint: (code: string, label: Label) => string | undefined): SyscallError {
+function readFailure(writer: Writer, request: Request): SyscallError {
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;
   const signalNumber = mailbox[Mail.Signal]!;
   if (instruction === NoPidfd) {
-    const hint = 'there is no such call here: a seccomp filter is on us, as in a container';
+    const hint = whoRefuses(errnoName(errno), 'pidfd_open');
     return new SyscallError({ errno, step: 'process', syscall: 'pidfd_open', hint });
   }
-  if (instruction === EnteringStub || instruction === ArrivingInStub) {
+  const isBefore = instruction === EnteringStub || instruction === ArrivingInStub;
+  if (errno === 0 && isBefore) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber, request);
+  if (isBefore) {
     const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
-    if (errno === 0) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber);
     const path = process.env['NSCLONE_STUB'] ?? '';
-    return new SyscallError({ errno, step: 'stub', syscall, path: path || undefined, hint: stubHint(path) });
+    return new SyscallError({
+      errno,
+      step: 'stub',
+      syscall,
+      path: path || undefined,
+      hint: stubHint(path, errnoName(errno)),
+    });
   }
   const label = writer.labels?.[instruction];
   const { syscall, path } = callAt(writer, instruction);
@@ -36,14 +57,20 @@ export function readFailure(writer: Writer, hint: (code: string, label: Label) =
     path: label?.path ?? path,
     dest: label?.dest,
   };
-  if (errno === 0) return killedIn(place, signalNumber);
-  const why = label === undefined ? undefined : hint(errnoName(errno), label);
-  return new SyscallError({ ...place, errno, hint: why });
+  if (errno === 0) return killedIn(place, signalNumber, request);
+  if (label === undefined) return new SyscallError({ ...place, errno });
+  const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
+  const refusal = { code: errnoName(errno), label, call: syscall, inNewUser };
+  return new SyscallError({ ...place, errno, hint: hintFor(refusal, request) });
 }
 
 /** Of a child that has no errno to tell. */
-function killedIn(place: SyscallErrorInit, signalNumber: number): SyscallError {
-  if (signalNumber !== 0) return new SyscallError({ ...place, code: 'ECHILD', signal: signalName(signalNumber) });
+function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request): SyscallError {
+  if (signalNumber !== 0) {
+    const signal = signalName(signalNumber);
+    const hint = signal === 'SIGKILL' ? whyKilled(request.cgroup) : undefined;
+    return new SyscallError({ ...place, code: 'ECHILD', signal, hint });
+  }
   const executes = place.syscall === 'execve' || place.syscall === 'execveat';
   const reason = executes
     ? 'a seccomp filter has answered the exec with success, and nothing was executed'
@@ -55,5 +82,5 @@ function killedIn(place: SyscallErrorInit, signalNumber: number): SyscallError {
 export function readCommandFailure(request: Request): SyscallError {
   const writer = new Writer().reset(true);
   assemble(writer, request);
-  return readFailure(writer, (code, label) => stepNamed(label.step)?.hint?.(code, label, request));
+  return readFailure(writer, request);
 }

@@ -6,6 +6,8 @@ import { AbortError } from '../errors/abort-error';
 import { refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
+import { holds, whoRefuses } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
@@ -15,6 +17,7 @@ import { fetch, type Source } from '../program/results';
 import type { Program } from '../record';
 import { mailbox, openWatch } from '../watch';
 import { checkAbortSignal, checkTimeout } from '../steps/control';
+import { whyForbidden } from '../steps/forbidden-user-namespaces';
 import { Child } from './child';
 import { imageOf } from './image';
 import { launchFailure } from './launch-failure';
@@ -139,9 +142,12 @@ function recordedFailure(program: Program<unknown>, errno: number, flags: number
 function launchHint(code: string, flags: number): string | undefined {
   switch (code) {
     case 'EPERM':
-      return (flags & Flags.NEWUSER) === 0
-        ? 'new namespaces need CAP_SYS_ADMIN; add Flags.NEWUSER'
-        : 'new user namespaces are not allowed here; see user_namespaces(7)';
+      if ((flags & Flags.NEWUSER) !== 0) return whyForbidden('EPERM');
+      return holds(constants.CAP_SYS_ADMIN) === true
+        ? whoRefuses('EPERM', 'clone')
+        : 'new namespaces need CAP_SYS_ADMIN; add Flags.NEWUSER';
+    case 'EACCES':
+      return (flags & Flags.NEWUSER) === 0 ? whoRefuses('EACCES', 'clone') : whyForbidden('EACCES');
     case 'ENOSPC':
       return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
     case 'EAGAIN':

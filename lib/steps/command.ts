@@ -1,10 +1,14 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { Flags } from '../flags';
+import { whyNotExecuted } from '../host/executable';
+import { holds } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 import { OwnVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
 import * as call from './calls';
-import type { Request } from './request';
+import { type IdMap, insideID, outsideID, type Request } from './request';
 import type { Step } from './step';
 
 /** What execvp(3) searches where there is no PATH. */
@@ -83,6 +87,35 @@ function execute(
   for (let i = 0; i < n; i++) execve(interpreter, scripts(texts[i]!));
 }
 
+/** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
+function whyNotExecutedBy(request: Request): string | undefined {
+  if (request.joinsAny(Flags.NEWNS | Flags.NEWUSER) || request.capabilities !== undefined) return undefined;
+  const { own, uid, gid, uidMap, gidMap } = request;
+  const isNew = request.creates(Flags.NEWUSER);
+  const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
+  // Where 0 is mapped and nothing else is asked for, the child became that.
+  const outside = (id: number | undefined, map: IdMap | undefined, before: number): number | undefined =>
+    isNew ? (outsideID(map, id ?? 0) ?? (id === undefined ? before : undefined)) : (id ?? before);
+  const group = outside(gid, gidMap, own.gid);
+  const user = outside(uid, uidMap, own.uid);
+  if (user === undefined) return undefined;
+  const keeps = (uid ?? own.uid) === 0 || own.uid !== 0;
+  const privileged = [constants.CAP_DAC_OVERRIDE, constants.CAP_DAC_READ_SEARCH].some((one) => holds(one) !== false);
+  return whyNotExecuted(
+    request.files,
+    {
+      uid: user,
+      groups: [...groups, group].filter((one) => one !== undefined),
+      // See capable_wrt_inode_uidgid() in the kernel: inside, over files whose ids are mapped.
+      overrides: (status) =>
+        isNew
+          ? insideID(uidMap, status.uid) !== undefined && insideID(gidMap, status.gid) !== undefined
+          : keeps && privileged,
+    },
+    request.cwd,
+  );
+}
+
 export const command: Step = {
   name: 'command',
   options: ['env', 'argv0'],
@@ -121,6 +154,8 @@ export const command: Step = {
   hint(code, _label, request) {
     if (code === 'ENOENT' && !request.command.includes('/')) return 'there is no such command in PATH';
     if (code === 'ENOENT') return 'the file, or the interpreter that it names, is missing';
+    if (code === 'EACCES') return whyNotExecutedBy(request);
+    if (code === 'ENOSYS' && request.seccomp !== undefined) return 'the filter of the option seccomp must allow execve';
     if (code === 'E2BIG')
       return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
     return undefined;

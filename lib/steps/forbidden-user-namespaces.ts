@@ -1,47 +1,58 @@
-// Why this host forbids user namespaces: which of its switches is off, and what to do.
-import { readFileSync } from 'node:fs';
+// Why this host forbids user namespaces, or leaves them without power: which of its switches is off, and what to do.
+import { host } from '../host/host';
+import { mountTable } from '../host/mount-table';
+import { effectiveID, holds, isMapped, profile, whoRefuses } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 
-/** Where to look; a test looks elsewhere. */
-export type Read = (path: string) => string | undefined;
+const { CAP_SYS_ADMIN } = constants;
 
-function readHost(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
+function parameter(name: string): string | undefined {
+  return host.read(`/proc/sys/${name.replaceAll('.', '/')}`);
+}
+
+/** Why a user namespace that we could make gives no capabilities: Ubuntu lets unshare(2) succeed, and refuses what follows. */
+export function whyPowerless(): string | undefined {
+  // It is meant for those who have no privilege, and whom no profile confines.
+  if (parameter('kernel.apparmor_restrict_unprivileged_userns') !== '1') return undefined;
+  if (holds(CAP_SYS_ADMIN) === true || profile() !== undefined) return undefined;
+  return (
+    'AppArmor takes the capabilities of new user namespaces away: give Node a profile with "userns,", ' +
+    'or set sysctl kernel.apparmor_restrict_unprivileged_userns to 0'
+  );
+}
+
+/** No call of a kernel that allows it is answered with EACCES: a security module says so. */
+function whyConfined(code: string): string | undefined {
+  const found = code === 'EACCES' ? profile() : undefined;
+  if (found === undefined || found.mode === 'complain') return undefined;
+  return found.module === 'AppArmor'
+    ? `the AppArmor profile ${JSON.stringify(found.name)} is on us, which must have the rule "userns,"`
+    : `the SELinux policy must allow ${found.name} user_namespace create`;
+}
+
+/** See current_chrooted() in the kernel, and EPERM in user_namespaces(7). */
+function whyNowhere(): string | undefined {
+  const mounts = mountTable();
+  if (mounts.length > 0 && !mounts.some(({ target }) => target === '/'))
+    return 'we are inside chroot(2), where the kernel allows none';
+  for (const kind of ['uid', 'gid'] as const) {
+    const id = effectiveID(kind);
+    if (id !== undefined && !isMapped(kind, id))
+      return `our ${kind} has no place in our own user namespace, so the kernel allows none below it`;
   }
+  return undefined;
 }
 
-function isOn(read: Read, name: string): boolean | undefined {
-  const value = read(`/proc/sys/${name.replaceAll('.', '/')}`);
-  return value === undefined ? undefined : value !== '0';
-}
-
-/** Whether a seccomp filter is on us, as every container has one. */
-function isFiltered(read: Read): boolean {
-  return /^Seccomp:\s*2$/m.test(read('/proc/self/status') ?? '');
-}
-
-/** The reason for an error of unshare(CLONE_NEWUSER), or of a step right after it. */
-export function whyForbidden(code: string, read: Read = readHost): string | undefined {
+/** The reason for an error of unshare(CLONE_NEWUSER); undefined where the host shows none. */
+export function whyForbidden(code: string): string | undefined {
   if (code === 'ENOSPC') {
-    return isOn(read, 'user.max_user_namespaces') === false
+    return parameter('user.max_user_namespaces') === '0'
       ? 'user namespaces are switched off here: sysctl user.max_user_namespaces is 0; set it to 10000, for one'
       : 'the limit of user namespaces is reached: sysctl user.max_user_namespaces, or a nesting of 32';
   }
   if (code === 'EUSERS') return 'user namespaces are nested 32 deep here, and no deeper';
   if (code !== 'EPERM' && code !== 'EACCES') return undefined;
-  if (isOn(read, 'kernel.unprivileged_userns_clone') === false) {
+  if (parameter('kernel.unprivileged_userns_clone') === '0' && holds(CAP_SYS_ADMIN) !== true)
     return 'user namespaces are switched off for ordinary users: set sysctl kernel.unprivileged_userns_clone to 1';
-  }
-  if (isOn(read, 'kernel.apparmor_restrict_unprivileged_userns') === true) {
-    return (
-      'AppArmor takes the capabilities of new user namespaces away: give Node a profile with "userns,", ' +
-      'or set sysctl kernel.apparmor_restrict_unprivileged_userns to 0'
-    );
-  }
-  if (isFiltered(read)) {
-    return 'a seccomp filter is on us, as in a container: its profile must allow unshare, clone and mount';
-  }
-  return 'inside chroot(2), and for ids that have no place in our own user namespace, the kernel allows none';
+  return whyPowerless() ?? whyConfined(code) ?? whyNowhere() ?? whoRefuses(code, 'unshare, clone and mount calls');
 }

@@ -1,46 +1,60 @@
 // Who writes the id maps of a waiting stub: we, with privilege, or newuidmap(1) and newgidmap(1).
+import { basename, resolve as resolvePath } from 'node:path';
+
 import { childProcess } from '../builtin';
 import { SyscallError } from '../errors/syscall-error';
-import { procError, readProc, whyNotOurs, writeProc } from '../proc';
+import { host } from '../host/host';
+import { mountOf } from '../host/mount-table';
+import { hasNoNewPrivileges, holds, isMapped, ownMap } from '../host/ourselves';
+import { constants } from '../kernel/constants';
+import { procError, whyNotOurs, writeProc } from '../proc';
+import { whyPowerless } from './forbidden-user-namespaces';
 import type { IdMap, Request } from './request';
 
 type Kind = 'uid' | 'gid';
 
 /** Bytes. */
 const smallestPage = 4096;
+/** S_ISUID. */
+const setUserID = 0o4000;
+/** Milliseconds that an error waits for a better explanation. */
+const longestLook = 1000;
 
 /** The lines of a map file. */
 export function mapText(map: IdMap): string {
   return map.ranges.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('');
 }
 
-/** The index of the range that is not within one range of our own user namespace, as the kernel wants it; -1 for none. */
-function strangeRange(map: IdMap, kind: Kind): number {
-  const ours = (readProc(`self/${kind}_map`) ?? '')
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/ +/).map(Number))
-    .map(([first, , count]) => ({ first: first!, end: first! + count! }));
-  return map.ranges.findIndex(
-    ({ hostID, size }) => !ours.some(({ first, end }) => first <= hostID && hostID + size <= end),
-  );
+/** The first range that is not within one of our own user namespace, as the kernel wants it. */
+function whyStrange(map: IdMap, kind: Kind): { index: number; hint: string } | undefined {
+  if (ownMap(kind).length === 0) return undefined;
+  const index = map.ranges.findIndex(({ hostID, size }) => !isMapped(kind, hostID, size));
+  if (index < 0) return undefined;
+  const { hostID, size } = map.ranges[index]!;
+  const ids = size === 1 ? `id ${hostID} has` : `ids ${hostID} to ${hostID + size - 1} have`;
+  return { index, hint: `${ids} no place in our own user namespace, see /proc/self/${kind}_map` };
 }
 
-/** What was refused, and why, from the kernel's error. */
-function explain(code: string | undefined, map: IdMap, kind: Kind): { option: string; hint?: string } {
+/** Why root outside is not to be mapped: since Linux 5.12 that takes CAP_SETFCAP, see user_namespaces(7). */
+function whyNoRoot(map: IdMap): string | undefined {
+  if (!map.ranges.some(({ hostID }) => hostID === 0) || holds(constants.CAP_SETFCAP) !== false) return undefined;
+  return 'to map id 0 outside takes CAP_SETFCAP, which we do not have';
+}
+
+/** What of a map was refused, and why, from the kernel's error. */
+export function explain(
+  code: string | undefined,
+  map: IdMap,
+  kind: Kind,
+): { option: string; hint?: string | undefined } {
   const option = `${kind}Map`;
   const length = mapText(map).length;
   if (code === 'EINVAL' && length >= smallestPage)
     return { option, hint: `its text has ${length} bytes, and the kernel takes less than a page` };
   if (code !== 'EPERM') return { option };
-  const index = strangeRange(map, kind);
-  if (index < 0) return { option, hint: 'needs CAP_SYS_ADMIN over the new user namespace; CAP_SETFCAP to map id 0' };
-  const { hostID, size } = map.ranges[index]!;
-  const ids = size === 1 ? `id ${hostID} has` : `ids ${hostID} to ${hostID + size - 1} have`;
-  return {
-    option: `${option}[${index}]`,
-    hint: `${ids} no place in our own user namespace, see /proc/self/${kind}_map`,
-  };
+  const strange = whyStrange(map, kind);
+  if (strange !== undefined) return { option: `${option}[${strange.index}]`, hint: strange.hint };
+  return { option, hint: (kind === 'uid' ? whyNoRoot(map) : undefined) ?? whyPowerless() };
 }
 
 function write(pid: number, kind: Kind, map: IdMap): void {
@@ -53,9 +67,49 @@ function write(pid: number, kind: Kind, map: IdMap): void {
   }
 }
 
-/** Whether no program that we execute gets more than we have, set-user-ID or not; see PR_SET_NO_NEW_PRIVS in prctl(2). */
-function hasNoNewPrivileges(): boolean {
-  return /^NoNewPrivs:\t1$/m.test(readProc('thread-self/status') ?? '');
+/** The file that is executed by this name. */
+function findHelper(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(':');
+  return folders.map((folder) => resolvePath(folder, name)).find((file) => host.stat(file) !== undefined);
+}
+
+/** Whether a file gives capabilities to who executes it; undefined where nobody can tell. */
+function givesCapabilities(file: string): Promise<boolean | undefined> {
+  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  return new Promise<boolean | undefined>((resolve) => {
+    childProcess().execFile('getcap', [file], { encoding: 'utf8', env, timeout: longestLook }, (error, stdout) =>
+      resolve(error === null ? stdout.includes('cap_set') : undefined),
+    );
+    // Where no process can be made, it throws.
+  }).catch(() => undefined);
+}
+
+/** Why a helper has no more rights than we; undefined where it has them, or where we cannot tell. */
+async function whyPlain(file: string): Promise<string | undefined> {
+  if (hasNoNewPrivileges()) return `no_new_privs is set on us, so ${basename(file)} has no privilege to write it`;
+  const status = host.stat(file);
+  if (status === undefined) return undefined;
+  const mount = mountOf(file);
+  if (mount?.options.includes('nosuid') === true)
+    return `${file} is on ${mount.target}, which is mounted nosuid, so it has no privilege to write it`;
+  if ((status.mode & setUserID) !== 0)
+    return status.uid === 0 ? undefined : `${file} is set-user-ID, but belongs to user ${status.uid} and not to root`;
+  const given = await givesCapabilities(file);
+  if (given === true) return undefined;
+  return given === false
+    ? `${file} has neither its set-user-ID bit nor a file capability, so it has no privilege to write it`
+    : `${file} has no set-user-ID bit, so only a file capability (getcap tells) would let it write it`;
+}
+
+/** What a person can do about a helper that failed. */
+async function whyNoHelp(error: { code?: unknown }, helper: string, stderr: string, map: IdMap, kind: Kind) {
+  if (error.code === 'ENOENT') return 'an ordinary user maps more than the own id with it; install the package uidmap';
+  const file = findHelper(helper);
+  if (error.code === 'EACCES') return file === undefined ? undefined : `${file} is not executable`;
+  // In its words: first it looks into the file of ranges, then it writes.
+  if (stderr.includes('not allowed')) return `the ranges must be those of /etc/sub${kind} for our user`;
+  const plain = file === undefined ? undefined : await whyPlain(file);
+  return plain ?? whyStrange(map, kind)?.hint ?? whyPowerless();
 }
 
 /** Runs the helper, which is set-user-ID root and holds the ranges against /etc/subuid and /etc/subgid. */
@@ -70,23 +124,21 @@ function help(pid: number, kind: Kind, map: IdMap, whenEnded: (stop: () => void)
       (error, _stdout, stderr) => {
         if (error === null) return resolve();
         const missing = error.code === 'ENOENT';
-        reject(
-          new SyscallError({
-            code: missing ? 'ENOENT' : 'EPERM',
-            step: 'user',
-            option: `${kind}Map`,
-            syscall: 'execve',
-            path: helper,
-            reason: missing
-              ? `there is no ${helper} in PATH`
-              : stderr.trim() || `${helper} ended with ${error.code ?? error.signal}`,
-            hint: missing
-              ? 'an ordinary user maps more than the own id with it; install the package uidmap'
-              : hasNoNewPrivileges()
-                ? `no_new_privs is set on us, so ${helper} has no privilege to write it`
-                : `the ranges must be those of /etc/sub${kind} for our user`,
-            cause: error,
-          }),
+        void whyNoHelp(error, helper, stderr, map, kind).then((hint) =>
+          reject(
+            new SyscallError({
+              code: missing ? 'ENOENT' : 'EPERM',
+              step: 'user',
+              option: `${kind}Map`,
+              syscall: 'execve',
+              path: helper,
+              reason: missing
+                ? `there is no ${helper} in PATH`
+                : stderr.trim() || `${helper} ended with ${error.code ?? error.signal}`,
+              hint,
+              cause: error,
+            }),
+          ),
         );
       },
     );

@@ -5,6 +5,7 @@
 import { array, integer } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
+import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from './calls';
@@ -14,6 +15,7 @@ import type { Request } from './request';
 import type { Step } from './step';
 
 const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE } = constants;
+const { CAP_SETGID, CAP_SETPCAP, CAP_SETUID } = constants;
 const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;
 
 /** -1 stands for "leave as it is" in setresuid(2). */
@@ -239,7 +241,13 @@ export const identity: Step = {
     }
     if (code !== 'EPERM') return undefined;
     if (label.option === 'capabilities') return whyNoCapabilities(request.capabilities!);
-    return request.creates(Flags.NEWUSER)
+    const needed =
+      label.option === 'uid'
+        ? CAP_SETUID
+        : label.option === 'gid' || label.option === 'groups'
+          ? CAP_SETGID
+          : CAP_SETPCAP;
+    return request.creates(Flags.NEWUSER) || request.joinsUser || holds(needed) === true
       ? undefined
       : 'needs CAP_SETUID, CAP_SETGID or CAP_SETPCAP; add Flags.NEWUSER';
   },

@@ -1,6 +1,7 @@
 // Step `join`: the namespaces of others that the child enters.
 import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';
+import { holdsEverywhere } from '../host/ourselves';
 import { checkTargets } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
@@ -114,6 +115,7 @@ export const join: Step = {
 
   hint(code, _label, request) {
     if (code === 'EPERM') {
+      if (!request.joinsUser && holdsEverywhere(constants.CAP_SYS_ADMIN)) return undefined;
       return request.joinsUser
         ? 'needs CAP_SYS_ADMIN in the user namespace that owns it'
         : 'needs CAP_SYS_ADMIN in the user namespace that owns it; join that user namespace too';

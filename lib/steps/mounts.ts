@@ -2,6 +2,8 @@
 import { array, boolean, oneOf, plainObject, string } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
+import { whyNoFreshProc } from '../host/mount-table';
+import { isInFirstUserNamespace } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import type { Mount } from '../../types/mounts';
@@ -133,9 +135,11 @@ export const mounts: Step = {
 
   hint(code, label, request) {
     if (label.path === 'proc' && code === 'EPERM') {
-      return request.creates(Flags.NEWPID)
-        ? 'a fresh proc needs a fully visible /proc outside; inside a container it is masked'
-        : 'a fresh proc needs an own pid namespace; add Flags.NEWPID';
+      const inNewUser = request.creates(Flags.NEWUSER);
+      if (inNewUser && !request.creates(Flags.NEWPID) && !request.joinsAny(Flags.NEWPID))
+        return 'a fresh proc needs an own pid namespace; add Flags.NEWPID';
+      const cover = inNewUser || !isInFirstUserNamespace() ? whyNoFreshProc() : undefined;
+      return cover === undefined ? undefined : `a fresh proc needs a fully visible /proc outside, and ${cover}`;
     }
     if (code === 'ENOENT') return 'the target is missing; create: true makes it';
     return undefined;

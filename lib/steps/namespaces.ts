@@ -1,5 +1,7 @@
 // Step `namespaces`: the new namespaces that a process can enter by itself, one call each, so that an error names its own.
 import { Flags, formatFlags } from '../flags';
+import { holds } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 import * as call from './calls';
 import type { Step } from './step';
 
@@ -26,11 +28,8 @@ export const namespaces: Step = {
   },
 
   hint(code, _label, request) {
-    if (code === 'EPERM') {
-      return request.creates(Flags.NEWUSER)
-        ? 'the new user namespace has no capabilities: see sysctl kernel.apparmor_restrict_unprivileged_userns'
-        : 'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap';
-    }
+    if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
+      return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap';
     if (code === 'ENOSPC') return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
     return undefined;
   },

@@ -1,5 +1,6 @@
 // Step `nice`: the scheduling priority, see setpriority(2).
 import { integer } from '../check';
+import { holdsEverywhere } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import * as call from './calls';
 import type { Step } from './step';
@@ -22,5 +23,7 @@ export const nice: Step = {
   },
 
   hint: (code) =>
-    code === 'EACCES' ? 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice' : undefined,
+    code === 'EACCES' && !holdsEverywhere(constants.CAP_SYS_NICE)
+      ? 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice'
+      : undefined,
 };

@@ -1,5 +1,7 @@
 // Step `oomScoreAdj`: how soon the child is chosen when memory is short; see /proc/PID/oom_score_adj in proc(5).
 import { integer } from '../check';
+import { holdsEverywhere } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 import { writeProcFile } from './proc-file';
 import type { Step } from './step';
 
@@ -21,5 +23,8 @@ export const oomScoreAdj: Step = {
     writeProcFile(writer, file, String(value));
   },
 
-  hint: (code) => (code === 'EACCES' ? 'a lower value than ours needs CAP_SYS_RESOURCE' : undefined),
+  hint: (code) =>
+    code === 'EACCES' && !holdsEverywhere(constants.CAP_SYS_RESOURCE)
+      ? 'a lower value than ours needs CAP_SYS_RESOURCE'
+      : undefined,
 };

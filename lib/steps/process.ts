@@ -2,6 +2,8 @@
 import { fileDescriptor, path } from '../check';
 import { invalidArgType } from '../errors/argument-error';
 import { Flags } from '../flags';
+import { processLimits, whyNoMoreProcesses, whyNotSupported } from '../host/control-groups';
+import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message, ReportPid } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
@@ -68,9 +70,7 @@ export const cgroupFolder: Step = {
     // The second one of older kernels, for a folder that was removed while it was open.
     if (code === 'ENOENT' || code === 'ENODEV') return 'there is no such folder in the cgroup v2 hierarchy';
     if (code === 'EACCES') return 'we may not write its cgroup.procs, or that of the common ancestor';
-    if (code === 'EOPNOTSUPP' || code === 'ENOTSUP') {
-      return 'it is a threaded cgroup, or one with children that have controllers';
-    }
+    if (code === 'EOPNOTSUPP' || code === 'ENOTSUP') return whyNotSupported(request.cgroup);
     if (code === 'EBUSY') return 'it has controllers enabled for its children, so no process may be in it itself';
     return whyNoProcess(code, request);
   },
@@ -78,14 +78,15 @@ export const cgroupFolder: Step = {
 
 /** Why the kernel makes no process, whichever call it is asked by. */
 function whyNoProcess(code: string, request: Request): string | undefined {
-  if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
+  if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
+    return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
   if (code === 'ENOSPC') {
     return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
   }
   if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
     return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }
-  if (code === 'EAGAIN') return 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
+  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup) ?? processLimits;
   return undefined;
 }
 

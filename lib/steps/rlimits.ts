@@ -1,6 +1,8 @@
 // Step `rlimits`: resource limits, see getrlimit(2). Raised while we still have the privilege, lowered when set-up is done.
 import { integer, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { host } from '../host/host';
+import { holdsEverywhere, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import { HardLimits } from '../privilege';
@@ -105,6 +107,15 @@ export const rlimits: Step = {
     }
   },
 
-  hint: (code) =>
-    code === 'EPERM' ? 'raising a hard limit needs CAP_SYS_RESOURCE outside of any new user namespace' : undefined,
+  hint(code, label, request) {
+    if (code !== 'EPERM') return undefined;
+    const limit = request.rlimits.find(({ option }) => option === label.option);
+    const most = limit?.resource === constants.RLIMIT_NOFILE ? Number(host.read('/proc/sys/fs/nr_open')) : Number.NaN;
+    if (limit !== undefined && isAbove(limit.hard, most))
+      return `sysctl fs.nr_open is ${most}, and no limit of descriptors may be above it`;
+    if (limit === undefined || !isAbove(limit.hard, limit.ownHard)) return undefined;
+    return holdsEverywhere(constants.CAP_SYS_RESOURCE)
+      ? whoRefuses(code, 'prlimit64')
+      : 'raising a hard limit needs CAP_SYS_RESOURCE outside of any new user namespace';
+  },
 };

@@ -2,7 +2,9 @@
 import { plainObject, string } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
+import { isMapped } from '../host/ourselves';
 import { needs } from './needs';
+import { outsideID, type Request } from './request';
 import type { Step } from './step';
 import { writeProcFile } from './proc-file';
 
@@ -24,6 +26,22 @@ const otherWay: Readonly<Record<string, string>> = {
 /** 'net.ipv4.conf.eth0/1.forwarding' → 'sys/net/ipv4/conf/eth0.1/forwarding', as sysctl(8) has it. */
 function pathOf(name: string): string {
   return `sys/${name.replaceAll(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))}`;
+}
+
+/** The one parameter whose value is ids: two groups. */
+const groupRange = 'net.ipv4.ping_group_range';
+
+/** The first of the two that is not mapped, which the kernel refuses; of a joined user namespace only the kernel knows. */
+function unmappedGroup(request: Request): number | undefined {
+  if (request.joinsUser) return undefined;
+  const value = request.sysctl.find(({ name }) => name === groupRange)?.value ?? '';
+  return value
+    .split(/\s+/)
+    .filter((word) => /^\d+$/.test(word))
+    .map(Number)
+    .find((group) =>
+      request.creates(Flags.NEWUSER) ? outsideID(request.gidMap, group) === undefined : !isMapped('gid', group),
+    );
 }
 
 export const sysctl: Step = {
@@ -58,11 +76,15 @@ export const sysctl: Step = {
     }
   },
 
-  hint(code) {
+  hint(code, label, request) {
     if (code === 'EXDEV') return 'something is mounted over it here (inside a container?), so it is not to be set';
     if (code === 'EROFS') return '/proc/sys is mounted read-only here (inside a container?)';
     if (code === 'ENOENT') return 'this kernel has no such parameter, or only the first namespace has it';
     if (code === 'EACCES') return 'it can be read here, but only the host may change it';
+    if (code === 'EINVAL' && label.option === `sysctl.${groupRange}`) {
+      const unmapped = unmappedGroup(request);
+      if (unmapped !== undefined) return `group ${unmapped} has no place in the user namespace; see gidMap`;
+    }
     if (code === 'EINVAL') return 'the kernel does not take this value';
     return undefined;
   },

@@ -1,6 +1,8 @@
 // Step `time`: the new time namespace and its offsets, which the second clone enters; see time_namespaces(7).
 import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
+import { holds } from '../host/ourselves';
+import { constants } from '../kernel/constants';
 import * as call from './calls';
 import { whileDumpable } from './closed-to-others';
 import { needs } from './needs';
@@ -55,7 +57,8 @@ export const time: Step = {
 
   hint(code, label, request) {
     if (label.option === 'timeOffsets' && code === 'ERANGE') return 'the clock would be before 0, or too far ahead';
-    if (code === 'EPERM' && !request.creates(Flags.NEWUSER)) return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
+    if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
+      return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
     if (code === 'ENOSPC') return 'no (more) time namespaces here; see the sysctl user.max_time_namespaces';
     return undefined;
   },

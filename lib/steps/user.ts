@@ -11,7 +11,7 @@ import * as call from './calls';
 import { whileDumpable } from './closed-to-others';
 import { changeable } from './fact';
 import { whyForbidden } from './forbidden-user-namespaces';
-import { mapText, serveMaps } from './id-map-writers';
+import { explain, mapText, serveMaps } from './id-map-writers';
 import { needs } from './needs';
 import { fillProcFile, openProcFile } from './proc-file';
 import { type IdMap, insideID, mapsZero, type Request } from './request';
@@ -190,7 +190,12 @@ export const user: Step = {
 
   serve: serveMaps,
 
-  hint: (code, label) => (label.option === 'flags' ? whyForbidden(code) : undefined),
+  hint(code, label, { uidMap, gidMap }) {
+    if (label.option === 'flags') return whyForbidden(code);
+    if (label.option === 'uidMap' && uidMap !== undefined) return explain(code, uidMap, 'uid').hint;
+    if (label.option === 'gidMap' && gidMap !== undefined) return explain(code, gidMap, 'gid').hint;
+    return undefined;
+  },
 };
 
 /**

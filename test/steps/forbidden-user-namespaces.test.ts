@@ -1,24 +1,53 @@
-// Which switch of the host is told to be off. No host here has them off, so what it reads is made up; the sentences are not.
-import { type Read, whyForbidden } from '../../lib/steps/forbidden-user-namespaces';
+// Which switch of the host is told to be off. No host here has them off, so what it says is that of others; the sentences are not.
+import { whyForbidden, whyPowerless } from '../../lib/steps/forbidden-user-namespaces';
+import { hosts, onHost, status } from '../support/host';
 
-const host =
-  (files: Record<string, string>): Read =>
-  (path) =>
-    files[path];
+const { ubuntu, debian, rhel, docker, filtered, free } = hosts;
+const confined = (name: string) => ({ ...ubuntu, '/proc/thread-self/attr/apparmor/current': `${name}\n` });
+const chrooted = { ...free, '/proc/thread-self/mountinfo': '24 21 0:5 / /proc rw - proc proc rw\n' };
+const unmapped = {
+  ...free,
+  '/proc/thread-self/status': status({ uid: 65_534 }),
+  '/proc/thread-self/uid_map': '0 1000 1\n',
+};
+const withoutMaps = { '/proc/thread-self/status': 'Name:\tnode\nSeccomp:\t2\n' };
 
 test.each([
-  ['ENOSPC', { '/proc/sys/user/max_user_namespaces': '0' }, /max_user_namespaces is 0/],
-  ['ENOSPC', { '/proc/sys/user/max_user_namespaces': '100' }, /limit of user namespaces is reached/],
-  ['EUSERS', {}, /nested 32 deep/],
-  ['EPERM', { '/proc/sys/kernel/unprivileged_userns_clone': '0' }, /unprivileged_userns_clone to 1/],
-  ['EPERM', { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' }, /AppArmor/],
-  ['EACCES', { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1' }, /AppArmor/],
-  ['EPERM', { '/proc/self/status': 'Name:\tnode\nSeccomp:\t2\n' }, /seccomp filter is on us/],
-  ['EPERM', { '/proc/sys/kernel/unprivileged_userns_clone': '1', '/proc/self/status': 'Seccomp:\t0\n' }, /chroot/],
-])('%s on a host with %j', (code, files, sentence) => {
-  expect(whyForbidden(code, host(files))).toMatch(sentence);
+  ['RHEL', 'ENOSPC', rhel, /max_user_namespaces is 0/],
+  ['Ubuntu', 'ENOSPC', ubuntu, /limit of user namespaces is reached/],
+  ['any', 'EUSERS', {}, /nested 32 deep/],
+  ['Debian', 'EPERM', debian, /unprivileged_userns_clone to 1/],
+  ['Ubuntu', 'EPERM', ubuntu, /AppArmor takes the capabilities/],
+  ['Ubuntu', 'EACCES', ubuntu, /AppArmor takes the capabilities/],
+  ['Ubuntu with a profile', 'EACCES', confined('/opt/app/node (enforce)'), /profile "\/opt\/app\/node" .* "userns,"/],
+  ['RHEL', 'EACCES', rhel, /SELinux policy must allow staff_t user_namespace create/],
+  ['docker', 'EPERM', docker, /a seccomp filter and the AppArmor profile "docker-default" are on us/],
+  ['a container', 'EPERM', filtered, /^a seccomp filter is on us/],
+  ['a container that hides its maps', 'EPERM', withoutMaps, /^a seccomp filter is on us/],
+  ['a chroot', 'EPERM', chrooted, /^we are inside chroot\(2\)/],
+  ['a user namespace without our id', 'EPERM', unmapped, /^our uid has no place in our own user namespace/],
+])('%s with %s', async (_, code, files, sentence) => {
+  expect(await onHost({ files }, () => whyForbidden(code))).toMatch(sentence);
 });
 
-test('an error that has nothing to do with it has no such hint', () => {
+test('nothing is guessed: an error of something else, a host that shows no cause, one that shows nothing at all', async () => {
   expect(whyForbidden('EINVAL')).toBeUndefined();
+  for (const files of [free, {}]) {
+    for (const code of ['EPERM', 'EACCES']) expect(await onHost({ files }, () => whyForbidden(code))).toBeUndefined();
+  }
+});
+
+test('a switch for ordinary users is nothing to root', async () => {
+  const root = free['/proc/thread-self/status'];
+  for (const files of [ubuntu, debian])
+    expect(
+      await onHost({ files: { ...files, '/proc/thread-self/status': root } }, () => whyForbidden('EPERM')),
+    ).toBeUndefined();
+});
+
+test('capabilities are taken away by Ubuntu alone, and not where a profile is on us', async () => {
+  expect(await onHost({ files: ubuntu }, whyPowerless)).toMatch(/apparmor_restrict_unprivileged_userns to 0$/);
+  expect(await onHost({ files: confined('node (unconfined)') }, whyPowerless)).toBeUndefined();
+  for (const files of [debian, rhel, docker, filtered, free, {}])
+    expect(await onHost({ files }, whyPowerless)).toBeUndefined();
 });

@@ -8,6 +8,7 @@ import { clone, type ClonedProcess, type CloneOptions, Flags, type JoinTarget, N
 import { kindsOf } from '../../lib/flags';
 import { rootOnly, userOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
+import { hosts, onHost } from '../support/host';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
@@ -452,7 +453,9 @@ describe('join of what goes away between plan and start', () => {
 
 describe('join, when the kernel refuses', () => {
   test('names the target, its path and what is needed', async () => {
-    const error = await failAt({ join: ['/proc/self/ns/uts'] }, calls('setns'), 'EPERM');
+    const error = await onHost({ files: hosts.ubuntu }, () =>
+      failAt({ join: ['/proc/self/ns/uts'] }, calls('setns'), 'EPERM'),
+    );
     expect(fieldsOf(error)).toEqual({
       code: 'EPERM',
       errno: -1,

@@ -4,6 +4,7 @@ import { readlinkSync } from 'node:fs';
 import { clone, Flags } from '../../lib';
 import { rootOnly, userOnly } from '../support/capability';
 import { calls, failAt } from '../support/fault';
+import { hosts, onHost } from '../support/host';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
@@ -76,7 +77,9 @@ describe('namespaces, when the kernel refuses', () => {
     );
   });
   test('one in a user namespace that has no power', async () => {
-    const error = await failAt(owned(all), calls('unshare(CLONE_NEWNET)'), 'EPERM');
+    const error = await onHost({ files: hosts.ubuntu }, () =>
+      failAt(owned(all), calls('unshare(CLONE_NEWNET)'), 'EPERM'),
+    );
     expect(error.hint).toMatch(/kernel\.apparmor_restrict_unprivileged_userns/);
   });
   test('nothing of a path, for there is none', async () => {

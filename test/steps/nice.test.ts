@@ -1,9 +1,10 @@
 // Step `nice`: the scheduling priority.
 import { getPriority } from 'node:os';
 
-import { clone, Flags, plan } from '../../lib';
+import { clone, Flags, plan, type SyscallError } from '../../lib';
 import { withCapability, withoutCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
+import { hosts, onHost } from '../support/host';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted, linesOf } from '../support/listing';
@@ -54,7 +55,9 @@ describe('nice, seen from inside', () => {
 describe('nice, when the kernel refuses', () => {
   test('names the call and what it takes', async () => {
     const hint = 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice';
-    expect(fieldsOf(await failAt({ nice: 5 }, calls('setpriority'), 'EACCES'))).toEqual({
+    const refused = (): Promise<SyscallError> => failAt({ nice: 5 }, calls('setpriority'), 'EACCES');
+    expect((await onHost({ files: hosts.free }, refused)).hint).toBeUndefined();
+    expect(fieldsOf(await onHost({ files: hosts.ubuntu }, refused))).toEqual({
       code: 'EACCES',
       errno: -13,
       step: 'nice',

@@ -383,7 +383,6 @@ describe('the cgroup, when the kernel refuses', () => {
   });
   test.each([
     ['EBUSY', /controllers enabled for its children/],
-    ['ENOTSUP', /threaded cgroup/],
     ['EACCES', /may not write its cgroup\.procs/],
     ['EAGAIN', /RLIMIT_NPROC.*pids\.max/],
     ['ENOSPC', /user\.max_pid_namespaces/],

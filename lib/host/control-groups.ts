@@ -1,0 +1,90 @@
+// What a cgroup has to do with it: its limits, its type, and whether it is frozen; see cgroups(7).
+import { dirname, resolve } from 'node:path';
+
+import { host } from './host';
+import { mountTable } from './mount-table';
+
+/** The `cgroup` option of a child: a path, or a descriptor of ours; undefined where it is in ours. */
+type Given = string | number | undefined;
+
+/** A folder and those above it, up to the root of the hierarchy, or to what we see of it. */
+function upwards(folder: string | undefined): string[] {
+  const folders: string[] = [];
+  if (folder === undefined) return folders;
+  for (let at = resolve(folder); host.stat(`${at}/cgroup.procs`) !== undefined; at = dirname(at)) folders.push(at);
+  return folders;
+}
+
+function folderOf(given: string | number): string | undefined {
+  return typeof given === 'number' ? host.readlink(`/proc/self/fd/${given}`) : given;
+}
+
+/** Our own cgroup, in the hierarchy of v1 that has this controller, or else in that of v2. */
+function ownFolder(controller: string): string | undefined {
+  const memberships = (host.read('/proc/thread-self/cgroup') ?? '').split('\n').map((line) => {
+    const [, controllers, ...path] = line.split(':');
+    return { controllers: controllers?.split(',') ?? [], path: path.join(':') };
+  });
+  const mounts = mountTable();
+  const old = memberships.find(({ controllers }) => controllers.includes(controller));
+  const found = old ?? memberships.find(({ controllers }) => controllers[0] === '');
+  const mount = mounts.find(({ type, options }) =>
+    old === undefined ? type === 'cgroup2' : type === 'cgroup' && options.includes(controller),
+  );
+  if (found === undefined || mount === undefined) return undefined;
+  const root = mount.root === '/' ? '' : mount.root;
+  return found.path.startsWith(root) ? mount.target + found.path.slice(root.length) : undefined;
+}
+
+function foldersFor(given: Given, controller: string): string[] {
+  return upwards(given === undefined ? ownFolder(controller) : folderOf(given));
+}
+
+/** The number behind a word of a file such as memory.events; 0 where there is none. */
+function count(path: string, word: string): number {
+  return Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(host.read(path) ?? '')?.[1] ?? 0);
+}
+
+/** All that the kernel means by EAGAIN, where no cgroup shows that it was that. */
+export const processLimits = 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
+
+/** Which `pids.max` has refused a process. */
+export function whyNoMoreProcesses(given?: Given): string | undefined {
+  let refused = false;
+  for (const folder of foldersFor(given, 'pids')) {
+    // Who asked has ended since, so that there may be room by now. Some kernels count below the limit, others at it.
+    refused ||= count(`${folder}/pids.events`, 'max') > 0;
+    const limit = Number(host.read(`${folder}/pids.max`));
+    const isFull = Number(host.read(`${folder}/pids.current`)) >= limit;
+    if (!Number.isNaN(limit) && (refused || isFull)) return `pids.max of the cgroup ${folder} is ${limit}`;
+  }
+  return undefined;
+}
+
+/** Where the kernel has killed for want of memory. */
+export function whyKilled(given?: Given): string | undefined {
+  for (const folder of foldersFor(given, 'memory')) {
+    const limit = host.read(`${folder}/memory.max`) ?? host.read(`${folder}/memory.limit_in_bytes`);
+    const kills = count(`${folder}/memory.events`, 'oom_kill') + count(`${folder}/memory.oom_control`, 'oom_kill');
+    if (kills > 0 && limit !== undefined && limit !== 'max')
+      return `the cgroup ${folder} may have ${limit} bytes, and the kernel has killed in it for want of memory`;
+  }
+  return undefined;
+}
+
+/** What keeps every process of a cgroup from running. */
+export function whyStopped(given: Given): string | undefined {
+  const folders = upwards(given === undefined ? undefined : folderOf(given));
+  const frozen = folders.find((folder) => host.read(`${folder}/cgroup.freeze`) === '1');
+  return frozen === undefined ? undefined : `the cgroup ${frozen} is frozen: write 0 to its cgroup.freeze`;
+}
+
+/** Why a cgroup takes no process at all (EOPNOTSUPP). */
+export function whyNotSupported(given: Given): string | undefined {
+  const folder = given === undefined ? undefined : folderOf(given);
+  const type = folder === undefined ? undefined : host.read(`${folder}/cgroup.type`);
+  if (type === undefined || type === 'domain') return undefined;
+  return type === 'domain invalid'
+    ? 'its cgroup.type is "domain invalid", as the cgroups beside it are threaded: it takes no process until it is, too'
+    : `its cgroup.type is "${type}"`;
+}

@@ -1,0 +1,41 @@
+// What hints ask the host: the one place from which they read it, so that a test can answer as another host would.
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+
+import { os } from '../builtin';
+import { readProc } from '../proc';
+
+export interface FileStatus {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Host {
+  /** The text of a file without the blanks around it; undefined where it cannot be read. */
+  read(path: string): string | undefined;
+  /** Of what a path leads to; undefined where it leads to nothing, or through a folder that we may not search. */
+  stat(path: string): FileStatus | undefined;
+  /** What a link says; undefined where there is none. */
+  readlink(path: string): string | undefined;
+  /** '6.8.0-45-generic' */
+  release(): string;
+}
+
+export const host: Host = {
+  read: (path) => (path.startsWith('/proc/') ? readProc(path.slice('/proc/'.length))?.trim() : readText(path)),
+  stat: (path) => tryTo(() => statSync(path)),
+  readlink: (path) => tryTo(() => readlinkSync(path)),
+  release: () => os().release(),
+};
+
+function readText(path: string): string | undefined {
+  return tryTo(() => readFileSync(path, 'utf8').trim());
+}
+
+function tryTo<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+// Why no child came about at all: what the host shows, or what the error alone tells.
+import { processLimits, whyNoMoreProcesses } from './control-groups';
+import { whyTooOld } from './kernel-version';
+import { whoRefuses } from './ourselves';
+
+/** A launch asks for nothing that takes privilege, so a refusal is a filter's. */
+export function whyNotLaunched(code: string, call: string): string | undefined {
+  switch (code) {
+    case 'EAGAIN':
+      return whyNoMoreProcesses() ?? processLimits;
+    case 'EMFILE':
+      return 'too many open files; see RLIMIT_NOFILE';
+    case 'ENFILE':
+      return 'too many open files on this host; see the sysctl fs.file-max';
+    case 'EPERM':
+    case 'EACCES':
+    case 'ENOSYS':
+    case 'EINVAL':
+      return whyTooOld(code, call) ?? (code === 'EINVAL' ? undefined : whoRefuses(code, call));
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,159 @@
+// Where the kernel would allow a call, a refusal is that of a seccomp filter, and no capability is blamed.
+import { type CloneOptions, Flags, type SyscallError } from '../../lib';
+import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
+import { compiled, withCompiler } from '../robustness/compiled';
+import { rootOnly, withCapability } from '../support/capability';
+import { calls, failAt } from '../support/fault';
+import { hosts, onHost } from '../support/host';
+import { owned } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { evaluate } from '../support/own-process';
+
+leavesNothing();
+
+const sentence = (call: string): string =>
+  `a seccomp filter is on us, as in a container: its profile must allow ${call}`;
+
+const refused = (files: Record<string, string>, options: CloneOptions, call: string, code: string) =>
+  onHost({ files }, () => failAt(options, calls(call), code));
+
+const namespaces = Flags.NEWNS | Flags.NEWUTS | Flags.NEWNET | Flags.NEWPID;
+const options: CloneOptions = {
+  flags: namespaces,
+  hostname: 'box',
+  mounts: [{ type: 'proc', target: '/proc' }],
+  loopback: true,
+};
+
+describe('with the capability, and with a filter', () => {
+  type Row = readonly [call: string, beginning: string, options: CloneOptions];
+  /** What an ordinary user's child reaches, too: it is the first that takes a capability, or takes none. */
+  const anybody: readonly Row[] = [
+    ['clone', 'clone(', options],
+    ['unshare', 'unshare(CLONE_NEWTIME)', { flags: Flags.NEWTIME }],
+    ['close_range', 'close_range(', {}],
+    ['setns', 'setns(', { join: '/proc/self/ns/uts' }],
+    ['keyctl', 'keyctl(', { keyring: 'new' }],
+    ['personality', 'personality(', { personality: 0 }],
+    ['setgroups', 'setgroups(', { uid: 1000, gid: 1000 }],
+    ['unshare', 'unshare(CLONE_NEWNS)', owned(namespaces)],
+    ['mount_setattr', 'mount_setattr(', owned(namespaces)],
+    ['sethostname', 'sethostname(', { ...owned(namespaces), hostname: 'box' }],
+  ];
+  const privileged: readonly Row[] = [
+    ['unshare', 'unshare(CLONE_NEWNS)', options],
+    ['sethostname', 'sethostname(', options],
+    ['ioctl', 'ioctl(', options],
+    ['mount_setattr', 'mount_setattr(', options],
+    ['fsopen', 'fsopen(', options],
+    ['fsmount', 'fsmount(', options],
+    ['move_mount', 'move_mount(', options],
+    ['setresuid', 'setresuid(', { uid: 1000, gid: 1000 }],
+  ];
+  const testEach = (rows: readonly Row[], on: typeof rootOnly): void => {
+    for (const [call, beginning, given] of rows) {
+      on(`${call}: the filter is named for a refused ${beginning}…`, async () => {
+        for (const code of ['EPERM', 'ENOSYS'])
+          expect(await refused(hosts.filtered, given, beginning, code)).toMatchObject({
+            code,
+            syscall: call,
+            hint: sentence(call),
+          });
+      });
+      on(`${call}: without a filter neither it nor a capability is blamed for ${beginning}…`, async () => {
+        for (const code of ['EPERM', 'ENOSYS'])
+          expect((await refused(hosts.free, given, beginning, code)).hint ?? '').not.toMatch(/CAP_|seccomp/);
+      });
+    }
+  };
+  testEach(anybody, test);
+  testEach(privileged, rootOnly);
+});
+
+describe('without the capability', () => {
+  test('it is what is missing, filter or not', async () => {
+    const given = { flags: Flags.NEWUTS };
+    for (const files of [hosts.docker, hosts.ubuntu]) {
+      expect((await refused(files, given, 'unshare(CLONE_NEWUTS)', 'EPERM')).hint).toBe(
+        'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap',
+      );
+    }
+  });
+  test('what takes none is refused by the filter, and by the profile beside it', async () => {
+    expect((await refused(hosts.docker, {}, 'close_range(', 'EPERM')).hint).toBe(
+      'a seccomp filter and the AppArmor profile "docker-default" are on us, as in a container: both must allow close_range',
+    );
+  });
+});
+
+test('keyctl may be left out of a kernel', async () => {
+  const { '/proc/key-users': _, ...files } = hosts.filtered;
+  expect((await refused(files, { keyring: 'new' }, 'keyctl(', 'ENOSYS')).hint).toBeUndefined();
+});
+
+test('the exec after a filter of the child’s own', async () => {
+  const given = { noNewPrivileges: true, seccomp: Buffer.from('06000000'.concat('0000ff7f'), 'hex') };
+  for (const files of [hosts.free, hosts.filtered]) {
+    expect((await refused(files, given, 'execve(', 'ENOSYS')).hint).toBe(
+      'the filter of the option seccomp must allow execve',
+    );
+  }
+});
+
+describe('a filter that is there', () => {
+  const refuse = compiled('refuse', ['-shared', '-fPIC']);
+  /** What the call of a Node rejects with, whose filter answers this system call with this errno. */
+  const failure = (name: SyscallName, errno: number, given: string): Pick<SyscallError, 'code' | 'hint' | 'syscall'> =>
+    evaluate(`process.env.REFUSE = '${syscalls[name]}=${errno}';
+      // It is no addon; loading it is all that is needed.
+      try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+      delete process.env.REFUSE;
+      const { clone, Flags } = nsclone;
+      const user = { uidMap: 'root', gidMap: 'root' };
+      const flags = Flags.NEWUSER | Flags.NEWNS | Flags.NEWUTS;
+      return clone('/bin/true', [], ${given}).then(() => 'it ran', ({ code, hint, syscall }) => ({ code, hint, syscall }));`);
+
+  withCompiler('close_range', () => {
+    for (const [errno, code] of [
+      [1, 'EPERM'],
+      [38, 'ENOSYS'],
+    ] as const)
+      expect(failure('close_range', errno, '{}')).toEqual({
+        code,
+        syscall: 'close_range',
+        hint: sentence('close_range'),
+      });
+  });
+  withCompiler('unshare: there is no user namespace', () => {
+    expect(failure('unshare', 1, '{ ...user, flags }')).toEqual({
+      code: 'EPERM',
+      syscall: 'unshare',
+      hint: sentence('unshare, clone and mount calls'),
+    });
+  });
+  withCompiler('mount_setattr in a new user namespace', () => {
+    expect(failure('mount_setattr', 1, '{ ...user, flags }')).toMatchObject({ hint: sentence('mount_setattr') });
+  });
+  withCompiler('sethostname in a new user namespace', () => {
+    expect(failure('sethostname', 1, "{ ...user, flags, hostname: 'box' }")).toMatchObject({
+      hint: sentence('sethostname'),
+    });
+  });
+  withCapability('CAP_SYS_ADMIN', 'unshare with the capability', () => {
+    expect(failure('unshare', 1, '{ flags: Flags.NEWUTS }')).toMatchObject({ hint: sentence('unshare') });
+  });
+  withCapability('CAP_SYS_ADMIN', 'unshareSync and setnsSync', () => {
+    const told = evaluate<unknown>(`process.env.REFUSE = '${syscalls.unshare}=1 ${syscalls.setns}=1';
+      try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+      const hintOf = (act) => { try { act(); } catch (error) { return error.hint; } };
+      return [hintOf(() => nsclone.unshareSync(nsclone.Flags.NEWUTS)), hintOf(() => nsclone.setnsSync('/proc/self/ns/uts'))];`);
+    expect(told).toEqual([sentence('unshare'), sentence('setns')]);
+  });
+  withCompiler('both clone calls: no child comes about', () => {
+    const told = evaluate<unknown>(`process.env.REFUSE = '${syscalls.clone}=1 ${syscalls.clone3}=38';
+      await (await nsclone.clone('/bin/true')).exited;
+      try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+      return nsclone.clone('/bin/true').then(() => 'it ran', ({ code, hint }) => ({ code, hint }));`);
+    expect(told).toEqual({ code: 'EPERM', hint: sentence('clone3') });
+  });
+});
