@@ -2,39 +2,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { host } from './host/host';
-import { profile, spell, whoRefuses } from './host/ourselves';
-
 /** The folder of its package.json. */
 export function packageRoot(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;
-}
-
-/** The stub as a file, which hosts need that let nobody execute memory; undefined where there is none. */
-function stubFile(): string | undefined {
-  // In the order in which the addon is looked for.
-  const folders = ['build/Release', `prebuilds/${process.platform}-${process.arch}`];
-  return folders.map((folder) => join(packageRoot(), folder, 'nsclone_stub')).find((file) => existsSync(file));
-}
-
-/** What keeps a memory file from being executed. */
-function whyNoMemoryFile(code: string): string | undefined {
-  const value = host.read('/proc/sys/vm/memfd_noexec');
-  if (code === 'EACCES' && value === '2') return 'sysctl vm.memfd_noexec is 2, so no memory file can be executed';
-  const found = profile();
-  // The name of a memory file leads nowhere: apparmor.d(5) calls it disconnected.
-  if (code === 'EACCES' && found?.module === 'AppArmor' && found.mode === 'enforced')
-    return `${spell(found)} lets us execute no memory file, which takes the flag attach_disconnected`;
-  return whoRefuses(code, 'memfd_create, and to execute memory files');
-}
-
-/** What a person can do where the stub cannot be opened, or not be executed. `path`: what NSCLONE_STUB is, or ''. */
-export function stubHint(path: string, code: string): string | undefined {
-  if (path !== '') return 'NSCLONE_STUB must name the program nsclone_stub of this version of the package';
-  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOSYS') return undefined;
-  const reason = whyNoMemoryFile(code);
-  const file = stubFile() ?? 'the program nsclone_stub of this version';
-  return `${reason ?? 'to execute a file in place of memory'}: set NSCLONE_STUB=${file}`;
 }

@@ -4,7 +4,7 @@ import { SyscallError } from './errors/syscall-error';
 import { errnoName } from './kernel/errno';
 import { syscallName } from './kernel/syscalls';
 import { Mail, type News } from './native-interface';
-import { stubHint } from './package-files';
+import { stubHint } from './stub-hint';
 
 /** Who hears of a child. */
 export interface Listener {

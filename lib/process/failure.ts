@@ -11,7 +11,7 @@ import { Writer } from '../program/writer';
 import { assemble, stepNamed } from '../steps/assemble';
 import { type Refusal, whyRefused } from '../steps/refused';
 import type { Request } from '../steps/request';
-import { stubHint } from '../package-files';
+import { stubHint } from '../stub-hint';
 import { mailbox } from '../watch';
 
 /** Whether it is the instruction that makes the new user namespace. */

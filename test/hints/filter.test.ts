@@ -154,6 +154,6 @@ describe('a filter that is there', () => {
       await (await nsclone.clone('/bin/true')).exited;
       try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
       return nsclone.clone('/bin/true').then(() => 'it ran', ({ code, hint }) => ({ code, hint }));`);
-    expect(told).toEqual({ code: 'EPERM', hint: sentence('clone3') });
+    expect(told).toEqual({ code: 'EPERM', hint: sentence('clone') });
   });
 });

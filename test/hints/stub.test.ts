@@ -1,5 +1,5 @@
 // The stub that is not executed: by a sysctl, by a profile, by a filter; and the way out.
-import { stubHint } from '../../lib/package-files';
+import { stubHint } from '../../lib/stub-hint';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../robustness/compiled';
 import { hosts, onHost } from '../support/host';

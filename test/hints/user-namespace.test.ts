@@ -27,10 +27,10 @@ const refused = (files: Record<string, string>, beginning: string, code: string)
 
 /** All that takes a capability, or a permission that comes with one. */
 const later = [
-  ['uidMap', 'openat(r0, "uid_map"'],
-  ['uidMap', 'write(r1'],
-  ['setgroups', 'openat(r0, "setgroups"'],
-  ['gidMap', 'write(r3'],
+  ['uidMap', 'openat2(proc, "self/uid_map"'],
+  ['uidMap', 'write(r0'],
+  ['setgroups', 'openat2(proc, "self/setgroups"'],
+  ['gidMap', 'write(r2'],
   ['flags', 'unshare(CLONE_NEWTIME)'],
   ['flags', 'clone('],
   ['flags', 'unshare(CLONE_NEWNS)'],
@@ -38,7 +38,7 @@ const later = [
   ['hostname', 'sethostname('],
   ['domainname', 'setdomainname('],
   ['loopback', 'ioctl('],
-  ['sysctl.net.ipv4.ip_forward', 'openat(AT_FDCWD, "/proc/sys/net'],
+  ['sysctl.net.ipv4.ip_forward', 'openat2(proc, "sys/net'],
   ['propagation', 'mount_setattr('],
   ['mounts[0]', 'fsopen('],
   ['mounts[0]', 'fsconfig('],
