@@ -8,6 +8,7 @@ import { stubHint } from './stub-hint';
 
 /** Who hears of a child. */
 export interface Listener {
+  /** Called in no async context: that of the child is for the child to enter. */
   hear(news: News): void;
 }
 

@@ -71,9 +71,6 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
   environment->mailbox_ = static_cast<double*>(data);
   napi_create_reference(env, mailbox, 1, &environment->mailbox_reference_);
   napi_create_reference(env, listener, 1, &environment->listener_);
-  napi_value name = nullptr;
-  napi_create_string_utf8(env, "nsclone", NAPI_AUTO_LENGTH, &name);
-  napi_async_init(env, nullptr, name, &environment->context_);
   napi_add_async_cleanup_hook(env, CleanUp, environment, &environment->hook_);
   napi_set_instance_data(env, environment, nullptr, nullptr);
   return {};
@@ -97,7 +94,6 @@ void Environment::CleanUp(napi_async_cleanup_hook_handle, void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->closing_ = true;
   napi_set_instance_data(environment->env_, nullptr, nullptr, nullptr);
-  napi_async_destroy(environment->env_, environment->context_);
   environment->CloseLent();
   // At the end of the main thread started children live on, as they do with child_process.
   environment->watch_->Close(
@@ -129,13 +125,16 @@ void Environment::Hear(uint32_t id, News news, const Child& child) {
   napi_value receiver = nullptr;
   napi_value arguments[2] = {};
   napi_get_reference_value(env_, listener_, &listener);
-  napi_get_global(env_, &receiver);
+  napi_create_object(env_, &receiver);
   napi_create_uint32(env_, id, &arguments[0]);
   napi_create_uint32(env_, static_cast<uint32_t>(news), &arguments[1]);
   told_id_ = id;
   told_ = &child;
   // The raw call: during worker.terminate() it fails with nothing to clear, which the wrapped one turns into an abort.
-  const napi_status status = napi_make_callback(env_, context_, receiver, listener, 2, arguments, nullptr);
+  // Without an async context: one made here would be that of the first call of this environment, kept alive for ever,
+  // and each child has one of its own. The receiver is then what async hooks take for the resource: never the global
+  // object, on which a store would stay.
+  const napi_status status = napi_make_callback(env_, nullptr, receiver, listener, 2, arguments, nullptr);
   told_id_ = 0;
   told_ = nullptr;
   if (status == napi_pending_exception) {

@@ -61,7 +61,6 @@ class Environment : public Watch::Listener {
   napi_env env_ = nullptr;
   napi_ref listener_ = nullptr;
   napi_ref mailbox_reference_ = nullptr;
-  napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   double* mailbox_ = nullptr;
   Watch* watch_ = nullptr;
