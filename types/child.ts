@@ -11,7 +11,7 @@ export interface ExitStatus {
   code: number | null;
   /** The signal that ended it; real-time ones are 'SIGRTMIN', 'SIGRTMIN+1', … */
   signal: string | null;
-  /** What ended it from here: the `signal` or the `timeout` of `clone()`. */
+  /** What ended it from here: the `signal` or the `timeout` of `clone()`, whose signal was sent while it had not ended. */
   endedBy?: 'abort' | 'timeout';
   /** Whether it left a core file, see core(5). */
   coreDumped: boolean;
@@ -25,7 +25,17 @@ export interface PtyStream extends Duplex {
   resize(columns: number, rows: number): void;
 }
 
-/** A child started by `clone()`: all of `ChildProcess`, and what the kernel knows beyond that. */
+/**
+ * A child started by `clone()`: all of `ChildProcess`, and what the kernel knows beyond that.
+ *
+ * What it writes can be read after its end too, whether or not its streams were touched before. From its end on they are read into
+ * memory, and where nobody reads, 1 MiB of each is kept: what children of its own write beyond that is lost. 'close' comes when all
+ * of them are at their end and whoever listens for 'data' or 'readable' has had all of it; it waits for nobody to come. A terminal
+ * that nobody has touched hangs up.
+ *
+ * Its events, and those of its streams, are told in the async context of the call that started it. 'error' comes only of `kill()` and
+ * `send()`: a `timeout`, a `signal` or a disposal that may not end a program which has become somebody else leaves it running.
+ */
 export interface ClonedProcess<R = undefined> extends ChildProcess {
   /** The process id, as we see it. */
   readonly pid: number;
@@ -47,7 +57,7 @@ export interface ClonedProcess<R = undefined> extends ChildProcess {
   start(): Promise<void>;
   /** Opens one of its namespaces. It must be alive. */
   namespace<K extends NamespaceKind>(kind: K): NamespaceHandle<K>;
-  /** `killSignal`, SIGKILL after `killGrace`; resolves when it is reaped. */
+  /** `killSignal`, SIGKILL after `killGrace`; resolves when it is reaped, also where it may not be sent a signal and ends by itself. */
   [Symbol.asyncDispose](): Promise<void>;
   /** What a recorded child brought back. */
   readonly results: R;

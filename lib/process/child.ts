@@ -1,4 +1,5 @@
 // A child as its users see it: ChildProcess, with a promise of its end and a pidfd.
+import { AsyncResource } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
@@ -11,40 +12,38 @@ import { errnoName } from '../kernel/errno';
 import { signalNames, signalNumber } from '../kernel/signals';
 import { Mail, News } from '../native-interface';
 import { Namespace } from '../namespace';
+import { nextTick } from '../timers';
 import { forget, listen, mailbox } from '../watch';
+import { Announcement } from './announcement';
 import type { Birth } from './birth';
-import { type Cause, Ending, type Mortal } from './ending';
+import { refusedKill } from './ending';
 import { readExitStatus } from './exit-status';
+import { Killing } from './killing';
+import { SetUp } from './set-up';
 
 export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   pid: number;
   exitCode: number | null = null;
   signalCode: NodeJS.Signals | null = null;
-  killed = false;
   readonly connected = false;
   readonly channel = undefined;
   results!: R;
 
   readonly #id: number;
   readonly #birth: Birth<R>;
+  /** The async context of the call: all that is told of this child is told in it. */
+  readonly #scope = new AsyncResource('NSCLONE');
+  // Each made when it is first needed: after the call, which holds the event loop, or never.
+  #madeSetUp: SetUp | undefined;
+  #madeKilling: Killing | undefined;
+  #madeAnnouncement: Announcement | undefined;
   #pidfd = -1;
-  /** What set-up was ended for. */
-  #cause: Cause | undefined;
-  /** Made when there is something to wait for: most children have neither signal nor timeout. */
-  #ending: Ending | undefined;
   #spawnargs: string[] | undefined;
   /** The command has been executed. */
   #running = false;
   /** It waits for start(), or has waited: the call has resolved before the exec. */
   #held: 'no' | 'waiting' | 'going' = 'no';
-  /** What stops that which the stub waited for. */
-  #stops: (() => void)[] | undefined;
   #startDone: { resolve(): void; reject(error: Error): void } | undefined;
-  /** The code after `await clone()` has run, so events may be told. */
-  #announced = false;
-  #status: ExitStatus | undefined;
-  #exited: Promise<ExitStatus> | undefined;
-  #tellExited: ((status: ExitStatus) => void) | undefined;
 
   /** Of a child just cloned, whose pid is in the mailbox. */
   constructor(id: number, birth: Birth<R>) {
@@ -54,28 +53,32 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.pid = mailbox[Mail.Pid]!;
     listen(id, this);
     const { ending } = birth;
-    if (ending?.signal !== undefined || ending?.timeout !== undefined)
-      this.#ending = new Ending(ending, this.#mortal());
+    if (ending?.signal !== undefined || ending?.timeout !== undefined) this.#killing.watch();
   }
 
-  #mortal(): Mortal {
-    const isRunning = (): boolean => this.#running;
-    return {
-      get started() {
-        return isRunning();
-      },
-      endSetUp: (cause) => this.#endSetUp(cause),
-      signal: (signal) => void this.kill(signal),
-    };
+  get #setUp(): SetUp {
+    return (this.#madeSetUp ??= new SetUp(this.#id, this.#birth));
   }
 
-  #endSetUp(cause: Cause | undefined): void {
-    this.#cause ??= cause;
-    addon().end(this.#id);
+  get #killing(): Killing {
+    return (this.#madeKilling ??= new Killing(this.#id, this.#setUp, this.#birth.ending, () => this.#running));
+  }
+
+  get #announcement(): Announcement {
+    return (this.#madeAnnouncement ??= new Announcement(this, this.#scope, this.#birth.pipes));
+  }
+
+  /** How run() ends a child, and hears that it could not: by no event, which nobody else would hear. */
+  static killingOf(child: ClonedProcess): Killing {
+    return (child as Child<undefined>).#killing;
   }
 
   get pidfd(): number {
     return this.#pidfd;
+  }
+
+  get killed(): boolean {
+    return this.#madeKilling?.killed ?? false;
   }
 
   get spawnfile(): string {
@@ -99,7 +102,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   get pty(): PtyStream | null {
-    return this.#birth.pipes?.terminal ?? null;
+    return this.#scope.runInAsyncScope(() => this.#birth.pipes?.terminal(this.#scope) ?? null);
   }
 
   get stdio(): ClonedProcess['stdio'] {
@@ -110,43 +113,29 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #stream(index: number): (Readable & Writable) | null {
-    return this.#birth.pipes?.stream(index) ?? null;
+    return this.#scope.runInAsyncScope(() => this.#birth.pipes?.stream(index, this.#scope) ?? null);
   }
 
   get exited(): Promise<ExitStatus> {
-    return (this.#exited ??= new Promise((resolve) => {
-      if (this.#status !== undefined && this.#announced) resolve(this.#status);
-      else this.#tellExited = resolve;
-    }));
+    return this.#announcement.exited;
   }
 
   // ---- what the watch says
 
   hear(news: News): void {
+    this.#scope.runInAsyncScope(() => this.#hear(news));
+  }
+
+  #hear(news: News): void {
     switch (news) {
       case News.Waiting:
-        return this.#serve();
+        return this.#birth.isHeld() ? this.#hold() : this.#setUp.serve();
       case News.Started:
         return this.#started();
       case News.Ended:
         return this.#ended();
       case News.Failed:
         return this.#failed();
-    }
-  }
-
-  #serve(): void {
-    if (this.#birth.isHeld()) return this.#hold();
-    try {
-      const served = this.#birth.serve(mailbox[Mail.Pid]!, (stop) => (this.#stops ??= []).push(stop));
-      if (served === undefined) addon().go(this.#id);
-      else
-        served.then(
-          () => addon().go(this.#id),
-          (error: Error) => this.#endSetUp(() => error),
-        );
-    } catch (error) {
-      this.#endSetUp(() => error as Error);
     }
   }
 
@@ -164,68 +153,46 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #started(): void {
     this.#running = true;
     // Ended from here when it was already past its exec: the kill is on its way, and nobody has been told of the child.
-    if (this.#cause !== undefined && this.#held === 'no') return;
+    if (this.#madeSetUp?.cause !== undefined && this.#held === 'no') return;
     this.#introduce();
     this.results = this.#birth.results(this.#id);
     if (this.#held === 'no') this.#birth.resolve(this);
     else this.#startDone?.resolve();
-    setImmediate(() => this.#announce());
+    this.#announcement.started();
   }
 
   #failed(): void {
-    for (const stop of this.#stops ?? []) stop();
-    const failure = this.#birth.failure();
-    const error = this.#cause?.(failure) ?? failure;
+    const error = this.#setUp.failed();
     if (this.#held === 'no') return this.#giveUp(error);
     // The child was given away already: its end is told as that of any other.
-    this.#ending?.done();
     this.#startDone?.reject(error);
-    this.#announced = true;
+    this.#announcement.neverStarted();
     this.#ended();
   }
 
   /** Nobody has been given the child, and nothing of it is left. */
   #giveUp(error: Error): void {
-    this.#ending?.done();
+    this.#madeKilling?.done();
     forget(this.#id);
     this.#birth.pipes?.closeAll();
     this.#birth.reject(error);
   }
 
-  #announce(): void {
-    this.#announced = true;
-    try {
-      this.emit('spawn');
-    } finally {
-      if (this.#status !== undefined) this.#tellEnd(this.#status);
-    }
-  }
-
   #ended(): void {
-    if (this.#cause !== undefined && this.#held === 'no') {
+    const cause = this.#madeSetUp?.cause;
+    if (cause !== undefined && this.#held === 'no') {
       const failure = new SyscallError({ code: 'ECHILD', step: 'command', syscall: 'execve', signal: 'SIGKILL' });
-      return this.#giveUp(this.#cause(failure));
+      return this.#giveUp(cause(failure));
     }
     forget(this.#id);
     this.#pidfd = -1;
-    this.#status = readExitStatus(this.#birth.ownMemory);
-    this.#ending?.done();
-    if (this.#ending?.by !== undefined) this.#status.endedBy = this.#ending.by;
-    this.exitCode = this.#status.code;
-    this.signalCode = this.#status.signal as NodeJS.Signals | null;
-    if (this.#announced) this.#tellEnd(this.#status);
-  }
-
-  #tellEnd(status: ExitStatus): void {
-    this.#tellExited?.(status);
-    const { pipes } = this.#birth;
-    // After the code that waits for the end has run: it may still touch the streams.
-    setImmediate(() => {
-      pipes?.drain();
-      if (pipes === undefined) this.emit('close', status.code, status.signal);
-      else pipes.whenClosed(() => this.emit('close', status.code, status.signal));
-    });
-    this.emit('exit', status.code, status.signal);
+    const status = readExitStatus(this.#birth.ownMemory);
+    this.#madeKilling?.done();
+    const endedBy = this.#madeKilling?.endedBy;
+    if (endedBy !== undefined) status.endedBy = endedBy;
+    this.exitCode = status.code;
+    this.signalCode = status.signal as NodeJS.Signals | null;
+    this.#announcement.ended(status);
   }
 
   // ---- what its users say
@@ -241,23 +208,22 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
         hint: 'a thread cannot be killed without all of Node',
       });
     }
-    if (this.#status !== undefined) return false;
+    if (this.#hasEnded) return false;
     if (!this.#running && number !== 0) {
-      // Signals are blocked until the exec, so that only this one does anything.
-      this.#endSetUp(undefined);
-      this.killed = true;
+      this.#killing.endSetUp(undefined);
       return true;
     }
-    const result = addon().kill(this.#id, number);
-    if (result === 0) {
-      this.killed = this.killed || number !== 0;
-      return true;
-    }
+    const result = this.#killing.signal(number);
+    if (result === 0) return true;
     if (errnoName(result) === 'ESRCH') return false;
-    const error = new SyscallError({ errno: -result, syscall: 'pidfd_send_signal' });
-    if (errnoName(result) === 'EINVAL') throw error;
+    const error = refusedKill(result);
+    if (error.code === 'EINVAL') throw error;
     this.emit('error', error);
     return false;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#madeAnnouncement?.status !== undefined;
   }
 
   ref(): void {
@@ -271,7 +237,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   send(...args: unknown[]): boolean {
     const error = Object.assign(new Error('Channel closed'), { code: 'ERR_IPC_CHANNEL_CLOSED' });
     const callback = args.at(-1);
-    process.nextTick(() => {
+    nextTick(() => {
       if (typeof callback === 'function') (callback as (error: Error) => void)(error);
       else this.emit('error', error);
     });
@@ -284,7 +250,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   async start(): Promise<void> {
-    if (this.#held !== 'waiting' || this.#status !== undefined) {
+    if (this.#held !== 'waiting' || this.#hasEnded) {
       throw refusedOption(
         'hold',
         this.#held === 'no'
@@ -304,16 +270,14 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#birth.thread) this.kill('SIGKILL');
+    if (!this.#birth.thread) this.#killing.kill();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Somebody waits for it now.
-    if (this.#status === undefined) this.ref();
-    if (this.#status === undefined && !this.#birth.thread) {
-      const { ending } = this.#birth;
-      if (ending === undefined || !this.#running) this.kill('SIGKILL');
-      else (this.#ending ??= new Ending(ending, this.#mortal())).endRunning();
+    if (!this.#hasEnded) {
+      // Somebody waits for it now.
+      this.ref();
+      if (!this.#birth.thread) this.#killing.endGently();
     }
     await this.exited;
   }

@@ -1,6 +1,8 @@
 // Ends a child from here: by its AbortSignal, or when its time is over.
 import { AbortError } from '../errors/abort-error';
 import { SyscallError } from '../errors/syscall-error';
+import { errnoName } from '../kernel/errno';
+import { clearTimeout, setTimeout } from '../timers';
 import type { ExitStatus } from '../../types/child';
 
 /** What `signal`, `timeout`, `killSignal` and `killGrace` come to. */
@@ -24,7 +26,17 @@ export interface Mortal {
   readonly started: boolean;
   /** SIGKILL for all of it, before the exec; what the call then rejects with. */
   endSetUp(cause: Cause): void;
-  signal(signal: number): void;
+  /** Sends a signal; -errno where it could not be sent, ESRCH for a process that has ended. */
+  signal(signal: number): number;
+  /** It runs on, as it may not be sent a signal. */
+  refused(error: SyscallError): void;
+}
+
+/** What a signal of ours could not be sent for: where a program has become somebody else by itself, as sudo(8) does, that is EPERM. */
+export function refusedKill(result: number, option?: string, cause?: Error): SyscallError {
+  const code = errnoName(result);
+  const hint = code === 'EPERM' ? 'the program runs on: it has other ids than it was started with' : undefined;
+  return new SyscallError({ code, errno: -result, syscall: 'pidfd_send_signal', option, hint, cause });
 }
 
 const SIGKILL = 9;
@@ -69,12 +81,14 @@ export function unwatch(signal: AbortSignal, ending: Abortable): void {
 }
 
 export class Ending {
-  /** What ended it; undefined while nothing has. */
+  /** What ended it: its signal was sent while the child had not ended. */
   by: ExitStatus['endedBy'];
 
   readonly #options: EndingOptions;
   readonly #child: Mortal;
   readonly #timer: NodeJS.Timeout | undefined;
+  /** What was to end it. */
+  #reason: ExitStatus['endedBy'];
   #grace: NodeJS.Timeout | undefined;
 
   constructor(options: EndingOptions, child: Mortal) {
@@ -93,31 +107,34 @@ export class Ending {
 
   #timeOut(timeout: number): void {
     this.#end('timeout', ({ step, syscall }) => {
-      const reached = step === undefined ? '' : `; it was in step ${step}`;
-      const reason = `set-up was not done within ${timeout} ms${reached}`;
-      return new SyscallError({
-        code: 'ETIMEDOUT',
-        option: 'timeout',
-        reason,
-        step,
-        syscall,
-        hint: this.#options.whyLate?.(),
-      });
+      const reached = step === undefined ? 'none of its steps had begun' : `it was in step ${step}`;
+      const reason = `set-up was not done within ${timeout} ms; ${reached}`;
+      const hint = this.#options.whyLate?.();
+      return new SyscallError({ code: 'ETIMEDOUT', option: 'timeout', reason, step, syscall, hint });
     });
   }
 
   #end(by: 'abort' | 'timeout', cause: Cause): void {
-    if (this.by !== undefined) return;
+    if (this.#reason !== undefined) return;
+    this.#reason = by;
+    if (this.#child.started) return this.endRunning();
     this.by = by;
-    if (!this.#child.started) return this.#child.endSetUp(cause);
-    this.endRunning();
+    this.#child.endSetUp(cause);
   }
 
   /** The polite signal, and SIGKILL when the grace is over. */
   endRunning(): void {
     const { killSignal, killGrace } = this.#options;
-    this.#child.signal(killSignal);
-    if (killSignal !== SIGKILL) this.#grace ??= setTimeout(() => this.#child.signal(SIGKILL), killGrace).unref();
+    this.#send(killSignal);
+    if (killSignal !== SIGKILL) this.#grace ??= setTimeout(() => this.#send(SIGKILL), killGrace).unref();
+  }
+
+  #send(signal: number): void {
+    const result = this.#child.signal(signal);
+    if (result === 0) this.by = this.#reason;
+    else if (errnoName(result) !== 'ESRCH') {
+      this.#child.refused(refusedKill(result, this.#reason === 'abort' ? 'signal' : this.#reason));
+    }
   }
 
   /** The child has ended. */

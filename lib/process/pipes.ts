@@ -1,11 +1,14 @@
 // The ends of a child's pipes that we keep: opened before the clone, made into streams when first touched.
+import type { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
 import { net } from '../builtin';
-import { Pty } from './pty';
+import { Output } from './output';
+import type { Pty } from './pty';
+import { Terminal } from './terminal';
 import type { Writer } from '../program/writer';
 import type { Request } from '../steps/request';
 import { lowestFree, sourceWord } from '../steps/words';
@@ -19,7 +22,7 @@ interface Pipe {
   readonly kind: Pair;
   /** Our end; -1 once it is closed or belongs to the stream. */
   descriptor: number;
-  stream: Socket | undefined;
+  stream: Socket | Output | undefined;
 }
 
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
@@ -52,10 +55,7 @@ export class Pipes {
   readonly #pipes: Pipe[] = [];
   readonly #length: number;
   #childEnds: number[] = [];
-  /** Our end of the terminal; the descriptor is -1 once it is closed or belongs to the stream. */
-  readonly #terminal = { descriptor: -1, keeper: -1, stream: undefined as Pty | undefined };
-  #open = 0;
-  #whenClosed: (() => void) | undefined;
+  #terminal: Terminal | undefined;
 
   /**
    * Opens what `stdio` asks for and writes the child's ends into the program.
@@ -87,39 +87,20 @@ export class Pipes {
       writer.setInt32(sourceWord(this.#pipes[i]!.index), child);
       writer.keepOpen(child);
     }
-    this.#open += count;
   }
 
-  #openTerminal(request: Request, { columns, rows }: { columns: number; rows: number }, writer: Writer): void {
-    const result = addon().openPty(columns, rows, numbers, lowestFree(request));
-    if (result < 0)
-      throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
-    const [child, ours, keeper] = numbers as unknown as [number, number, number];
+  /** Its end is the child's stdin, stdout and stderr. */
+  #openTerminal(request: Request, size: { columns: number; rows: number }, writer: Writer): void {
+    const [child, terminal] = Terminal.open(size, lowestFree(request));
     this.#childEnds.push(child);
-    this.#terminal.descriptor = ours;
-    this.#terminal.keeper = keeper;
+    this.#terminal = terminal;
     for (let index = 0; index < request.stdio.length; index++) writer.setInt32(sourceWord(index), child);
     writer.keepOpen(child);
-    this.#open = 1;
   }
 
   /** Our end of the terminal; null where there is none. */
-  get terminal(): Pty | null {
-    const terminal = this.#terminal;
-    if (terminal.stream === undefined && terminal.descriptor >= 0) {
-      terminal.stream = new Pty(terminal.descriptor, terminal.keeper);
-      terminal.descriptor = -1;
-      terminal.stream.once('close', () => this.#oneClosed());
-    }
-    return terminal.stream ?? null;
-  }
-
-  #closeTerminal(): void {
-    if (this.#terminal.descriptor < 0) return;
-    addon().close(this.#terminal.descriptor);
-    addon().close(this.#terminal.keeper);
-    this.#terminal.descriptor = -1;
-    this.#oneClosed();
+  terminal(scope: AsyncResource): Pty | null {
+    return this.#terminal?.stream(scope) ?? null;
   }
 
   /** After the clone the child's ends are the child's alone. */
@@ -131,11 +112,10 @@ export class Pipes {
   /** For a child that never was. */
   closeAll(): void {
     this.closeChildEnds();
-    this.#terminal.stream?.destroy();
-    this.#closeTerminal();
+    this.#terminal?.close();
     for (const pipe of this.#pipes) {
-      if (pipe.stream !== undefined) pipe.stream.destroy();
-      else this.#closeUntouched(pipe);
+      pipe.stream?.destroy();
+      closeUntouched(pipe);
     }
   }
 
@@ -145,69 +125,61 @@ export class Pipes {
   }
 
   /** The stream of descriptor `index`; null where it is no pipe to us. */
-  stream(index: number): Socket | null {
+  stream(index: number, scope: AsyncResource): Socket | Output | null {
     const pipe = this.#pipes.find((candidate) => candidate.index === index);
-    if (pipe === undefined) return null;
-    return (pipe.stream ??= this.#makeStream(pipe));
+    return pipe === undefined ? null : (pipe.stream ??= makeStream(pipe, scope));
   }
 
-  #makeStream(pipe: Pipe): Socket {
-    const readable = pipe.kind !== Pair.ChildReads;
-    const writable = pipe.kind !== Pair.ChildWrites;
-    if (pipe.descriptor < 0) {
-      // Touched after it was drained: a stream that is at its end.
-      const ended = new (net().Socket)({ readable, writable });
-      if (readable) ended.push(null);
-      if (writable) ended.destroy();
-      return ended;
-    }
-    const stream = new (net().Socket)({ fd: pipe.descriptor, readable, writable });
-    pipe.descriptor = -1;
-    stream.once('close', () => this.#oneClosed());
-    return stream;
-  }
-
-  /** Calls back when all ends are closed, as 'close' of a child wants to know. */
-  whenClosed(callback: () => void): void {
-    if (this.#open === 0) callback();
-    else this.#whenClosed = callback;
-  }
-
-  /**
-   * The child has ended: streams that nobody touched are drained, so that a grandchild that still writes is never blocked for
-   * ever; touched ones that nobody reads flow, as with child_process.
-   */
-  drain(): void {
-    // A terminal that nobody looks at hangs up.
-    this.#closeTerminal();
-    const { stream: terminal } = this.#terminal;
-    terminal?.release();
-    if (terminal?.readableFlowing === null && terminal.listenerCount('readable') === 0) terminal.resume();
+  /** The child has ended: calls back when all ends are at theirs, as 'close' of a child wants to know. */
+  finish(scope: AsyncResource, callback: () => void): void {
+    let open = 1;
+    const over = (): void => {
+      if (--open === 0) callback();
+    };
     for (const pipe of this.#pipes) {
-      if (pipe.kind === Pair.ChildReads) {
-        if (pipe.stream === undefined) this.#closeUntouched(pipe);
-        else pipe.stream.destroy();
-        continue;
-      }
-      if (pipe.stream === undefined && addon().atEnd(pipe.descriptor)) {
-        this.#closeUntouched(pipe);
-        continue;
-      }
-      const stream = (pipe.stream ??= this.#makeStream(pipe));
-      if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+      open++;
+      if (pipe.kind === Pair.ChildReads) finishInput(pipe, over);
+      else finishOutput(pipe, scope, over);
     }
+    open++;
+    if (this.#terminal === undefined) over();
+    else this.#terminal.finish(over);
+    over();
   }
+}
 
-  #closeUntouched(pipe: Pipe): void {
-    if (pipe.descriptor < 0) return;
-    addon().close(pipe.descriptor);
-    pipe.descriptor = -1;
-    this.#oneClosed();
+function makeStream(pipe: Pipe, scope: AsyncResource): Socket | Output {
+  const { kind, descriptor: fd } = pipe;
+  pipe.descriptor = -1;
+  if (kind === Pair.ChildReads) {
+    const stream = new (net().Socket)({ fd: fd < 0 ? undefined : fd, readable: false, writable: true });
+    return fd < 0 ? stream.destroy() : stream;
   }
+  const writable = kind === Pair.Socket;
+  // Its other half stays open until ours is done.
+  const source = fd < 0 ? undefined : new (net().Socket)({ fd, readable: true, writable, allowHalfOpen: true });
+  return new Output(scope, source, writable);
+}
 
-  #oneClosed(): void {
-    if (--this.#open > 0) return;
-    this.#whenClosed?.();
-    this.#whenClosed = undefined;
+function finishInput(pipe: Pipe, over: () => void): void {
+  const { stream } = pipe;
+  closeUntouched(pipe);
+  if (stream === undefined || stream.closed) return over();
+  stream.once('close', over);
+  stream.destroy();
+}
+
+/** Children of its own may still write: none of them is blocked for ever. */
+function finishOutput(pipe: Pipe, scope: AsyncResource, over: () => void): void {
+  if (pipe.stream === undefined && addon().atEnd(pipe.descriptor)) {
+    closeUntouched(pipe);
+    return over();
   }
+  const stream = (pipe.stream ??= makeStream(pipe, scope)) as Output;
+  stream.readOn(over);
+}
+
+function closeUntouched(pipe: Pipe): void {
+  if (pipe.descriptor >= 0) addon().close(pipe.descriptor);
+  pipe.descriptor = -1;
 }

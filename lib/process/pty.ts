@@ -1,13 +1,15 @@
 // Our end of a child's terminal, as a Duplex.
+import type { AsyncResource } from 'node:async_hooks';
 import { readSync, writeSync } from 'node:fs';
 import type * as TTY from 'node:tty';
-import { Duplex } from 'node:stream';
 
 import { addon } from '../addon';
 import { tty } from '../builtin';
 import { integer } from '../check';
 import { SyscallError } from '../errors/syscall-error';
+import { setTimeout } from '../timers';
 import type { PtyStream } from '../../types/child';
+import { Output } from './output';
 
 /** How long to wait when the terminal takes no more, in milliseconds. */
 const pause = 5;
@@ -20,65 +22,69 @@ interface Handled {
   readonly _handle: { setBlocking(blocking: boolean): void };
 }
 
-export class Pty extends Duplex implements PtyStream {
+/** All that a terminal holds. Its descriptor is non-blocking. */
+export function readRest(descriptor: number): Buffer[] {
+  const chunks: Buffer[] = [];
+  try {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(atOnce);
+      const size = readSync(descriptor, chunk);
+      if (size === 0) return chunks;
+      chunks.push(chunk.subarray(0, size));
+    }
+  } catch {
+    // EIO where its other end is closed by all, EAGAIN where it is not: that was all.
+    return chunks;
+  }
+}
+
+function open(descriptor: number): TTY.ReadStream {
+  const source = new (tty().ReadStream)(descriptor);
+  (source as unknown as Handled)._handle.setBlocking(false);
+  return source;
+}
+
+export class Pty extends Output implements PtyStream {
   readonly #descriptor: number;
-  readonly #source: TTY.ReadStream;
+  readonly #source: TTY.ReadStream | undefined;
   #closed = false;
   /** The program has closed its end; it may still be running, and be killed by the SIGHUP of ours. */
   #hungUp = false;
   #keeper: number;
 
   /**
+   * @param descriptor -1 where it is closed already, and `rest` is what was read from it
    * @param keeper the same terminal once more. A program that closes its stdio just before it exits has hung up as far as we can
    * see, but it must not get the SIGHUP of a terminal that goes away: that comes with the last descriptor of our end.
    */
-  constructor(descriptor: number, keeper: number) {
-    super({ allowHalfOpen: false });
+  constructor(scope: AsyncResource, descriptor: number, keeper: number, rest: readonly Buffer[] = []) {
+    const source = descriptor < 0 ? undefined : open(descriptor);
+    super(scope, source, true, rest);
     this.#descriptor = descriptor;
     this.#keeper = keeper;
-    this.#source = new (tty().ReadStream)(descriptor);
-    (this.#source as unknown as Handled)._handle.setBlocking(false);
-    this.#source.on('data', (chunk: Buffer) => {
-      if (!this.push(chunk)) this.#source.pause();
-    });
-    // A terminal whose other end is closed by all answers EIO, see pty(7): that is its end-of-file.
-    this.#source.on('error', () => this.#end());
-    this.#source.on('end', () => {
-      this.#readRest();
-      this.#end();
-    });
-    this.#source.pause();
+    this.#source = source;
+    this.#closed = source === undefined;
   }
 
-  /** libuv takes a hang-up for the end, though more may be left than its last read has brought. */
-  #readRest(): void {
-    try {
-      for (;;) {
-        const chunk = Buffer.allocUnsafe(atOnce);
-        const size = readSync(this.#descriptor, chunk);
-        if (size === 0) return;
-        this.push(chunk.subarray(0, size));
-      }
-    } catch {
-      // EIO: that was all.
-    }
+  protected override beforeEnd(): void {
+    const source = this.#source;
+    // libuv takes a hang-up for the end, though more may be left than its last read has brought. After an error the number may be
+    // another file's.
+    if (source?.destroyed === false) for (const chunk of readRest(this.#descriptor)) this.push(chunk);
+    this.#hungUp = true;
+    this.#closed = true;
+    source?.destroy();
   }
 
   /** The child has ended: nobody is left to be spared. */
-  release(): void {
+  override readOn(over: () => void): void {
+    this.#release();
+    super.readOn(over);
+  }
+
+  #release(): void {
     if (this.#keeper >= 0) addon().close(this.#keeper);
     this.#keeper = -1;
-  }
-
-  #end(): void {
-    this.#hungUp = true;
-    this.push(null);
-    this.#source.destroy();
-    this.#closed = true;
-  }
-
-  override _read(): void {
-    if (!this.#closed) this.#source.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -107,9 +113,8 @@ export class Pty extends Duplex implements PtyStream {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#closed = true;
-    this.#source.destroy();
-    if (!this.#hungUp) this.release();
-    callback(error);
+    if (!this.#hungUp) this.#release();
+    super._destroy(error, callback);
   }
 
   resize(columns: number, rows: number): void {

@@ -73,8 +73,9 @@ function needed(call: string, { label, inNewUser }: Refusal, request: Request): 
 
 /** Those of the calls that a step's own paths may be the reason for. */
 function isMatterOfFiles({ call, label }: Refusal): boolean {
-  if (call === 'openat') return label.step !== 'user' && label.step !== 'sysctl';
-  return call === 'chdir' || call === 'execve' || call === 'mkdirat' || call === 'openat2';
+  const opens = call === 'openat' || call === 'openat2';
+  if (opens && ['user', 'time', 'sysctl'].includes(label.step)) return false;
+  return opens || call === 'chdir' || call === 'execve' || call === 'mkdirat';
 }
 
 /** Whether this kernel has the call, so that only a filter says that it has not. */

@@ -11,9 +11,11 @@ import {
   readlinkSync,
   rmSync,
 } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags, type Stdio } from '../../lib';
@@ -318,11 +320,105 @@ describe('streams', () => {
     await closed(child);
     expect(child.stdout).toBe(child.stdout);
   });
-  test('a stream that is first touched after the close is at its end', async () => {
-    const child = await sh('echo lost', { stdio: 'pipe' });
+  test('a stream that is first touched after the close has what was written', async () => {
+    const child = await sh('echo kept', { stdio: 'pipe' });
+    await closed(child);
+    expect(await Promise.all([read(child.stdout), read(child.stderr)])).toEqual(['kept\n', '']);
+    expect(child.stdin!.writable).toBe(false);
+  });
+  test('what is written into a socket and never read takes nothing from what came out of it', async () => {
+    const child = await sh('echo out >&3; sleep 0.05', { stdio: ['ignore', 'ignore', 'inherit', 'socket'] });
+    const socket = (child.stdio as unknown as Socket[])[3]!;
+    // The kernel tells of it by ECONNRESET, behind all that was written.
+    socket.write('never read');
+    await closed(child);
+    expect(await read(socket)).toBe('out\n');
+  });
+  test('child_process takes one, and what comes later is for its child', async () => {
+    const child = await sh('sleep 0.1; echo through', { stdio: ['ignore', 'pipe', 'inherit'] });
+    const end = closed(child);
+    const other = spawn('/bin/cat', [], { stdio: [child.stdout as Socket, 'pipe', 'inherit'] });
+    expect(await read(other.stdout)).toBe('through\n');
+    await end;
+    child.stdout!.destroy();
+  });
+  test('node:http takes a socket as a connection', async () => {
+    const server = createHttpServer((request, response) => response.end(`hello ${request.url}`));
+    const request = String.raw`printf 'GET /there HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3; cat <&3`;
+    const child = await sh(request, { stdio: ['ignore', 'pipe', 'inherit', 'socket'] });
+    server.emit('connection', (child.stdio as unknown as Socket[])[3]);
+    expect(await read(child.stdout)).toMatch(/\r\n\r\nhello \/there$/);
+    await child.exited;
+  });
+});
+
+describe("'close' and readers", () => {
+  const much = (size: number): Promise<ClonedProcess> =>
+    sh(`(sleep 0.05; head -c ${size} /dev/zero) & exit 0`, { stdio: ['ignore', 'pipe', 'inherit'] });
+
+  test('whoever reads has all of it before, however slowly he reads', async () => {
+    const child = await much(300_000);
+    let size = 0;
+    const sizeAtClose = closed(child).then(() => size);
+    for await (const chunk of child.stdout!) {
+      size += (chunk as Buffer).length;
+      await sleep(2);
+    }
+    expect([size, await sizeAtClose]).toEqual([300_000, 300_000]);
+  });
+  test('so it is with a pipeline that takes its time', async () => {
+    const child = await much(300_000);
+    let size = 0;
+    const slow = new Writable({
+      write(chunk: Buffer, _encoding, callback) {
+        setTimeout(() => {
+          size += chunk.length;
+          callback();
+        }, 2);
+      },
+    });
+    child.stdout!.pipe(slow, { end: false });
+    await closed(child);
+    expect(size + slow.writableLength).toBe(300_000);
+    slow.end();
+    await once(slow, 'finish');
+    expect(size).toBe(300_000);
+  });
+  test('a reader that goes is not waited for, and one that comes later finds the rest', async () => {
+    const child = await much(300_000);
+    const first = ((await once(child.stdout!, 'data')) as [Buffer])[0].length;
+    child.stdout!.pause();
+    await closed(child);
+    expect(first + (await read(child.stdout)).length).toBe(300_000);
+  });
+  test('a stream that was told to flow with nobody there is at its end', async () => {
+    const child = await much(300_000);
+    child.stdout!.resume();
     await closed(child);
     expect(await read(child.stdout)).toBe('');
-    expect(child.stdin!.writable).toBe(false);
+  });
+  test('1 MiB is kept where nobody reads', async () => {
+    const child = await much(3_000_000);
+    await closed(child);
+    expect((await read(child.stdout)).length).toBe(1_048_576);
+  });
+  test('a living child is not read on: it waits for its reader', async () => {
+    const child = await sh('head -c 3000000 /dev/zero', { stdio: ['ignore', 'pipe', 'inherit'] });
+    expect(child.stdout!.readableLength).toBe(0);
+    await sleep(100);
+    expect(child.exitCode).toBeNull();
+    expect((await read(child.stdout)).length).toBe(3_000_000);
+    await child.exited;
+  });
+  test('text is text also where it was kept as bytes', async () => {
+    const child = await sh(String.raw`printf '\303'; sleep 0.05; printf '\244'`, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const { stdout } = child;
+    await closed(child);
+    stdout!.setEncoding('utf8');
+    expect(stdout!.read()).toBe('ä');
+    stdout!.destroy();
   });
 });
 
@@ -341,10 +437,11 @@ describe('streams that nobody touches', () => {
     await closed(child);
     expect(readFileSync(done, 'utf8')).toBe('\n');
   });
-  test('as child_process, a touched one without a reader flows after the end', async () => {
+  test('a touched one without a reader does not hold up the close either, and keeps what it has', async () => {
     const child = await sh('head -c 200000 /dev/zero & exit 0', { stdio: ['ignore', 'pipe', 'inherit'] });
     expect(child.stdout).not.toBeNull();
     await closed(child);
+    expect((await read(child.stdout)).length).toBe(200_000);
   });
   test("'close' comes although nothing was touched", async () => {
     const child = await sh('exit 0', { stdio: ['pipe', 'pipe', 'pipe', 'socket', 'pipe'] });

@@ -8,7 +8,7 @@ import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../..
 import { rootOnly, userOnly, withCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { owned } from '../support/inside';
-import { leavesNothing } from '../support/leftovers';
+import { leavesNothing, ourDescriptors } from '../support/leftovers';
 import { emitted, linesOf, notesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
 
@@ -235,10 +235,24 @@ describe('pty', () => {
     await once(plain, 'close');
   });
 
-  test('one that nobody touches is closed when the program ends', async () => {
-    const child = await clone('/bin/sh', ['-c', 'echo unread'], { pty: true });
+  test('one that nobody touches is closed when the program ends, and keeps what was written', async () => {
+    const child = await clone('/bin/sh', ['-c', 'stty -opost; seq 1 2000'], { pty: true });
     expect(await once(child, 'close')).toEqual([0, null]);
-    expect(child.pty).toBeNull();
+    expect(ourDescriptors().filter((descriptor) => descriptor.endsWith('ptmx'))).toEqual([]);
+    const { pty } = child;
+    let output = '';
+    for await (const chunk of pty!) output += String(chunk);
+    expect(output).toBe(Array.from({ length: 2000 }, (_, index) => `${index + 1}\n`).join(''));
+    expect([pty!.writable, child.pty]).toEqual([false, pty]);
+  });
+
+  test('one that was touched keeps it too', async () => {
+    const child = await clone('/bin/sh', ['-c', 'echo unread'], { pty: true });
+    const { pty } = child;
+    expect(await once(child, 'close')).toEqual([0, null]);
+    let output = '';
+    for await (const chunk of pty!) output += String(chunk);
+    expect(output).toBe('unread\r\n');
   });
 
   test("the end of the program is end-of-file, not an error (the kernel's EIO)", async () => {
