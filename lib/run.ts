@@ -6,8 +6,11 @@ import type { RunOptions, RunResult } from '../types/run';
 import { integer, plainObject } from './check';
 import { clone } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { SyscallError } from './errors/syscall-error';
+import { Child } from './process/child';
 import { unwatch, watch } from './process/ending';
 import { takesArguments } from './plan';
+import { clearTimeout, now, setImmediate, setTimeout } from './timers';
 
 /** As in execFile(). */
 const defaultMaxBuffer = 1024 * 1024;
@@ -35,6 +38,9 @@ interface Collecting {
  * of them, and with the error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end.
  * `signal` and `timeout` also end the waiting for output that children of the command hold open after its own end: `endedBy`
  * tells, and the output is what there was.
+ *
+ * A command that has become somebody else by itself, as sudo(8) does, may be one that we may not end: then the SyscallError of that
+ * (`EPERM`, `pidfd_send_signal`), with `stdout` and `stderr` so far, is what run() rejects with at once, and the command runs on.
  * @throws ArgumentError, SyscallError
  */
 export function run(
@@ -53,7 +59,7 @@ export async function run(command: unknown, args?: unknown, options?: unknown): 
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
-  const began = performance.now();
+  const began = now();
   const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
   return collect(child, collecting, new Patience(rest, began));
 }
@@ -160,7 +166,7 @@ class Patience {
   /** Waits for `done`, and tells what ended the waiting before that. */
   wait(done: Promise<unknown>): Promise<ExitStatus['endedBy']> {
     const signal = this.#signal;
-    const left = this.#until - performance.now();
+    const left = this.#until - now();
     return new Promise((resolve) => {
       const waiting = { abort: () => end('abort') };
       const timer = left < Infinity ? setTimeout(() => end('timeout'), Math.max(0, left)) : undefined;
@@ -181,22 +187,25 @@ async function collect(
   { input, encoding, maxBuffer }: Collecting,
   patience: Patience,
 ): Promise<RunResult<string | Buffer>> {
+  const killing = Child.killingOf(child);
   let failure: Error | undefined;
   let tellFailed!: () => void;
   const failed = new Promise<void>((resolve) => (tellFailed = resolve));
-  const fail = (error: Error): void => {
+  const refused = new Promise<SyscallError>((resolve) => (killing.tellRefused = resolve));
+  const fail = (option: string, error: Error): void => {
     failure ??= error;
-    child.kill('SIGKILL');
+    killing.kill(option, error);
     tellFailed();
   };
   const [out, err] = (['stdout', 'stderr'] as const).map(
-    (name) => new Gathered(child[name], maxBuffer, () => fail(new TooMuch(name))),
+    (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new TooMuch(name))),
   ) as [Gathered, Gathered];
-  feed(child.stdin, input, fail);
-  const status = await child.exited;
+  feed(child.stdin, input, (error) => fail('input', error));
+  const status = await Promise.race([child.exited, refused]);
   const done = Promise.all([out.done, err.done]);
-  const endedBy = status.endedBy ?? (await patience.wait(Promise.race([done, failed])));
-  if (failure !== undefined || endedBy !== undefined) {
+  const isLeft = status instanceof SyscallError;
+  const endedBy = isLeft ? undefined : (status.endedBy ?? (await patience.wait(Promise.race([done, failed]))));
+  if (isLeft || failure !== undefined || endedBy !== undefined) {
     // What is in the pipes still is read in these turns; children of its own may hold them open for ever.
     await nextTurn();
     await nextTurn();
@@ -207,6 +216,12 @@ async function collect(
   const [stdout, stderr] = [out, err].map((output) =>
     encoding === 'buffer' ? output.bytes() : output.bytes().toString(encoding),
   );
+  if (isLeft) {
+    // Nobody waits for it any more.
+    child.stdin?.destroy();
+    child.unref();
+    throw Object.assign(status, { stdout, stderr });
+  }
   const ended: ExitStatus = endedBy === undefined ? status : { ...status, endedBy };
   const result = { ...ended, stdout: stdout!, stderr: stderr! };
   if (failure === undefined) return result;

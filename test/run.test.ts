@@ -1,5 +1,5 @@
 // run(): a command whose output is collected.
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expectTypeOf } from 'expect-type';
 
 import { Flags, run, type RunOptions, type RunResult } from '../lib';
+import { rootOnly } from './support/capability';
 import { owned } from './support/inside';
 import { leavesNothing } from './support/leftovers';
 import { evaluate, runScript } from './support/own-process';
@@ -311,6 +312,50 @@ describe('an end from here', () => {
     const result = await sh(script, { timeout: 200 });
     expect(result).toMatchObject({ code: 3, signal: null, endedBy: 'timeout', stderr: 'ready' });
     expect(result.stdout).toHaveLength(50_000);
+  });
+});
+
+describe('a command that has become root by itself, and may not be ended,', () => {
+  /** What run() in a Node of an ordinary user rejects with. The command ends once nobody reads its output. */
+  const refusalOf = (options: string): Record<string, unknown> => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-test-'));
+    try {
+      chmodSync(folder, 0o755);
+      const asRoot = join(folder, 'setpriv');
+      copyFileSync('/usr/bin/setpriv', asRoot);
+      chmodSync(asRoot, 0o4755);
+      const args = ['--reuid', '0', '--regid', '0', '--clear-groups', '/bin/sh', '-c'];
+      const script = 'echo problem >&2; while echo out; do sleep 0.02; done';
+      return evaluate(
+        `const fails = (error) => ({ ...error, message: error.message, name: error.name, cause: error.cause?.message });
+         return nsclone.run(${JSON.stringify(asRoot)}, ${JSON.stringify([...args, script])}, ${options}).catch(fails);`,
+        ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+  const hint = 'the program runs on: it has other ids than it was started with';
+  const refused = {
+    name: 'SyscallError',
+    code: 'EPERM',
+    errno: -1,
+    syscall: 'pidfd_send_signal',
+    hint,
+    stdout: expect.stringMatching(/^(out\n)+$/),
+    stderr: 'problem\n',
+  };
+  rootOnly('is told by the rejection, with the output so far: of a timeout', () => {
+    const message = `EPERM: operation not permitted, pidfd_send_signal (timeout): ${hint}`;
+    expect(refusalOf('{ timeout: 300 }')).toEqual({ ...refused, option: 'timeout', message });
+  });
+  rootOnly('of a signal', () => {
+    expect(refusalOf('{ signal: AbortSignal.timeout(300) }')).toMatchObject({ ...refused, option: 'signal' });
+  });
+  rootOnly('of more than maxBuffer, which is the cause', () => {
+    const found = refusalOf('{ maxBuffer: 12 }');
+    expect(found).toMatchObject({ ...refused, option: 'maxBuffer', stdout: 'out\nout\nout\n' });
+    expect(found.cause).toBe('stdout maxBuffer length exceeded');
   });
 });
 
