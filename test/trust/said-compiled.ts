@@ -1,0 +1,31 @@
+// C sources of this folder and of `robustness`, compiled when a test needs them, where every user may execute them.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import { compiler } from '../robustness/compiled';
+
+/** What a library has to be compiled with whose loading is all that it does. */
+export const library = ['-shared', '-fPIC', '-Wl,-z,nodelete'] as const;
+
+/** Compiles `source`.c for the tests of this file; the path is there once they run. */
+export function compiled(source: string, options: readonly string[] = []): { readonly path: string } {
+  const result = { path: '' };
+  let folder: string | undefined;
+  beforeAll(() => {
+    if (compiler === undefined) return;
+    folder = mkdtempSync(join(tmpdir(), 'nsclone-compiled-'));
+    chmodSync(folder, 0o755);
+    result.path = join(folder, basename(source));
+    const file = join(__dirname, `${source}.c`);
+    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', ...options, file, '-o', result.path], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+  });
+  afterAll(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  });
+  return result;
+}

@@ -1,0 +1,96 @@
+// A permanent refusal is not waited out: pidfd_open(2) that a container's filter refuses to Node itself.
+import { accessSync, constants as files, mkdirSync, rmdirSync } from 'node:fs';
+
+import { syscalls } from '../../lib/kernel/syscalls';
+import { withCompiler } from '../robustness/compiled';
+import { evaluate } from '../support/own-process';
+import { compiled, library } from './said-compiled';
+
+const refuse = compiled('../robustness/refuse', library);
+
+const mountsOfCgroup2 = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
+  try {
+    accessSync(`${folder}/cgroup.procs`, files.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+/** Runs a script whose Node may not make pidfd_open(2): the outcome of each promise, and who is left at the end. */
+function outcomes(errno: number, source: string): unknown {
+  return evaluate(`
+    const { clone, Flags } = nsclone;
+    const { settled, sleep } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
+    const pid = { flags: Flags.NEWUSER | Flags.NEWPID, uidMap: 'root', gidMap: 'root', setgroups: 'deny', stdio: 'ignore' };
+    process.env.REFUSE = '${syscalls.pidfd_open}=${errno}';
+    try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+    const told = [];
+    // How a call ends, whatever it says: a child that has started and ended, or an error of ours.
+    const tell = async (promise) => {
+      const end = promise.then(
+        async (child) => { const { code, signal } = await child.exited; return String(code ?? signal); },
+        (error) => error.name,
+      );
+      told.push(await Promise.race([end, sleep(2000, 'nothing is told')]));
+    };
+    ${source}
+    const left = (await settled(1e6, 1000)).children;
+    // What has not ended would keep Node alive.
+    for (const line of left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    setImmediate(() => process.exit(0));
+    return [told, left];`);
+}
+
+const refusals: [string, number][] = [
+  ['EPERM', 1],
+  ['ENOSYS', 38],
+];
+
+describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
+  withCompiler('a child in our namespaces needs none', () => {
+    expect(outcomes(errno, `await tell(clone('/bin/sh', ['-c', 'exit 6'], { stdio: 'ignore' }));`)).toEqual([['6'], []]);
+  });
+
+  withCompiler('a pid namespace of its own: the call settles, and nothing is left', () => {
+    const source = `
+      await tell(clone('/bin/sh', ['-c', 'exit 6'], pid));
+      await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: true }));
+      await tell(clone('/no/such', [], pid));`;
+    const settled = expect.stringMatching(/^(?:6|SyscallError)$/) as unknown;
+    expect(outcomes(errno, source)).toEqual([[settled, settled, 'SyscallError'], []]);
+  });
+
+  withCompiler('`timeout` and `signal` end what runs for ever', () => {
+    const source = `
+      await tell(clone('/bin/sleep', ['100'], { ...pid, timeout: 200 }));
+      await tell(clone('/bin/sleep', ['100'], { ...pid, init: true, timeout: 200, killSignal: 'SIGKILL' }));
+      await tell(clone('/bin/sleep', ['100'], { ...pid, signal: AbortSignal.timeout(200) }));`;
+    const ended = expect.stringMatching(/^(?:SIGKILL|SyscallError|AbortError)$/) as unknown;
+    expect(outcomes(errno, source)).toEqual([[ended, ended, ended], []]);
+  });
+
+  withCompiler('a held child settles, or can be ended', () => {
+    const source = `
+      await tell(clone('/bin/true', [], { ...pid, hold: true }).then((child) => { child.kill(); return child; }));`;
+    const ended = expect.stringMatching(/^(?:SIGKILL|SyscallError)$/) as unknown;
+    expect(outcomes(errno, source)).toEqual([[ended], []]);
+  });
+
+  (mountsOfCgroup2 === undefined ? test.skip : withCompiler)('in a cgroup of its own no zombie stays', () => {
+    const cgroup = `${mountsOfCgroup2}/nsclone-said-refused-${process.pid}`;
+    mkdirSync(cgroup);
+    try {
+      const source = `
+        const cgroup = ${JSON.stringify(cgroup)};
+        await tell(clone('/bin/sh', ['-c', 'exit 6'], { cgroup, stdio: 'ignore' }));
+        await tell(clone('/bin/sleep', ['100'], { cgroup, stdio: 'ignore', timeout: 200 }));
+        await tell(clone('/no/such', [], { cgroup, stdio: 'ignore' }));`;
+      const settled = expect.stringMatching(/^(?:6|SyscallError)$/) as unknown;
+      const ended = expect.stringMatching(/^(?:SIGTERM|SyscallError)$/) as unknown;
+      expect(outcomes(errno, source)).toEqual([[settled, ended, 'SyscallError'], []]);
+    } finally {
+      rmdirSync(cgroup, { maxRetries: 20, retryDelay: 50 });
+    }
+  });
+});
