@@ -1,0 +1,179 @@
+// A start that fails before there is a child: the error names the call that failed, nothing is lost, and no promise stays open.
+import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
+import { withCompiler } from '../robustness/compiled';
+import { evaluate } from '../support/own-process';
+import { compiled, library } from './said-compiled';
+
+const refuse = compiled('../robustness/refuse', library);
+
+const common = `
+  const { clone, Flags, record } = nsclone;
+  const { children, settled, sleep } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
+  const pid = { flags: Flags.NEWUSER | Flags.NEWPID, uidMap: 'root', gidMap: 'root', setgroups: 'deny' };
+  const sorts = [{ stdio: 'ignore' }, { stdio: 'pipe' }, { ...pid, stdio: 'ignore' }, { ...pid, init: true, stdio: 'ignore' }];
+  const failure = (promise) => promise.then(
+    () => 'started',
+    ({ name, code, step, syscall, option, message }) => ({ name, code, step, syscall, option, message }));
+  // What is loaded and opened once and for all.
+  for (const options of sorts) await (await clone('/bin/true', [], options)).exited;
+`;
+
+interface Failure {
+  readonly name: string;
+  readonly code: string;
+  readonly step?: string;
+  readonly syscall?: string;
+  readonly option?: string;
+  readonly message: string;
+}
+
+describe('a call that is refused to Node itself', () => {
+  // Not the errno by which such a call fails as a rule: what is told is then what the kernel has said here.
+  const errno = { number: 28, code: 'ENOSPC' };
+
+  /** What a start fails with in a Node to which this call is refused from now on; large ones need memory of their own. */
+  const failureWithout = (name: SyscallName, args = '[]'): Failure | 'started' =>
+    evaluate(`${common}
+      process.env.REFUSE = '${syscalls[name]}=${errno.number}';
+      try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+      return failure(clone('/bin/true', ${args}, { stdio: 'ignore' }));`);
+
+  const large = "Array.from({ length: 10 }, () => 'x'.repeat(20_000))";
+  for (const [name, args] of [
+    ['socketpair', '[]'],
+    ['memfd_create', large],
+    ['ftruncate', large],
+  ] as const) {
+    withCompiler(`${name}: it is the one that is named`, () => {
+      const failed = failureWithout(name, args);
+      // A start that can do without the call is no failure.
+      if (failed !== 'started') expect(failed).toMatchObject({ name: 'SyscallError', code: errno.code, syscall: name });
+    });
+  }
+
+  withCompiler('clone3 is named where it is the one', () => {
+    expect(failureWithout('clone3')).toMatchObject({ code: errno.code, syscall: 'clone3', step: 'clone' });
+  });
+});
+
+describe('no descriptors left', () => {
+  const fill = `
+    /** Lets this many numbers be free, \`first\` among them; returns what gives all back. */
+    const leave = (count, first = []) => {
+      const taken = [];
+      try { for (;;) taken.push(fs.openSync('/dev/null')); } catch (error) { if (error.code !== 'EMFILE') throw error; }
+      for (const number of [...first, ...taken.splice(0, count - first.length)].slice(0, count)) fs.closeSync(number);
+      return () => { for (const number of taken) fs.closeSync(number); };
+    };`;
+  const limit = ['prlimit', '--nofile=80'];
+
+  test('none at all: the first call that needs one is named, and not the clone', () => {
+    const failures = evaluate<Failure[]>(
+      `${common} ${fill}
+      const found = [];
+      for (const options of sorts) {
+        const giveBack = leave(0);
+        const failed = failure(clone('/bin/true', [], options));
+        await failed.then(giveBack);
+        found.push(await failed);
+      }
+      return found;`,
+      limit,
+    );
+    for (const failed of failures) {
+      expect(failed).toMatchObject({ name: 'SyscallError', code: 'EMFILE' });
+      expect(failed.syscall).not.toBe('clone3');
+    }
+    expect(failures).toHaveLength(4);
+  });
+
+  test('a recorded child: so is it there', () => {
+    const failed = evaluate<Failure>(
+      `${common} ${fill}
+      const line = record((c) => c.buffer(1 << 20));
+      const giveBack = leave(0);
+      return failure(clone(line, { flags: Flags.VM })).finally(giveBack);`,
+      limit,
+    );
+    expect(failed).toMatchObject({ name: 'SyscallError', code: 'EMFILE' });
+    expect(failed.syscall).not.toBe('clone3');
+  });
+
+  /** How many numbers were free, what became of the call, and who is left. */
+  interface Outcome {
+    readonly sort: number;
+    readonly free: number;
+    readonly outcome: string;
+    readonly left: readonly string[];
+  }
+
+  test('from 0 to 12, and 0 among them: every call settles, and leaves nobody', () => {
+    const outcomes = evaluate<Outcome[]>(
+      `${common} ${fill}
+      const found = [];
+      fs.closeSync(0);
+      for (let free = 0; free <= 12; free++) {
+        for (const [sort, options] of sorts.entries()) {
+          // It is one of those that are left.
+          if (!fs.existsSync('/proc/self/fd/0')) fs.openSync('/dev/null');
+          const giveBack = leave(free, [0]);
+          const end = clone('/bin/sh', ['-c', 'exit 6'], options).then(
+            async (child) => (await child.exited).code,
+            (error) => error.name + ' ' + error.code);
+          await Promise.race([end, sleep(30)]);
+          giveBack();
+          const outcome = await Promise.race([end, sleep(1000, 'nothing is told')]);
+          found.push({ sort, free, outcome: String(outcome), left: (await settled(1e6, 300)).children });
+          for (const line of found.at(-1).left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+        }
+      }
+      setImmediate(() => process.exit(0));
+      return found;`,
+      limit,
+    );
+    const isTold = ({ outcome }: Outcome): boolean => /^(?:6|SyscallError EMFILE)$/.test(outcome);
+    expect(outcomes.filter((one) => !isTold(one))).toEqual([]);
+    expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([]);
+    // Neither all too few nor all enough.
+    expect(new Set(outcomes.map(({ outcome }) => outcome === '6')).size).toBe(2);
+  });
+});
+
+describe('too large', () => {
+  const large = `Array.from({ length: 80 }, () => 'x'.repeat(1 << 20))`;
+
+  test('arguments: E2BIG is told of them, as execve(2) would', () => {
+    const failed = evaluate<Failure>(`${common} return failure(clone('/bin/true', ${large}, { stdio: 'ignore' }));`);
+    expect(failed).toMatchObject({ name: 'SyscallError', code: 'E2BIG' });
+    expect(failed.syscall).not.toBe('clone3');
+    expect(failed.message).toMatch(/\bargs\b|argument/);
+  });
+
+  test.each([
+    ['given', `const env = Object.fromEntries(${large}.map((text, index) => ['V' + index, text]));`],
+    ['ours', `${large}.forEach((text, index) => { process.env['V' + index] = text; }); const env = undefined;`],
+  ])('an environment that is %s: so is it there', (_, env) => {
+    const failed = evaluate<Failure>(
+      `${common} ${env} return failure(clone('/bin/true', [], { stdio: 'ignore', env }));`,
+    );
+    expect(failed).toMatchObject({ name: 'SyscallError', code: 'E2BIG' });
+    expect(failed.syscall).not.toBe('clone3');
+    expect(failed.message).toMatch(/\benv\b|environment/);
+  });
+
+  test('what the kernel itself finds too large', () => {
+    const failed = evaluate<Failure>(
+      `${common} return failure(clone('/bin/true', ['x'.repeat(200_000)], { stdio: 'ignore' }));`,
+    );
+    expect(failed).toMatchObject({ name: 'SyscallError', code: 'E2BIG', step: 'command', syscall: 'execve' });
+  });
+
+  test('a recorded line: it is told of the line, not of the clone', () => {
+    const failed = evaluate<Failure>(`${common}
+      // 16 MiB each.
+      const line = record((c) => Array.from({ length: 5 }, () => c.buffer(1 << 24)));
+      return failure(clone(line, { flags: Flags.VM }));`);
+    expect(failed).toMatchObject({ name: 'SyscallError', code: 'E2BIG' });
+    expect(failed.syscall).not.toBe('clone3');
+  });
+});
