@@ -1,5 +1,5 @@
 // Said means done: capabilities that the exec would take away from uid 0 are refused, not granted in words.
-import { clone, type CloneOptions, Flags, plan } from '../../lib';
+import { clone, type CloneOptions, Flags, plan, type SyscallError } from '../../lib';
 import { rootOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
 import { inside, owned } from '../support/inside';
@@ -51,7 +51,7 @@ describe('what is also', () => {
     // The kernel lets nothing become inheritable that the bounding set has not: then that is said, or it is there.
     const permitted = await inside("sed -n 's/^CapPrm:\\t//p' /proc/self/status", { ...owned(0), capabilities }).then(
       (text) => BigInt(`0x${text}`),
-      ({ name, code, step }) => ({ name, code, step }) as object,
+      ({ name, code, step }: SyscallError) => ({ name, code, step }),
     );
     expect([CAP_CHOWN, { name: 'SyscallError', code: 'EPERM', step: 'identity' }]).toContainEqual(permitted);
   });

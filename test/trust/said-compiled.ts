@@ -9,6 +9,12 @@ import { compiler } from '../robustness/compiled';
 /** What a library has to be compiled with whose loading is all that it does. */
 export const library = ['-shared', '-fPIC', '-Wl,-z,nodelete'] as const;
 
+/** As `test()`, for what needs such a program. */
+export function withCompiler(name: string, body: (() => void) | (() => Promise<unknown>)): void {
+  if (compiler === undefined) test.skip(`${name} (skipped: needs a C compiler)`, body);
+  else test(name, body);
+}
+
 /** Compiles `source`.c for the tests of this file; the path is there once they run. */
 export function compiled(source: string, options: readonly string[] = []): { readonly path: string } {
   const result = { path: '' };

@@ -1,8 +1,7 @@
 // A start that fails before there is a child: the error names the call that failed, nothing is lost, and no promise stays open.
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
-import { withCompiler } from '../robustness/compiled';
 import { evaluate } from '../support/own-process';
-import { compiled, library } from './said-compiled';
+import { compiled, library, withCompiler } from './said-compiled';
 
 const refuse = compiled('../robustness/refuse', library);
 

@@ -37,7 +37,7 @@ async function all(stream: Readable): Promise<string> {
 
 const moments: [string, (child: ClonedProcess) => unknown][] = [
   ['untouched until then', () => {}],
-  ['touched before', (child) => child.stdio.map((stream) => stream?.readable)],
+  ['touched before', (child) => [...child.stdio]],
 ];
 const inTurn: [string, (child: ClonedProcess) => Promise<unknown>][] = [
   ['when `exited` resolves', (child) => child.exited],
@@ -77,7 +77,9 @@ describe.each(moments)('streams that are %s', (_, touch) => {
   });
 
   test('are those above 2 as well', async () => {
-    const child = await sh('echo three >&3; echo four >&4', { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'socket'] });
+    const child = await sh('echo three >&3; echo four >&4', {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'socket'],
+    });
     touch(child);
     await child.exited;
     await sleep(late);

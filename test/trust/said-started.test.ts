@@ -1,11 +1,10 @@
 // "Started" is said when the exec has happened and never otherwise, whatever a program calls itself, whatever a filter answers.
 import { clone, type CloneOptions, Flags, type SyscallError } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
-import { withCompiler } from '../robustness/compiled';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
-import { compiled, library } from './said-compiled';
+import { compiled, library, withCompiler } from './said-compiled';
 
 describe('a program that takes the name of the stub', () => {
   const program = compiled('said-own-name');
