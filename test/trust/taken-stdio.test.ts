@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 
 import { clone, type CloneOptions, constants, Flags, type IdMapping } from '../../lib';
 import { subordinateRanges } from '../../lib/steps/subordinate-ids';
-import { hasCapability } from '../support/capability';
+import { hasCapability, rootOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
 
@@ -77,7 +77,7 @@ for (const sort of sorts) {
   });
 }
 
-(isRoot ? test : test.skip)('what is inherited of ours stays ours', () => {
+rootOnly('what is inherited of ours stays ours', () => {
   const [before, after] = evaluate<[number[], number[]]>(`
     const owners = () => [0, 1, 2].map((number) => fs.fstatSync(number).uid);
     const before = owners();
@@ -87,7 +87,7 @@ for (const sort of sorts) {
   expect(after).toEqual(before);
 });
 
-(isRoot ? test : test.skip)('a pipe of another child that is passed on stays that one’s', async () => {
+rootOnly('a pipe of another child that is passed on stays that one’s', async () => {
   const one = await clone('/bin/cat', [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const stdout = one.stdout as Socket & { readonly _handle: { readonly fd: number } };
   const { fd } = stdout._handle;
