@@ -40,6 +40,8 @@ const options: CloneOptions = {
   cwd: '/',
   env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' },
   stdio: 'inherit',
+  // A session of its own: whose controlling terminal is ours could type into it, and our shell would run that (TIOCSTI, CVE-2017-5226).
+  detached: true,
   timeout: seconds * 1000,
   // To pid 1, with which all the others end.
   killSignal: 'SIGKILL',

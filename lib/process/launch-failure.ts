@@ -15,9 +15,9 @@ export function launchFailure(
   option?: string,
   cloneHint?: (code: string) => string | undefined,
 ): SyscallError {
-  const syscall = syscallName(mailbox[Mail.Call]!);
+  const syscall = syscallName(mailbox[Mail.Call]!) ?? 'a call';
   const code = errnoName(errno);
-  if (syscall === undefined) return new SyscallError({ errno, step: 'launch', ...withoutCall(code) });
+  if (mailbox[Mail.Call]! < 0) return new SyscallError({ errno, step: 'launch', ...withoutCall(code) });
   const isClone = clones.has(syscall);
   const hint = (isClone ? cloneHint?.(code) : undefined) ?? whyNotLaunched(code, syscall);
   return new SyscallError({

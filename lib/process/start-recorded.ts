@@ -130,7 +130,7 @@ function readFailure(program: Program<unknown>): SyscallError {
 
 /** Of a launch. The loader refuses an instruction without any call, and says which. */
 function recordedFailure(program: Program<unknown>, errno: number, flags: number): SyscallError {
-  if (mailbox[Mail.Call] === 0 && errnoName(errno) === 'EINVAL') {
+  if (mailbox[Mail.Call]! < 0 && errnoName(errno) === 'EINVAL') {
     const instruction = mailbox[Mail.Instruction]!;
     const option = program.recording.writer.labels?.[instruction]?.option ?? recordedStep;
     const reason = 'the loader refuses this instruction: it would reach beyond the memory of its program';

@@ -23,7 +23,7 @@ enum Mail : uint32_t {
   kMailSignal = 5,
   kMailCoreDumped = 6,
   kMailUsageKnown = 7,
-  kMailCall = 8,   // the number of the system call that failed before the clone; 0 for none
+  kMailCall = 8,   // the number of the system call that failed before the clone; -1 for none
   kMailUsage = 9,  // 16 values in the order of process.resourceUsage()
   kMailSize = 25,
 };

@@ -8,9 +8,9 @@ namespace nsclone {
 
 struct [[nodiscard]] Errno {
   int value = 0;
-  int call = 0;  // the number of the system call; 0 where none was made
+  int call = -1;  // the number of the system call; -1 where none was made
   explicit operator bool() const { return value != 0; }
-  static Errno Last(int call = 0) { return {errno, call}; }
+  static Errno Last(int call = -1) { return {errno, call}; }
 };
 
 }  // namespace nsclone
