@@ -1,0 +1,118 @@
+// What the attacks of test/trust/ have in common: hostile programs in C, containers that they are root of, bystanders.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+import { type CloneOptions, Flags } from '../../lib';
+import { compiler } from '../robustness/compiled';
+import { rootOnly } from './capability';
+
+/** Compiles `test/trust/NAME.c` for the tests of a file; the path is there once they run, and open to any user. */
+export function hostile(name: string): { readonly path: string } {
+  const result = { path: '' };
+  let folder: string | undefined;
+  beforeAll(() => {
+    if (compiler === undefined) return;
+    folder = mkdtempSync(join(tmpdir(), 'nsclone-hostile-'));
+    chmodSync(folder, 0o755);
+    result.path = join(folder, name);
+    const source = join(__dirname, '../trust', `${name}.c`);
+    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', '-O1', source, '-o', result.path], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+  });
+  afterAll(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  });
+  return result;
+}
+
+type Body = Parameters<typeof rootOnly>[1];
+
+/** As `test()`, for what needs a hostile program. */
+export function withCompiler(name: string, body: Body): void {
+  if (compiler === undefined) test.skip(`${name} (skipped: needs a C compiler)`, body);
+  else test(name, body);
+}
+
+/** As `test()`, for what needs a hostile program that is root of the host. */
+export function rootWithCompiler(name: string, body: Body): void {
+  if (compiler === undefined) test.skip(`${name} (skipped: needs a C compiler)`, body);
+  else rootOnly(name, body);
+}
+
+/**
+ * A container whose root is root of its own user namespace, and one whose root is that of the host. Nothing in their
+ * set-up waits for Node.
+ */
+export const containers = {
+  'root of a user namespace': {
+    flags: Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS,
+    uidMap: 'root',
+    gidMap: 'root',
+    setgroups: 'deny',
+    mounts: [{ type: 'proc', target: '/proc' }],
+  },
+  'root of the host': { flags: Flags.NEWPID | Flags.NEWNS, mounts: [{ type: 'proc', target: '/proc' }] },
+} as const satisfies Record<string, CloneOptions>;
+
+/** For an ordinary user: what turns a script's Node into root of a user namespace. */
+export const asRoot: readonly string[] = process.geteuid!() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
+
+/** What a stream says up to its next end of line. */
+export async function nextLine(stream: Readable): Promise<string> {
+  let text = '';
+  while (!text.includes('\n')) {
+    const [part] = (await Promise.race([
+      once(stream, 'data'),
+      once(stream, 'end').then(() => {
+        throw new Error(`the stream ended after '${text}'`);
+      }),
+    ])) as [Buffer];
+    text += part.toString();
+  }
+  return text.slice(0, text.indexOf('\n'));
+}
+
+/** Processes of the host that have nothing to do with us. They end by themselves too, after a while. */
+export class Bystanders {
+  readonly #shell: ChildProcess;
+  readonly pids: readonly number[];
+
+  private constructor(shell: ChildProcess, pids: readonly number[]) {
+    this.#shell = shell;
+    this.pids = pids;
+  }
+
+  /** They are no children of Node: nobody but their shell may reap them. */
+  static async start(count: number): Promise<Bystanders> {
+    const script = `i=0; while [ $i -lt ${count} ]; do sleep 40 >&2 & pids="$pids $!"; i=$((i+1)); done; echo $pids; wait`;
+    const shell = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pids = (await nextLine(shell.stdout)).split(' ').map(Number);
+    return new Bystanders(shell, pids);
+  }
+
+  /** Those that somebody has ended. */
+  dead(): number[] {
+    return this.pids.filter((pid) => !isSleeping(pid));
+  }
+
+  async end(): Promise<void> {
+    for (const pid of this.pids) if (isSleeping(pid)) process.kill(pid, 'SIGKILL');
+    if (this.#shell.exitCode === null && this.#shell.signalCode === null) await once(this.#shell, 'exit');
+  }
+}
+
+/** Whether it is still the sleep(1) that we have started. */
+function isSleeping(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return /^Name:\tsleep$/m.test(status) && !/^State:\t[ZX]/m.test(status);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,130 @@
+// Who is who, the kernel says: a container's root that writes into the page that we share with a child of ours does not
+// get a process of the host taken for that child.
+import type { CloneOptions } from '../../lib';
+import { Bystanders, containers, hostile, rootWithCompiler, withCompiler } from '../support/attack';
+import { evaluate } from '../support/own-process';
+
+const rewrite = hostile('rewrite-report');
+
+/** Every word of the page by itself, so that all else that it says stays plausible; and the whole page. */
+const words = [...Array.from({ length: 16 }, (_, index) => index), -1];
+
+interface Attempt {
+  readonly word: number;
+  readonly pid: 'its own' | 'of a bystander' | 'none';
+  /** Exit code or signal, 'pending', or the code of what clone() or start() rejected with. */
+  readonly end: string | number;
+}
+
+/**
+ * One container for each word, while the event loop is busy. `start` is an expression for the child that is attacked, of
+ * `rewrite` (what the hostile program is called with), `container` (its options) and `index`.
+ */
+function attempts(container: CloneOptions, bystanders: Bystanders, start: string, before = ''): Attempt[] {
+  return evaluate<Attempt[]>(
+    `const { clone } = nsclone;
+     const container = ${JSON.stringify(container)};
+     const bystanders = ${JSON.stringify(bystanders.pids)};
+     const words = ${JSON.stringify(words)};
+     const rewrite = words.map((word, index) => [${JSON.stringify(rewrite.path)}, [word, bystanders[index], 400].map(String)]);
+     const soon = (promise) => Promise.race([
+       promise.catch((error) => ({ failed: error.code ?? String(error) })),
+       new Promise((resolve) => setTimeout(resolve, 3000, { failed: 'pending' })),
+     ]);
+     // What is pending for ever keeps nobody waiting.
+     setTimeout(() => process.exit(1), 20_000);
+     await (await clone('/bin/true', { stdio: 'ignore' })).exited;
+     ${before}
+     const starts = words.map((word, index) => ${start});
+     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+     const found = await Promise.all(starts.map(async (start, index) => {
+       const word = words[index];
+       const child = await soon(start);
+       if (child.failed !== undefined) return { word, pid: 'none', end: child.failed };
+       const pid = bystanders.includes(child.pid) ? 'of a bystander' : 'its own';
+       const started = typeof held === 'undefined' ? {} : await soon(child.start().then(() => ({})));
+       const end = started.failed === undefined ? await soon(child.exited) : started;
+       return { word, pid, end: end.failed ?? end.code ?? end.signal };
+     }));
+     setTimeout(() => process.exit(0), 50);
+     return found;`,
+  );
+}
+
+async function withBystanders(use: (bystanders: Bystanders) => void): Promise<void> {
+  const bystanders = await Bystanders.start(words.length);
+  try {
+    use(bystanders);
+  } finally {
+    await bystanders.end();
+  }
+}
+
+const endsWith7 = words.map((word) => ({ word, pid: 'its own', end: 7 }));
+const theirOwn = words.map((word) => ({ word, pid: 'its own' }));
+const settled = ({ end }: Attempt): boolean => end !== 'pending';
+
+for (const [root, container] of Object.entries(containers)) {
+  const own = root !== 'root of the host';
+  const attack = own ? withCompiler : rootWithCompiler;
+
+  describe(`the page, written by ${root}`, () => {
+    attack('beside an init, while the event loop is busy: the child is the child, and its end is told', () =>
+      withBystanders((bystanders) => {
+        const found = attempts(
+          container,
+          bystanders,
+          "clone(...rewrite[index], { ...container, init: true, stdio: 'ignore' })",
+        );
+        expect(bystanders.dead()).toEqual([]);
+        // Root of the host may do anything to pid 1. How it ends is its own affair, but not who it is.
+        expect(found).toMatchObject(own ? endsWith7 : theirOwn);
+        expect(found.filter((attempt) => !settled(attempt))).toEqual([]);
+      }),
+    );
+
+    attack('beside an init, with a timeout: nobody else is killed', () =>
+      withBystanders((bystanders) => {
+        const found = attempts(
+          container,
+          bystanders,
+          "clone(...rewrite[index], { ...container, init: true, stdio: 'ignore', timeout: 100, killSignal: 'SIGKILL' })",
+        );
+        expect(bystanders.dead()).toEqual([]);
+        expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
+        expect(found.filter((attempt) => !settled(attempt))).toEqual([]);
+      }),
+    );
+
+    attack('of a held child that joins: it is who it is, runs, and its end is told', () =>
+      withBystanders((bystanders) => {
+        const found = attempts(
+          container,
+          bystanders,
+          "clone('/bin/sh', ['-c', 'exit 7'], { join: hostile[index], hold: true, stdio: 'ignore' })",
+          `const held = true;
+           const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
+        );
+        expect(bystanders.dead()).toEqual([]);
+        expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
+        if (own) expect(found).toEqual(endsWith7);
+        expect(found.filter((attempt) => !settled(attempt))).toEqual([]);
+      }),
+    );
+
+    attack('of a held child that joins, with a timeout: nobody else is killed', () =>
+      withBystanders((bystanders) => {
+        const found = attempts(
+          container,
+          bystanders,
+          "clone('/bin/sleep', ['30'], { join: hostile[index], hold: true, stdio: 'ignore', timeout: 100, killSignal: 'SIGKILL' })",
+          `const held = true;
+           const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
+        );
+        expect(bystanders.dead()).toEqual([]);
+        expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
+        expect(found.filter((attempt) => !settled(attempt))).toEqual([]);
+      }),
+    );
+  });
+}

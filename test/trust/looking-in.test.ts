@@ -1,0 +1,215 @@
+// Nobody looks in: a process of ours that stands in somebody's container, waits there or stays as its pid 1, is closed to the
+// root of that container, whatever way it tries (the class of CVE-2016-9962).
+import { readFileSync } from 'node:fs';
+
+import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { containers, hostile, nextLine, withCompiler } from '../support/attack';
+import { inside } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+
+leavesNothing();
+
+const look = hostile('look-into');
+const { NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS } = Flags;
+const container = containers['root of a user namespace'];
+
+/** The ways that are open, of all that were tried. */
+function reached(answers: string): string[] {
+  const told = Object.entries(JSON.parse(answers) as Record<string, string>);
+  expect(told.length).toBeGreaterThan(15);
+  return told.filter(([, answer]) => answer !== 'EACCES' && answer !== 'EPERM').map((way) => way.join(' '));
+}
+
+/** A container whose root looks into the processes that it is told of. */
+class Watched {
+  readonly #child: ClonedProcess;
+
+  private constructor(child: ClonedProcess) {
+    this.#child = child;
+  }
+
+  static async start(options: CloneOptions = container): Promise<Watched> {
+    const script = `echo ready; while read -r pid; do ${look.path} $pid; done`;
+    const child = await clone('/bin/sh', ['-c', script], { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
+    await nextLine(child.stdout!);
+    return new Watched(child);
+  }
+
+  get child(): ClonedProcess {
+    return this.#child;
+  }
+
+  /** What its root reaches of a process, whose pid is that of our own pid namespace. */
+  async reaches(pid: number): Promise<string[]> {
+    const numbers = /^NSpid:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!.split('\t');
+    this.#child.stdin!.write(`${numbers[1] ?? numbers[0]}\n`);
+    return reached(await nextLine(this.#child.stdout!));
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#child.exited;
+  }
+}
+
+async function watched(use: (other: Watched) => Promise<void>, options?: CloneOptions): Promise<void> {
+  const other = await Watched.start(options);
+  try {
+    await use(other);
+  } finally {
+    await other.end();
+  }
+}
+
+/** Runs while a child waits or sleeps, and ends it. */
+async function during(child: ClonedProcess, use: () => Promise<void>): Promise<void> {
+  try {
+    await use();
+  } finally {
+    child.kill('SIGKILL');
+    await child.exited;
+  }
+}
+
+const quiet: CloneOptions = { stdio: 'ignore' };
+/** A container that sees the processes of our pid namespace. */
+const neighbour = {
+  flags: NEWUSER | NEWNS | NEWUTS,
+  uidMap: 'root',
+  gidMap: 'root',
+  setgroups: 'deny',
+} as const satisfies CloneOptions;
+
+withCompiler('a program of the container itself is reached in all these ways', () =>
+  watched(async (other) => {
+    const child = await clone('/bin/sleep', ['30'], { ...quiet, join: other.child });
+    await during(child, async () => {
+      expect((await other.reaches(child.pid)).length).toBeGreaterThan(15);
+    });
+  }),
+);
+
+describe('pid 1', () => {
+  withCompiler('is closed to its program, which is root there', async () => {
+    expect(reached(await inside(`exec ${look.path} 1`, { ...container, init: true }))).toEqual([]);
+  });
+
+  withCompiler('is closed from the first moment of the program on', async () => {
+    for (let round = 0; round < 10; round++) {
+      const child = await clone(look.path, ['1'], { ...container, init: true, stdio: ['ignore', 'pipe', 'inherit'] });
+      expect(reached(await nextLine(child.stdout!))).toEqual([]);
+      await child.exited;
+    }
+  });
+
+  withCompiler('is closed after a change of ids, and with groups of its own', async () => {
+    const options = { ...container, init: true, uid: 0, gid: 0, cwd: '/', noNewPrivileges: true };
+    expect(reached(await inside(`exec ${look.path} 1`, options))).toEqual([]);
+  });
+
+  withCompiler('that is held is closed to a process that joins its namespaces', async () => {
+    const child = await clone('/bin/true', { ...container, ...quiet, init: true, hold: true });
+    await during(child, async () => {
+      expect(reached(await inside(`exec ${look.path} 1`, { join: child }))).toEqual([]);
+    });
+  });
+});
+
+describe('a held child', () => {
+  withCompiler('that is the pid 1 of its container is closed to a process that joins it', async () => {
+    const child = await clone('/bin/true', { ...container, ...quiet, hold: true });
+    await during(child, async () => {
+      expect(reached(await inside(`exec ${look.path} 1`, { join: child }))).toEqual([]);
+    });
+  });
+
+  const joined: [string, (other: ClonedProcess) => CloneOptions][] = [
+    ['that has joined all of a container', (join) => ({ join })],
+    [
+      'that has joined some of its namespaces',
+      ({ pid }) => ({ join: { pid, flags: NEWUSER | NEWPID | NEWNS } as const }),
+    ],
+    ['with ids of its own there', (join) => ({ join, uid: 0, gid: 0, cwd: '/' })],
+    ['with namespaces of its own below', (join) => ({ join, flags: NEWUTS | NEWNET | NEWIPC, hostname: 'below' })],
+  ];
+  for (const [name, options] of joined) {
+    withCompiler(`${name} is closed to the root of that`, () =>
+      watched(async (other) => {
+        const child = await clone('/bin/true', { ...quiet, ...options(other.child), hold: true });
+        await during(child, async () => {
+          expect(await other.reaches(child.pid)).toEqual([]);
+        });
+      }),
+    );
+  }
+
+  const besides: [string, CloneOptions][] = [
+    ['in a container that shares our pid namespace', {}],
+    ['with a pid namespace of its own below', { flags: NEWPID }],
+    ['with a pid 1 of ours below', { flags: NEWPID, init: true }],
+  ];
+  for (const [name, options] of besides) {
+    withCompiler(`${name} is closed to the root of what it has joined`, () =>
+      watched(async (other) => {
+        const child = await clone('/bin/true', { ...quiet, ...options, join: other.child, hold: true });
+        await during(child, async () => {
+          expect(await other.reaches(child.pid)).toEqual([]);
+        });
+      }, neighbour),
+    );
+  }
+
+  withCompiler('is the same for Node as before: its namespaces can be had, and it can be joined', () =>
+    watched(async (other) => {
+      const child = await clone('/bin/true', { ...quiet, join: other.child, hold: true });
+      await during(child, async () => {
+        const namespace = child.namespace('uts');
+        const theirs = other.child.namespace('uts');
+        try {
+          expect(namespace.equals(theirs)).toBe(true);
+          expect(await inside('echo joined', { join: child })).toBe('joined');
+        } finally {
+          namespace.close();
+          theirs.close();
+        }
+      });
+    }),
+  );
+});
+
+describe('a pid 1 of ours in a container that was joined', () => {
+  withCompiler('is closed to the root of that, while its program runs', () =>
+    watched(async (other) => {
+      const child = await clone('/bin/sleep', ['30'], { ...quiet, join: other.child, flags: NEWPID, init: true });
+      await during(child, async () => {
+        expect(await other.reaches(child.pid)).toEqual([]);
+      });
+    }, neighbour),
+  );
+});
+
+describe('on its way', () => {
+  const ways: [string, CloneOptions][] = [
+    ['a child that joins', {}],
+    ['a child that joins and makes namespaces below', { flags: NEWUTS | NEWIPC | NEWNET, hostname: 'below' }],
+    ['a child that joins and waits until it is started', { hold: true }],
+  ];
+  for (const [name, options] of ways) {
+    withCompiler(`${name} is never caught before it is the program`, async () => {
+      const count = 40;
+      const hunter = await clone(look.path, ['hunt', String(count + 20)], {
+        ...container,
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      expect(await nextLine(hunter.stdout!)).toBe('ready');
+      for (let round = 0; round < count; round++) {
+        const child = await clone('/bin/true', { ...quiet, ...options, join: hunter });
+        if (options.hold) await child.start();
+        await child.exited;
+      }
+      hunter.stdin!.end('stop\n');
+      expect(JSON.parse(await nextLine(hunter.stdout!))).toEqual({ caught: 0 });
+      await hunter.exited;
+    });
+  }
+});
