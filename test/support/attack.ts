@@ -1,7 +1,7 @@
 // What the attacks of test/trust/ have in common: hostile programs in C, containers that they are root of, bystanders.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -115,4 +115,19 @@ function isSleeping(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** The path of a cgroup of our own, to be made in a hierarchy of cgroup v2; undefined where we may make none. */
+export function ownCgroup(): string | undefined {
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    if (!line.includes(' - cgroup2 ')) continue;
+    try {
+      const folder = mkdtempSync(`${line.split(' ')[4]}/nsclone-trust-`);
+      rmdirSync(folder);
+      return folder;
+    } catch {
+      // Not ours to write.
+    }
+  }
+  return undefined;
 }
