@@ -41,22 +41,40 @@ static int opened(int pid, const char *name, int flags)
 	return file;
 }
 
-static int entered(int pid, const char *name)
+/* What is in a folder: the check of map_files is in its reading, and the folder itself says nothing. */
+static int listed(int pid, const char *name)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	DIR *folder = opendir(path);
 	if (folder == NULL)
 		return -1;
-	/* The check of map_files is in its reading. */
-	errno = 0;
 	int entries = 0;
-	while (readdir(folder) != NULL)
-		entries++;
-	const int problem = errno;
+	errno = EACCES;
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+		entries += entry->d_name[0] != '.';
 	closedir(folder);
-	errno = problem;
+	if (entries == 0)
+		errno = EACCES;
 	return entries > 0 ? 0 : -1;
+}
+
+/* Any of its descriptors. Their numbers alone are no secret: whoever owns the folder sees them. */
+static int any_descriptor(int pid)
+{
+	int result = -1, problem = ENOENT;
+	for (int number = 0; number < 64 && result < 0; number++) {
+		char name[16], path[64], target[256];
+		snprintf(name, sizeof(name), "fd/%d", number);
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+		result = opened(pid, name, O_RDONLY | O_PATH);
+		if (result < 0)
+			result = (int)readlink(path, target, sizeof(target));
+		if (result < 0 && errno != ENOENT)
+			problem = errno;
+	}
+	errno = problem;
+	return result;
 }
 
 static int traced(int pid)
@@ -73,17 +91,16 @@ static void look(int pid)
 {
 	char path[64], name[16], target[256];
 	for (const char *const *way = (const char *const[]){"exe", "cwd", "root", "maps", "smaps", "environ", "auxv",
-							    "ns/net", "fd/0", "fd/3", "fd/4", "fd/5", NULL};
+							    "ns/net", NULL};
 	     *way != NULL; way++) {
-		const int file = opened(pid, *way, O_RDONLY);
-		/* What is not open cannot be reached, and is not what this is about. */
-		if (file < 0 && errno == ENOENT)
-			continue;
-		tell(*way, file);
+		tell(*way, opened(pid, *way, O_RDONLY));
 	}
 	tell("mem", opened(pid, "mem", O_RDWR));
-	for (const char *const *way = (const char *const[]){"fd", "fdinfo", "map_files", NULL}; *way != NULL; way++)
-		tell(*way, entered(pid, *way));
+	tell("map_files", listed(pid, "map_files"));
+	/* Where none is open there is nothing to reach. */
+	const int descriptor = any_descriptor(pid);
+	if (descriptor >= 0 || errno != ENOENT)
+		tell("fd", descriptor);
 	for (const char *const *way = (const char *const[]){"exe", "cwd", "root", "ns/mnt", NULL}; *way != NULL; way++) {
 		snprintf(path, sizeof(path), "/proc/%d/%s", pid, *way);
 		snprintf(name, sizeof(name), "link %s", *way);
