@@ -1,6 +1,6 @@
 // Who is who, the kernel says: a container's root that writes into the page that we share with a child of ours does not
 // get a process of the host taken for that child.
-import type { CloneOptions } from '../../lib';
+import { type CloneOptions, run } from '../../lib';
 import { Bystanders, containers, hostile, rootWithCompiler, withCompiler } from '../support/attack';
 import { evaluate } from '../support/own-process';
 
@@ -128,3 +128,12 @@ for (const [root, container] of Object.entries(containers)) {
     );
   });
 }
+
+describe('root of a user namespace', () => {
+  withCompiler('finds no page to write into: pid 1 is closed to it', async () => {
+    const options = { ...containers['root of a user namespace'], init: true } as const;
+    const { code, stdout } = await run(rewrite.path, ['0', '0', '20'], options);
+    expect(JSON.parse(stdout)).toEqual({ written: 0, refusals: [expect.stringMatching(/^maps E(?:ACCES|PERM)$/)] });
+    expect(code).toBe(7);
+  });
+});
