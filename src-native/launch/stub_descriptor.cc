@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,10 +22,11 @@
 namespace nsclone {
 namespace {
 
+constexpr long kFaccessat2 = 439;  // newer than the C library that we build against
+
 struct Stub {
   Descriptor file;
-  bool made = false;     // by us, and no file of an administrator's
-  bool mutable_ = true;  // its mode can be changed: before Linux 6.3 there is no seal for that
+  bool made = false;  // by us, and no file of an administrator's
 };
 
 Errno Make(Stub* stub) {
@@ -40,10 +40,10 @@ Errno Make(Stub* stub) {
     if (written < 0) return Errno::Last(SYS_write);
     done += static_cast<size_t>(written);
   }
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  stub->mutable_ = fcntl(file.number(), F_ADD_SEALS, kSeals | F_SEAL_EXEC) != 0;
-  if (stub->mutable_ && fcntl(file.number(), F_ADD_SEALS, kSeals) != 0) return Errno::Last(SYS_fcntl);
-  if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SEAL) != 0) return Errno::Last(SYS_fcntl);
+  // Its mode can be sealed since Linux 6.3.
+  fcntl(file.number(), F_ADD_SEALS, F_SEAL_EXEC);
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  if (fcntl(file.number(), F_ADD_SEALS, kSeals) != 0) return Errno::Last(SYS_fcntl);
   Replace(&stub->file, std::move(file));
   stub->made = true;
   return {};
@@ -54,9 +54,9 @@ Errno Open(const char* path, Stub* stub) {
   return stub->file.open() ? Errno{} : Errno::Last(SYS_openat);
 }
 
+// By the ids that execute it. No seal keeps an access control list from the file.
 bool IsExecutable(int descriptor) {
-  struct stat about = {};
-  return syscall(SYS_fstat, descriptor, &about) == 0 && (about.st_mode & 0111) == 0111;
+  return syscall(kFaccessat2, descriptor, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) == 0;
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ Errno OpenStub(const char* path, int* descriptor) {
   Errno error;
   if (!stub->file.open()) {
     error = path[0] != '\0' ? Open(path, stub) : Make(stub);
-  } else if (stub->made && stub->mutable_ && !IsExecutable(stub->file.number())) {
+  } else if (stub->made && !IsExecutable(stub->file.number())) {
     // A container's root was there. What he has hold of is the old one.
     error = Make(stub);
   }
