@@ -148,10 +148,11 @@ Errno NewFile(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file
   return {};
 }
 
-// `attested`: the kernel says with each message who has sent it.
-Errno OpenChannel(bool attested, Descriptor* ours, Descriptor* theirs) {
+// `attested`: the kernel says with each message who has sent it. `*closed`: whether one of 0 to 2 is.
+Errno OpenChannel(bool attested, Descriptor* ours, Descriptor* theirs, bool* closed) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return Errno::Last(SYS_socketpair);
+  *closed = ends[0] < 3 || ends[1] < 3;
   *ours = Descriptor(ends[0]);
   *theirs = Descriptor(ends[1]);
   for (Descriptor* end : {ours, theirs}) {
@@ -171,15 +172,13 @@ Errno OpenChannel(bool attested, Descriptor* ours, Descriptor* theirs) {
 class Seat {
  public:
   Errno Reserve(int any) {
-    bool closed = false;
-    for (int standard = 0; standard < 3; standard++) closed = closed || fcntl(standard, F_GETFD) < 0;
-    if (!closed) return {};
     reserved_ = Descriptor(fcntl(any, F_DUPFD_CLOEXEC, 3));
     return reserved_.open() ? Errno{} : Errno::Last(SYS_fcntl);
   }
   Descriptor Take(int pidfd) {
     Descriptor low(pidfd);
-    if (pidfd < 0 || pidfd > 2 || dup3(pidfd, reserved_.number(), O_CLOEXEC) < 0) return low;
+    if (pidfd < 0 || pidfd > 2) return low;
+    dup3(pidfd, reserved_.number(), O_CLOEXEC);
     return std::move(reserved_);
   }
 
@@ -197,8 +196,9 @@ Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* l
   MemoryFile& file = *launched->file;
   Header* header = file.header();
   if (const Errno error = ChooseName(header->name)) return error;
-  if (const Errno error = OpenChannel(how.forks, &launched->channel, &theirs)) return error;
-  if (const Errno error = seat.Reserve(theirs.number())) return error;
+  bool closed = false;
+  if (const Errno error = OpenChannel(how.forks, &launched->channel, &theirs, &closed)) return error;
+  if (const Errno error = closed ? seat.Reserve(theirs.number()) : Errno{}) return error;
   StackPool& stacks = StackPool::ForStub();
   if (const Errno error = stacks.Acquire(true, &launched->stack)) return error;
 

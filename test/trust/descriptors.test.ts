@@ -63,11 +63,13 @@ const openIn = (options: Options, stdio: readonly string[]): Open =>
      await child.start();
      let pidOne = [], program = child.pid;
      if (options.init) {
+       // At once: it has let go of everything before its program was executed.
+       pidOne = open(child.pid);
        program = Number(fs.readFileSync('/proc/' + child.pid + '/task/' + child.pid + '/children', 'utf8'));
-       // It lets go of stdio a moment after its program has been executed.
-       for (let wait = 0; wait < 100 && (pidOne = open(child.pid)).length > 0; wait++) {
-         await new Promise((resolve) => setTimeout(resolve, 10));
-       }
+     }
+     // Asleep: its own libraries and locales are read, and closed.
+     while (!fs.readFileSync('/proc/' + program + '/wchan', 'utf8').includes('nanosleep')) {
+       await new Promise((resolve) => setTimeout(resolve, 1));
      }
      const found = { held, program: open(program), pidOne, inheritable };
      for (const one of children) {

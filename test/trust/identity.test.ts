@@ -20,13 +20,20 @@ interface Attempt {
  * One container for each word, while the event loop is busy. `start` is an expression for the child that is attacked, of
  * `rewrite` (what the hostile program is called with), `container` (its options) and `index`.
  */
-function attempts(container: CloneOptions, bystanders: Bystanders, start: string, before = ''): Attempt[] {
+function attempts(
+  container: CloneOptions,
+  bystanders: Bystanders,
+  start: string,
+  before = '',
+  /** How long the hostile program goes on, in milliseconds. */
+  lasting = 400,
+): Attempt[] {
   return evaluate<Attempt[]>(
     `const { clone } = nsclone;
      const container = ${JSON.stringify(container)};
      const bystanders = ${JSON.stringify(bystanders.pids)};
      const words = ${JSON.stringify(words)};
-     const rewrite = words.map((word, index) => [${JSON.stringify(rewrite.path)}, [word, bystanders[index], 400].map(String)]);
+     const rewrite = words.map((word, index) => [${JSON.stringify(rewrite.path)}, [word, bystanders[index], ${lasting}].map(String)]);
      const soon = (promise) => Promise.race([
        promise.catch((error) => ({ failed: error.code ?? String(error) })),
        new Promise((resolve) => setTimeout(resolve, 3000, { failed: 'pending' })),
@@ -46,6 +53,8 @@ function attempts(container: CloneOptions, bystanders: Bystanders, start: string
        const end = started.failed === undefined ? await soon(child.exited) : started;
        return { word, pid, end: end.failed ?? end.code ?? end.signal };
      }));
+     // A container that was joined has to last longer than what is attacked in it.
+     if (typeof hostile !== 'undefined') for (const one of hostile) one.kill('SIGKILL');
      setTimeout(() => process.exit(0), 50);
      return found;`,
   );
@@ -104,6 +113,7 @@ for (const [root, container] of Object.entries(containers)) {
           "clone('/bin/sh', ['-c', 'exit 7'], { join: hostile[index], hold: true, stdio: 'ignore' })",
           `const held = true;
            const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
+          10_000,
         );
         expect(bystanders.dead()).toEqual([]);
         expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
@@ -120,6 +130,7 @@ for (const [root, container] of Object.entries(containers)) {
           "clone('/bin/sleep', ['30'], { join: hostile[index], hold: true, stdio: 'ignore', timeout: 100, killSignal: 'SIGKILL' })",
           `const held = true;
            const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
+          10_000,
         );
         expect(bystanders.dead()).toEqual([]);
         expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
