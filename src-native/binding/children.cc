@@ -180,7 +180,7 @@ Napi::Value Bytes(const Napi::CallbackInfo& info) {
 }
 
 #ifdef NSCLONE_FAULTS
-// setFault(instruction, errno): the next child fails there; with errno -1 it is killed there.
+// setFault(instruction, errno): the next child fails there; kDies and kNodeDies are told in loop/format.h.
 Napi::Value SetFault(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});

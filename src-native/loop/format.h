@@ -80,12 +80,17 @@ inline constexpr int32_t kStatusExecuted = 1 << 17;  // and was past its exec by
 // What a child says over the channel, a byte each. The kernel keeps the order and says who sent it, so what was said
 // while only we ran in the child stays true whoever comes to run there afterwards.
 enum class Message : uint8_t {
-  kWaiting = 1,     // in a wait instruction
-  kKillMe = 2,      // of a test build: its fault asks for a kill
-  kBorn = 3,        // the first word of the second clone's process
-  kProgram = 4,     // beside a pid 1: the last word of the program's process, before its exec
-  kNamespaces = 5,  // with descriptors of its namespaces
+  kWaiting = 1,      // in a wait instruction
+  kKillMe = 2,       // of a test build: its fault asks for a kill
+  kBorn = 3,         // the first word of the second clone's process
+  kProgram = 4,      // beside a pid 1: the last word of the program's process, before its exec
+  kNamespaces = 5,   // with descriptors of its namespaces
+  kEndYourself = 6,  // of a test build: its fault asks for the end of Node
 };
+
+// In the place of a fault's errno: the child is killed there; or Node is, and the child goes on.
+inline constexpr int32_t kDies = -1;
+inline constexpr int32_t kNodeDies = -2;
 
 inline constexpr uint32_t kReportSize = 4096;
 inline constexpr uint32_t kResults = 500;
@@ -98,7 +103,7 @@ struct Report {
   volatile int32_t error;
   volatile int32_t pid;  // of the second clone's process, written by the kernel; for one that never said a word
   volatile int32_t status;
-  // A test build fails (or, with the errno -1, kills) at this instruction; 0 is none, n is n - 1.
+  // A test build has this fault at this instruction; 0 is none, n is n - 1.
   volatile uint32_t fault_instruction;
   volatile int32_t fault_error;
   uint32_t reserved[9];

@@ -49,6 +49,26 @@ int64_t Value(const Program& program, const Report* report, const Instruction& i
   Call(__NR_sendto, *reinterpret_cast<const int32_t*>(program.data + kChannelWord), &kill_me, 1, kMsgNoSignal, 0, 0);
   for (;;) Call(__NR_sched_yield);
 }
+
+// Node ends here, and this process goes on. Only Node can signal Node from every namespace and with any ids: it is
+// asked for it, and its end of the channel is closed when it is gone.
+void OutliveNode(const Program& program) {
+  const int64_t channel = *reinterpret_cast<const int32_t*>(program.data + kChannelWord);
+  const auto end_yourself = static_cast<uint8_t>(Message::kEndYourself);
+  uint8_t answer = 0;
+  Call(__NR_sendto, channel, &end_yourself, 1, kMsgNoSignal, 0, 0);
+  while (Call(__NR_recvfrom, channel, &answer, 1, 0, 0, 0) > 0) {
+  }
+}
+
+// The errno to fail with; 0 where the instruction is to be run.
+int32_t Fault(const Program& program, const Report* report) {
+  if (report->fault_instruction != report->instruction + 1) return 0;
+  if (report->fault_error == kDies) Die(program);
+  if (report->fault_error != kNodeDies) return report->fault_error;
+  OutliveNode(program);
+  return 0;
+}
 #endif
 
 int64_t CallOnce(const Program& program, const Report* report, const Instruction& instruction) {
@@ -65,10 +85,7 @@ bool Executes(const Instruction& instruction) {
 
 int64_t CallWithPolicy(const Program& program, Report* report, const Instruction& instruction) {
 #ifdef NSCLONE_FAULTS
-  if (report->fault_instruction == report->instruction + 1) {
-    if (report->fault_error < 0) Die(program);
-    return -int64_t{report->fault_error};
-  }
+  if (const int32_t error = Fault(program, report); error != 0) return -int64_t{error};
 #endif
   const bool executes = Executes(instruction);
   if (executes) Enter(report, State::kExec);
@@ -130,10 +147,7 @@ int Run(const Program& program, Report* report, Stay* stay) {
       }
       case Op::kWait:
 #ifdef NSCLONE_FAULTS
-        if (report->fault_instruction == i + 1) {
-          if (report->fault_error < 0) Die(program);
-          return Fail(report, report->fault_error);
-        }
+        if (const int32_t error = Fault(program, report); error != 0) return Fail(report, error);
 #endif
         if (!Wait(report, Value(program, report, instruction, 0))) return kGone;
         continue;

@@ -3,6 +3,7 @@
 #include "watch/child.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -117,10 +118,15 @@ bool Child::ReceiveOne(bool* waiting) {
     case Message::kNamespaces:
       if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
       break;
-    case Message::kKillMe:
 #ifdef NSCLONE_FAULTS
+    case Message::kKillMe:
       Kill();
+      break;
+    case Message::kEndYourself:
+      kill(getpid(), SIGKILL);
+      break;
 #endif
+    default:
       break;
   }
   return true;

@@ -7,6 +7,9 @@ import { type Line, linesOf } from './listing';
 /** In the place of an errno: the child is killed at this instruction. */
 export const killed = -1;
 
+/** In the place of an errno: Node is killed when the child comes to this instruction, and the child goes on. */
+export const nodeKilled = -2;
+
 function setFault(instruction: number, errno: number): void {
   addon().setFault!(instruction, errno);
 }
