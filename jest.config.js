@@ -1,6 +1,8 @@
 // The tests: TypeScript sources through swc, with the test build of the addon (fault hooks) in place of the real one.
 const { availableParallelism } = require('node:os');
 
+const { slow } = require('./test/support/slow.js');
+
 const swc = {
   jsc: { parser: { syntax: 'typescript' }, target: 'es2022', keepClassNames: true },
   module: { type: 'commonjs' },
@@ -15,7 +17,7 @@ module.exports = {
   moduleFileExtensions: ['ts', 'js', 'json', 'node'],
   transform: { '\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: { '^\\.{1,2}(/.*)?/addon$': '<rootDir>/test/support/addon.ts' },
-  testTimeout: 30_000,
+  testTimeout: slow(30_000),
   // Tests clone whole processes: more workers than this wait for the kernel and for each other.
   maxWorkers: Math.min(4, availableParallelism()),
 };

@@ -303,7 +303,7 @@ describe('limits that are reached', () => {
          codes.push(code);
          for (const descriptor of held) fs.closeSync(descriptor);
        }
-       for (let wait = 0; wait < 100 && count() !== before; wait++) await new Promise((resolve) => setTimeout(resolve, 10));
+       await until(() => count() === before, 5000).catch(() => {});
        const leaked = count() - before;
        const { code } = await (await nsclone.clone('true')).exited;
        return { codes, leaked, last: code };`,

@@ -4,15 +4,16 @@ import { EventEmitter } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expectTypeOf } from 'expect-type';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
 import { owned, read } from '../support/inside';
+import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate, runScript } from '../support/own-process';
 import { refusal } from '../support/refusal';
+import { until } from '../support/slow';
 
 leavesNothing();
 
@@ -21,6 +22,8 @@ const sh = (script: string, options: CloneOptions = quiet): Promise<ClonedProces
   clone('/bin/sh', ['-c', script], options);
 /** Lives until its stdin ends. */
 const cat = (): Promise<ClonedProcess> => clone('/bin/cat', [], { stdio: ['pipe', 'ignore', 'ignore'] });
+/** 'T' for stopped, 'Z' for a zombie. */
+const state = (pid: number): string => /^State:\t(.)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!;
 const alive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -42,9 +45,8 @@ describe('events', () => {
   test('are not told before the code after the await has run', async () => {
     for (let i = 0; i < 20; i++) {
       const child = await sh('exit 0');
-      // Long enough for the child to end, without giving up the thread.
-      const until = Date.now() + 5;
-      while (Date.now() < until);
+      // It has ended by then, and the thread was not given up.
+      while (state(child.pid) !== 'Z');
       expect([child.exitCode, child.signalCode]).toEqual([null, null]);
       const events: string[] = [];
       for (const name of ['spawn', 'exit', 'close'] as const) child.on(name, () => events.push(name));
@@ -60,10 +62,14 @@ describe('events', () => {
     expect([child.exitCode, child.signalCode]).toEqual([null, 'SIGKILL']);
   });
   test("'close' comes after the end of what a grandchild still writes", async () => {
-    const child = await sh('(sleep 0.2; echo late) & exit 0', { stdio: ['ignore', 'pipe', 'inherit'] });
+    const told = lasting();
+    const child = await sh(`(${told.wait}; echo late) & exit 0`, { stdio: ['ignore', 'pipe', 'inherit'] });
     const events: string[] = [];
     child.stdout!.on('data', (chunk) => events.push(`data ${String(chunk).trim()}`));
-    child.on('exit', () => events.push('exit'));
+    child.on('exit', () => {
+      events.push('exit');
+      told.end();
+    });
     await new Promise((resolve) => child.once('close', resolve));
     expect(events).toEqual(['exit', 'data late']);
   });
@@ -215,9 +221,7 @@ describe('kill', () => {
   test('stops and continues', async () => {
     const child = await cat();
     child.kill('SIGSTOP');
-    const state = (): string => /^State:\t(.)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]!;
-    for (let wait = 0; wait < 200 && state() !== 'T'; wait++) await sleep(5);
-    expect(state()).toBe('T');
+    await until(() => state(child.pid) === 'T');
     // A child that is only stopped has not ended.
     expect(child.exitCode).toBeNull();
     child.kill('SIGCONT');
@@ -260,7 +264,7 @@ describe('ref and unref', () => {
     );
     expect(alive(pid)).toBe(true);
     process.kill(pid, 'SIGKILL');
-    for (let wait = 0; wait < 400 && alive(pid); wait++) await sleep(5);
+    await until(() => !alive(pid));
   });
   test('ref takes it back', () => {
     const { stdout, status } = runScript(

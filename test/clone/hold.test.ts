@@ -1,7 +1,6 @@
 // hold and start(): all but the filter is set up, and the child waits for what is done to it from outside.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type ClonedProcess, type CloneOptions, constants, Flags, plan } from '../../lib';
 import { hasCapability, rootOnly } from '../support/capability';
@@ -11,6 +10,7 @@ import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
 import { evaluate, runScript } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
+import { inTime, until } from '../support/slow';
 
 leavesNothing();
 
@@ -20,6 +20,15 @@ const held = (script: string, options: CloneOptions = {}): Promise<ClonedProcess
 const status = (pid: number, field: string): string =>
   new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!;
 const link = (kind: string, pid: number | 'self' = 'self'): string => readlinkSync(`/proc/${pid}/ns/${kind}`);
+
+/** Whether a process is there, and no zombie that waits for whoever adopted it. */
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');
+  } catch {
+    return false;
+  }
+}
 
 /** Filters of one instruction, `struct sock_filter` with BPF_RET: allow all; kill whoever calls anything. */
 function filter(answer: number): Buffer {
@@ -116,7 +125,8 @@ describe('a held child', () => {
     const events = record(child);
     let output = '';
     child.stdout!.on('data', (chunk) => (output += String(chunk)));
-    await sleep(50);
+    await until(() => status(child.pid, 'State').startsWith('S'));
+    await new Promise(setImmediate);
     expect([output, events, child.exitCode]).toEqual(['', [], null]);
     await child.start();
     await new Promise((resolve) => child.once('close', resolve));
@@ -189,15 +199,7 @@ describe('a held child', () => {
        child.unref();
        return { pid: child.pid };`,
     );
-    for (let wait = 1; wait < 500; wait *= 2) {
-      try {
-        process.kill(pid, 0);
-      } catch {
-        return;
-      }
-      await sleep(wait);
-    }
-    throw new Error('it is still there');
+    await until(() => !isAlive(pid));
   });
   test('keeps Node running until then', () => {
     const { stdout, status: code } = runScript(
@@ -259,7 +261,7 @@ describe('start()', () => {
       expect(signal).toBeNull();
       expect(code).not.toBe(0);
       expect([child.exitCode, child.pidfd, child.kill()]).toEqual([code, -1, false]);
-      await sleep(5);
+      await until(() => events.length > 1);
       expect(events).toEqual([`exit ${code} null`, `close ${code} null`]);
     },
   );
@@ -293,7 +295,7 @@ describe('a held child is ended', () => {
       expect([child.kill(signal), child.killed]).toEqual([true, true]);
       expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
       expect(await child.exited).not.toHaveProperty('endedBy');
-      await sleep(5);
+      await until(() => events.length > 1);
       expect(events).toEqual(['exit null SIGKILL', 'close null SIGKILL']);
       await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
     },
@@ -320,7 +322,7 @@ describe('a held child is ended', () => {
     expect(await child.exited).toMatchObject({ endedBy: 'abort' });
   });
   test('by its timeout, which covers the hold', async () => {
-    const child = await held('exit 1', { timeout: 30 });
+    const child = await inTime((timeout) => held('exit 1', { timeout }));
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'timeout' });
   });
   test('by dispose and asyncDispose', async () => {
@@ -382,16 +384,7 @@ describe('beside a pid 1 of ours', () => {
       ).stdout,
     );
     expect(pid).toBeGreaterThan(1);
-    // A zombie, until whoever adopted it has reaped it.
-    const isAlive = (): boolean => {
-      try {
-        return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');
-      } catch {
-        return false;
-      }
-    };
-    for (let i = 0; i < 100 && isAlive(); i++) await sleep(20);
-    expect(isAlive()).toBe(false);
+    await until(() => !isAlive(pid));
   });
 });
 
@@ -406,16 +399,15 @@ describe('in a memory cgroup with a tiny limit', () => {
     }
   });
   /** Removes a cgroup, once the processes in it are dead. */
-  async function remove(group: string): Promise<void> {
-    for (let round = 0; round < 100; round++) {
+  const remove = (group: string): Promise<boolean> =>
+    until(() => {
       try {
-        return rmdirSync(group);
+        rmdirSync(group);
+        return true;
       } catch {
-        await sleep(5);
+        return false;
       }
-    }
-    rmdirSync(group);
-  }
+    });
   const name = 'a held child beside a hog never costs Node its life';
   const body = async (): Promise<void> => {
     const group = `${parent}/nsclone-test-${process.pid}`;

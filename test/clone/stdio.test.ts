@@ -16,12 +16,12 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags, type Stdio } from '../../lib';
 import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate, root, runScript } from '../support/own-process';
+import { until } from '../support/slow';
 
 leavesNothing();
 
@@ -39,8 +39,7 @@ const closed = (child: ClonedProcess): Promise<unknown> => new Promise((resolve)
 async function kinds(stdio: Stdio, count: number, options: CloneOptions = {}): Promise<string[]> {
   const child = await clone('/bin/sleep', ['1000'], { ...options, stdio });
   // Before it sleeps it has its libraries open.
-  const isAsleep = (): boolean => /^State:\tS/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
-  while (!isAsleep()) await sleep(1);
+  await until(() => /^State:\tS/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')));
   const found = Array.from({ length: count }, (_, index) => {
     try {
       return readlinkSync(`/proc/${child.pid}/fd/${index}`).replace(/:\[\d+\]$/, '');
@@ -133,10 +132,12 @@ describe('the forms of stdio', () => {
   test("'inherit' of a pipe that Node reads", async () => {
     const script = `const { clone } = require(${JSON.stringify(root)});
       process.stdin.pause();
-      clone('sh', ['-c', 'sleep 0.1; cat'], { stdio: 'inherit' }).then((child) => child.exited).then(({ code }) => process.exit(code));`;
+      clone('sh', ['-c', 'echo ready; cat'], { stdio: 'inherit' }).then((child) => child.exited).then(({ code }) => process.exit(code));`;
     const node = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-    setTimeout(() => node.stdin.end('late\n'), 500);
-    expect(await read(node.stdout)).toBe('late\n');
+    const output = read(node.stdout);
+    await once(node.stdout, 'data');
+    node.stdin.end('late\n');
+    expect(await output).toBe('ready\nlate\n');
     if (node.exitCode === null) await once(node, 'exit');
     expect(node.exitCode).toBe(0);
   });
@@ -181,7 +182,7 @@ describe('descriptors that are in each other’s way', () => {
     `const link = (pid, n) => { try { return fs.readlinkSync('/proc/' + pid + '/fd/' + n); } catch { return null; } };
      const child = await nsclone.clone('sleep', ['1000'], { stdio: ${stdio} });
      const status = () => fs.readFileSync('/proc/' + child.pid + '/status', 'utf8');
-     while (!status().includes('State:\\tS')) await new Promise((resolve) => setTimeout(resolve, 1));
+     await until(() => status().includes('State:\\tS'));
      const ours = Array.from({ length: 10 }, (_, n) => link('self', n));
      const theirs = Array.from({ length: 10 }, (_, n) => link(child.pid, n));
      child.kill('SIGKILL'); await child.exited;

@@ -60,5 +60,5 @@ export function loadOn<T>(arch: Architecture, load: () => T): T {
 export function testWithHeaders(arch: Architecture, name: string, body: (command: string) => void): void {
   const command = compilerFor(arch);
   if (command === undefined) test.skip(`${name} (no ${arch} compiler with kernel headers)`, () => {});
-  else test(name, () => body(command), 30_000);
+  else test(name, () => body(command));
 }

@@ -4,10 +4,15 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import { withCapability } from '../support/capability';
-import { root } from '../support/own-process';
+import { type CloneOptions, Flags, plan } from '../../lib';
+import { namespaceMask } from '../../lib/flags';
+import { nodeKilled } from '../support/fault';
+import { owned } from '../support/inside';
+import { lasting } from '../support/lasting';
+import { type Line, linesOf } from '../support/listing';
+import { root, withTestBuild } from '../support/own-process';
+import { until } from '../support/slow';
 
 let folder = '';
 beforeEach(() => {
@@ -20,13 +25,19 @@ const markers = (): string[] => readdirSync(folder);
 /** A Node of its own session, so that its children are found when it is gone; `mark` is a command that leaves its pid. */
 function start(source: string): ChildProcess {
   const script = `
-    const { clone, Flags } = require(${JSON.stringify(root)});
+    ${withTestBuild}
+    const { clone, Flags, plan } = require(${JSON.stringify(root)});
     const mark = ['/bin/sh', ['-c', 'echo > ${folder}/$$']];
-    const namespaces = { flags: Flags.NEWUSER | Flags.NEWNET | Flags.NEWIPC | Flags.NEWUTS | Flags.NEWNS, uidMap: 'root', stdio: 'ignore' };
-    // The gid map is written by a privileged Node: until it comes to that, the stub waits.
-    const waiting = { ...namespaces, gidMap: 'root' };
     (async () => { ${source} })();`;
-  return spawn(process.execPath, ['-e', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawn(process.execPath, ['-e', script], { detached: true, stdio: 'ignore' });
+}
+
+function isAsleep(pid: number): boolean {
+  try {
+    return /^State:\tS/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 /** The processes of a session but its leader, as pid and name. */
@@ -45,14 +56,10 @@ function members(session: number): Map<number, string> {
   return found;
 }
 
-async function untilEmpty(session: number): Promise<number> {
-  for (const end = Date.now() + 10_000; members(session).size > 0 && Date.now() < end;) await sleep(5);
-  return members(session).size;
-}
+const untilEmpty = (session: number): Promise<boolean> => until(() => members(session).size === 0);
 
-async function untilStopped(pid: number): Promise<void> {
-  while (!/^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await sleep(5);
-}
+const untilStopped = (pid: number): Promise<boolean> =>
+  until(() => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
 
 describe('started children', () => {
   test.each([
@@ -61,95 +68,125 @@ describe('started children', () => {
     ['SIGKILL', "process.kill(process.pid, 'SIGKILL');"],
     ['an uncaught exception', "setTimeout(() => { throw new Error('end'); });"],
   ])('outlive Node after %s', async (_how, end) => {
+    const told = lasting();
     const node = start(`
-      const child = await clone('/bin/sh', ['-c', 'sleep 0.3; echo > ${folder}/$$'], { stdio: 'ignore' });
+      const child = await clone('/bin/sh', ['-c', '${told.wait}; echo > ${folder}/$$'], { stdio: 'ignore' });
       ${end}`);
     await once(node, 'exit');
     expect(markers()).toEqual([]);
-    expect(await untilEmpty(node.pid!)).toBe(0);
+    told.end();
+    await untilEmpty(node.pid!);
     expect(markers()).toHaveLength(1);
   });
 });
 
-describe('children that wait in set-up', () => {
-  const several =
-    'for (let i = 0; i < 5; i++) clone(...mark, i % 2 ? waiting : { ...waiting, flags: waiting.flags | Flags.NEWPID }).catch(() => {});';
+describe('children that wait for Node in set-up', () => {
+  const several = `
+    const held = { flags: Flags.NEWUSER | Flags.NEWNET | Flags.NEWIPC | Flags.NEWUTS | Flags.NEWNS, uidMap: 'root', stdio: 'ignore', hold: true };
+    for (let i = 0; i < 5; i++) {
+      clone(...mark, i % 2 ? held : { ...held, flags: held.flags | Flags.NEWPID }).then((child) => child.start(), () => {});
+    }`;
+  /** All five have come to their wait, where a Node that is stopped lets them be. */
+  const untilHeld = (node: ChildProcess): Promise<boolean> =>
+    until(() => {
+      const there = [...members(node.pid!)];
+      return there.length === 5 && there.every(([pid, name]) => name === 'nsclone/stub' && isAsleep(pid));
+    });
 
-  withCapability('CAP_SETGID', 'start nothing when Node exits', async () => {
+  test('start nothing when Node exits', async () => {
     const node = start(`${several} process.exit();`);
     await once(node, 'exit');
-    expect(await untilEmpty(node.pid!)).toBe(0);
+    await untilEmpty(node.pid!);
     expect(markers()).toEqual([]);
   });
 
-  withCapability(
-    'CAP_SETGID',
-    'start nothing when a stopped Node is killed, however long they have waited',
-    async () => {
-      const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);
-      await untilStopped(node.pid!);
-      while (members(node.pid!).size < 5) await sleep(5);
-      await sleep(100);
-      expect([...members(node.pid!).values()]).toEqual(
-        Array.from({ length: 5 }, () => expect.stringMatching(/^nsclone\//)),
-      );
-      node.kill('SIGKILL');
-      await once(node, 'exit');
-      expect(await untilEmpty(node.pid!)).toBe(0);
-      expect(markers()).toEqual([]);
-    },
-  );
-
-  withCapability('CAP_SETGID', 'go on with a Node that goes on', async () => {
+  test('start nothing when a stopped Node is killed, however long they have waited', async () => {
     const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);
     await untilStopped(node.pid!);
-    await sleep(50);
+    await untilHeld(node);
+    node.kill('SIGKILL');
+    await once(node, 'exit');
+    await untilEmpty(node.pid!);
+    expect(markers()).toEqual([]);
+  });
+
+  test('go on with a Node that goes on', async () => {
+    const node = start(`${several} process.kill(process.pid, 'SIGSTOP');`);
+    await untilStopped(node.pid!);
+    await untilHeld(node);
     node.kill('SIGCONT');
     await once(node, 'exit');
-    expect(await untilEmpty(node.pid!)).toBe(0);
+    await untilEmpty(node.pid!);
     // Those in a pid namespace all have the pid 1.
     expect(markers()).toHaveLength(3);
   });
 });
 
-describe('children at any stage', () => {
-  /** Kills a Node that starts one child after the other; returns how many of those still in the stub started a program. */
-  async function lateStarts(end: (node: ChildProcess) => void): Promise<number> {
-    const node = start(`
-      console.log('ready');
-      for (;;) {
-        const children = await Promise.all(Array.from({ length: 12 }, () => clone(...mark, namespaces)));
-        await Promise.all(children.map((child) => child.exited));
-      }`);
-    await once(node.stdout!, 'data');
-    await sleep(Math.random() * 60);
-    end(node);
-    await once(node, 'exit');
-    const inStub = [...members(node.pid!)]
-      .filter(([, name]) => name.startsWith('nsclone/'))
-      .map(([pid]) => String(pid));
-    expect(await untilEmpty(node.pid!)).toBe(0);
-    const late = markers().filter((pid) => inStub.includes(pid)).length;
-    for (const pid of markers()) rmSync(join(folder, pid));
-    return late;
-  }
+type Outcome = 'nothing ran' | 'it ran' | 'not reached';
 
-  test('start nothing, and are gone, when Node is killed', async () => {
-    let late = 0;
-    for (let round = 0; round < 20; round++) late += await lateStarts((node) => node.kill('SIGKILL'));
-    // Of 240. Between the last look at the parent and execve(2) lie a few instructions, in which a process may be preempted:
-    // the death signal must be off by then, or every child would die with its Worker.
-    expect(late).toBeLessThanOrEqual(8);
+/** What comes of a plan whose Node is killed when its child comes to this instruction, while the child goes on. */
+async function outcomeAt({ number }: Line, options: CloneOptions): Promise<Outcome> {
+  const marker = `at-${number}`;
+  const node = start(`
+    // The first child opens what takes the fault.
+    await (await clone('/bin/true')).exited;
+    if (require('node-gyp-build')().setFault(${number}, ${nodeKilled}) !== 0) process.exit(1);
+    const child = await clone('/bin/sh', ['-c', 'echo > ${folder}/${marker}'], ${JSON.stringify(options)});
+    if (${options.hold === true}) await child.start();
+    await child.exited;
+    process.exit(9);`);
+  await once(node, 'exit');
+  await untilEmpty(node.pid!);
+  if (node.exitCode === 9) return 'not reached';
+  expect([node.exitCode, node.signalCode]).toEqual([null, 'SIGKILL']);
+  return markers().includes(marker) ? 'it ran' : 'nothing ran';
+}
+
+/** The outcomes at all of these, several at once. */
+async function outcomesAt(lines: readonly Line[], options: CloneOptions): Promise<Map<Line, Outcome>> {
+  const found = new Map<Line, Outcome>();
+  const left = [...lines];
+  const work = async (): Promise<void> => {
+    for (let line = left.shift(); line !== undefined; line = left.shift()) {
+      found.set(line, await outcomeAt(line, options));
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, work));
+  return found;
+}
+
+describe.each<[string, CloneOptions]>([
+  ['a command', {}],
+  [
+    'one in all namespaces, with ids of its own',
+    {
+      ...owned(namespaceMask),
+      hostname: 'box',
+      loopback: true,
+      mounts: [{ type: 'proc', target: '/proc' }],
+      uid: 0,
+      gid: 0,
+    },
+  ],
+  ['one that is held', { ...owned(Flags.NEWPID), hold: true }],
+  ['one beside a pid 1', { ...owned(Flags.NEWPID | Flags.NEWUTS), init: true }],
+])('%s, at whichever instruction Node dies', (_name, given) => {
+  const options: CloneOptions = { ...given, stdio: 'ignore' };
+  const lines = linesOf(plan('/bin/sh', ['-c', 'exit'], options));
+  const last = lines.findLastIndex(({ call }) => call.startsWith('recvfrom(channel, '));
+
+  test(`starts nothing, up to its last look at Node (${last + 1})`, async () => {
+    const outcomes = await outcomesAt(lines.slice(0, last + 1), options);
+    expect([...outcomes].filter(([, outcome]) => outcome !== 'nothing ran')).toEqual([]);
+    expect(outcomes.size).toBe(last + 1);
   });
 
-  test('start nothing, and are gone, when Node is stopped, and killed then', async () => {
-    let late = 0;
-    for (let round = 0; round < 6; round++) {
-      late += await lateStarts((node) => {
-        node.kill('SIGSTOP');
-        setTimeout(() => node.kill('SIGKILL'), Math.random() * 20);
-      });
-    }
-    expect(late).toBeLessThanOrEqual(2);
+  // The signal of Node's death is off by then, or every child would die with its Worker. A pid 1 has it until the exec.
+  test(`behind that only signals and the exec are left, which nothing can promise (${lines.length - last - 1})`, async () => {
+    const rest = lines.slice(last + 1);
+    expect(lines[last]!.step).toBe('parentDeathSignal');
+    expect(rest.map(({ step }) => step)).toEqual(['signal mask', 'command', 'command']);
+    if (options.init === true) return;
+    expect([...(await outcomesAt(rest, options)).values()].toSorted()).toEqual(['it ran', 'it ran', 'not reached']);
   });
 });

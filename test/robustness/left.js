@@ -1,6 +1,7 @@
 // For scripts that run in a process of their own: what is left of their children.
 const { readdirSync, readFileSync, readlinkSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { slow } = require('../support/slow.js');
 
 /** Memory files are pooled: how many there are is a matter of how many children ran at once. */
 const pooled = '/memfd:nsclone/program';
@@ -40,9 +41,9 @@ function children() {
 
 /** Waits, at most so long, until no child is left and there are not more descriptors than `before`; tells what there is. */
 async function settled(before, milliseconds = 5000) {
-  for (const end = Date.now() + milliseconds; ; await sleep(10)) {
-    const now = { children: children(), descriptors: descriptors().length - before };
-    if ((now.children.length === 0 && now.descriptors <= 0) || Date.now() > end) return now;
+  for (const end = performance.now() + slow(milliseconds); ; await sleep(10)) {
+    const now = { children: children(), descriptors: Math.max(0, descriptors().length - before) };
+    if ((now.children.length === 0 && now.descriptors === 0) || performance.now() > end) return now;
   }
 }
 

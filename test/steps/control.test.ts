@@ -1,9 +1,10 @@
 // Step `control`: the checks of what ends a child from here. What they do is in test/clone/control.test.ts.
-import { clone, Flags } from '../../lib';
-import { inside } from '../support/inside';
+import { clone, type ClonedProcess, Flags } from '../../lib';
+import { inside, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
+import { inTime, slow } from '../support/slow';
 
 leavesNothing();
 
@@ -52,24 +53,30 @@ describe('control emits', () => {
 describe('control, seen from inside', () => {
   test('the signal that was asked for', async () => {
     const script = "trap 'echo told; exit 3' USR1; echo; while :; do sleep 0.01; done";
-    const child = await clone('/bin/sh', ['-c', script], { timeout: 300, killSignal: 'SIGUSR1' });
-    let output = '';
-    for await (const chunk of child.stdout!) output += String(chunk);
+    const start = async (timeout: number): Promise<{ output: string; exited: unknown }> => {
+      const child = await clone('/bin/sh', ['-c', script], { timeout, killSignal: 'SIGUSR1' });
+      return { output: await read(child.stdout), exited: await child.exited };
+    };
+    const { output, exited } = await inTime(start, (told) => told.output !== '');
     expect(output).toBe('\ntold\n');
-    expect(await child.exited).toMatchObject({ code: 3, signal: null, endedBy: 'timeout' });
+    expect(exited).toMatchObject({ code: 3, signal: null, endedBy: 'timeout' });
   });
   test('nothing where nothing ends it', async () => {
-    expect(await inside('echo ok', { timeout: 20_000, signal: new AbortController().signal })).toBe('ok');
+    expect(await inside('echo ok', { timeout: slow(20_000), signal: new AbortController().signal })).toBe('ok');
   });
   test('SIGTERM by default, SIGKILL where it is pid 1', async () => {
-    expect(await (await sleep({ timeout: 20 })).exited).toMatchObject({ signal: 'SIGTERM', endedBy: 'timeout' });
-    const options = { timeout: 20, flags: Flags.NEWUSER | Flags.NEWPID };
-    expect(await (await sleep(options)).exited).toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
+    const child = await inTime((timeout) => sleep({ timeout }));
+    expect(await child.exited).toMatchObject({ signal: 'SIGTERM', endedBy: 'timeout' });
+    const pidOne = await inTime((timeout) => sleep({ timeout, flags: Flags.NEWUSER | Flags.NEWPID }));
+    expect(await pidOne.exited).toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
   });
   test('SIGKILL once the grace is over', async () => {
     const script = "trap '' TERM; while :; do sleep 0.05; done";
-    const child = await clone('/bin/sh', ['-c', script], { stdio: 'ignore', timeout: 300, killGrace: 50 });
-    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'timeout' });
+    const start = async (timeout: number): Promise<Awaited<ClonedProcess['exited']>> =>
+      (await clone('/bin/sh', ['-c', script], { stdio: 'ignore', timeout, killGrace: 50 })).exited;
+    // SIGTERM before its trap ends it.
+    const end = await inTime(start, ({ signal }) => signal !== 'SIGTERM');
+    expect(end).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'timeout' });
   });
 });
 

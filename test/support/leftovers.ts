@@ -1,9 +1,8 @@
 // What a test leaves in this process: descriptors, children, zombies.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { clone } from '../../lib';
 import { clearFault } from './fault';
+import { until } from './slow';
 
 /** Memory files are pooled: how many there are is a matter of how many children ran at once. */
 const pooled = '/memfd:nsclone/program';
@@ -51,7 +50,7 @@ export interface Leftovers {
   readonly children: number[];
 }
 
-/** Notes what there is; the function it returns tells what has come since, and waits a little for it to go. */
+/** Notes what there is; the function it returns waits until what has come since is gone, and tells what stays. */
 export function noteLeftovers(): () => Promise<Leftovers> {
   const descriptors = new Set(ourDescriptors());
   const children = new Set(ourChildren());
@@ -60,11 +59,8 @@ export function noteLeftovers(): () => Promise<Leftovers> {
     children: ourChildren().filter((child) => !children.has(child)),
   });
   return async () => {
-    for (let wait = 1; wait < 1000; wait *= 2) {
-      const left = now();
-      if (left.descriptors.length === 0 && left.children.length === 0) return left;
-      await sleep(wait);
-    }
+    // What does not go is told by the comparison.
+    await until(() => now().descriptors.length + now().children.length === 0, 2000).catch(() => {});
     return now();
   };
 }

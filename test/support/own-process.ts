@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
+import { slow } from './slow';
+
 /** The root of the package, for `require()` in scripts. */
 export const root = join(__dirname, '../..');
 
@@ -12,12 +14,22 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs CommonJS source; `nsclone` and `fs` are defined in it, and `await` is allowed. */
+const slowness = JSON.stringify(join(__dirname, 'slow.js'));
+
+/** Put before the first `require()` of the package, in a script: it takes the test build of the addon, with the fault hook. */
+export const withTestBuild = `require.cache[require.resolve(${JSON.stringify(join(root, 'node_modules/node-gyp-build'))})] =
+  { exports: () => require(${JSON.stringify(join(root, 'build/Release/nsclone_test.node'))}) };`;
+
+/** Runs CommonJS source; `nsclone`, `fs`, `slow`, `until` and `inTime` are defined in it, and `await` is allowed. */
 export function runScript(source: string, wrapper: readonly string[] = []): Outcome {
   const script = `const nsclone = require(${JSON.stringify(root)}); const fs = require('node:fs');
+    const { slow, until, inTime } = require(${slowness});
     (async () => { ${source} })().catch((error) => { console.error(error); process.exit(70); });`;
   const argv = [...wrapper, process.execPath, '-e', script];
-  const { status, signal, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8', timeout: 25_000 });
+  const { status, signal, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), {
+    encoding: 'utf8',
+    timeout: slow(25_000),
+  });
   return { status, signal, stdout, stderr };
 }
 
