@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { transformSync } from '@swc/core';
 
 import { rootOnly } from '../support/capability';
+import { slow } from '../support/slow';
 import { type Block, blocks, rewrite, root, updating, valueOf, where } from './documents';
 
 const typescript = blocks.filter(
@@ -53,7 +54,7 @@ function run(block: Block): string {
   const module = source.replace(/mts$/, 'mjs');
   const { code } = transformSync(block.code, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } });
   writeFileSync(module, code);
-  const { stdout, stderr } = spawnSync(process.execPath, [module], { encoding: 'utf8', timeout: 20_000 });
+  const { stdout, stderr } = spawnSync(process.execPath, [module], { encoding: 'utf8', timeout: slow(20_000) });
   expect(stderr).toBe('');
   return stdout;
 }

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 
 import { clone } from '../../lib/clone';
 import { Flags } from '../../lib/flags';
+import { slow } from '../support/slow';
 import { buildExamples, example } from './built';
 
 const demo = example('demo');
@@ -14,7 +15,11 @@ const demo = example('demo');
 beforeAll(buildExamples);
 
 function runDemo(env: NodeJS.ProcessEnv = process.env): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [demo], { encoding: 'utf8', env, timeout: 25_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [demo], {
+    encoding: 'utf8',
+    env,
+    timeout: slow(25_000),
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return stdout;
 }

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 import { clone } from '../../lib';
+import { isInForeground } from '../support/foreground';
+import { slow, until } from '../support/slow';
 import { buildExamples, example } from './built';
 
 beforeAll(buildExamples);
@@ -16,7 +18,7 @@ let outer: ChildProcess;
 let pid = 0;
 
 beforeAll(async () => {
-  outer = spawn('unshare', [...unshare, 'sh', '-c', 'hostname entered; echo; exec sleep 100'], {
+  outer = spawn('unshare', [...unshare, 'sh', '-c', 'hostname entered; echo; exec sleep 1000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(outer.stdout!, 'data');
@@ -32,7 +34,7 @@ afterAll(async () => {
 function enter(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [example('enter'), ...args], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: slow(20_000),
   });
   return { status, stdout, stderr };
 }
@@ -75,8 +77,8 @@ test('a terminal is the shell’s', async () => {
     const [seen, typed] = steps[0] ?? [];
     if (seen === undefined || !output.endsWith(seen)) continue;
     steps.shift();
-    // The shell gives the terminal to its child before that can be interrupted.
-    setTimeout(() => child.pty!.write(typed!), 50);
+    if (typed === '\x03') await until(() => isInForeground('sleep', child.pid));
+    child.pty!.write(typed!);
   }
   expect(output).toContain('entered\r\n0\r\n');
   expect(await child.exited).toMatchObject({ code: 137, signal: null });

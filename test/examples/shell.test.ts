@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type ClonedProcess, Flags } from '../../lib';
+import { isInForeground } from '../support/foreground';
+import { slow, until } from '../support/slow';
 import { buildExamples, example } from './built';
 
 const shells = new Set<ClonedProcess>();
@@ -49,7 +51,7 @@ class Seat {
 
   /** Waits for a text and takes all up to it. */
   async sees(text: string): Promise<string> {
-    for (const end = performance.now() + 10_000; performance.now() < end; await sleep(2)) {
+    for (const end = performance.now() + slow(10_000); performance.now() < end; await sleep(2)) {
       const found = this.output.indexOf(text);
       if (found < 0) continue;
       const taken = this.output.slice(0, found + text.length);
@@ -88,7 +90,7 @@ test('a full-screen program works', async () => {
   seat.type('top\n');
   await seat.sees('Tasks:');
   await seat.sees('COMMAND');
-  await sleep(100);
+  await until(() => isInForeground('top', seat.shell.pid));
   seat.type('q');
   await seat.sees(prompt);
   expect(await seat.says('top -b -n1 | grep -c PID; echo $?')).toBe('1\r\n0');
@@ -101,7 +103,7 @@ test('Ctrl-C is for what runs in the shell', async () => {
   await seat.sees(prompt);
   seat.type('sleep 100\n');
   await seat.sees('sleep 100\r\n');
-  await sleep(100);
+  await until(() => isInForeground('sleep', seat.shell.pid));
   seat.type('\x03');
   await seat.sees(prompt);
   expect(await seat.says('echo $?')).toBe('130');
@@ -114,9 +116,7 @@ test('a new size of the window goes through', async () => {
   const seat = await Seat.at();
   await seat.sees(prompt);
   seat.shell.pty!.resize(121, 33);
-  let size = '';
-  for (let i = 0; i < 100 && size !== '33 121'; i++) size = await seat.says('stty size');
-  expect(size).toBe('33 121');
+  await until(async () => (await seat.says('stty size')) === '33 121');
   seat.type('exit\n');
   expect(await seat.end()).toBe(0);
 });
@@ -145,19 +145,17 @@ test('a hang-up ends it and all in it', async () => {
       }
     });
   // It is a copy of the shell for a moment.
-  for (let i = 0; i < 500 && !isThere(); i++) await sleep(10);
-  expect(isThere()).toBe(true);
+  await until(isThere);
   seat.shell.pty!.destroy();
   await seat.shell.exited;
-  for (let i = 0; i < 500 && isThere(); i++) await sleep(10);
-  expect(isThere()).toBe(false);
+  await until(() => !isThere());
 });
 
 test('without a terminal it reads commands', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [example('shell')], {
     encoding: 'utf8',
     input: 'hostname\nexit 6\n',
-    timeout: 20_000,
+    timeout: slow(20_000),
   });
   expect({ status, stderr }).toEqual({ status: 6, stderr: '' });
   expect(stdout).toContain('box\r\n');

@@ -3,13 +3,20 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 import { clone, constants, Flags, record, type Recorder, type Value } from '../../lib';
-import { leavesNothing } from '../support/leftovers';
+import { leavesNothing, ourChildren } from '../support/leftovers';
 import { evaluate, root } from '../support/own-process';
+import { slow } from '../support/slow';
 
 const { MFD_CLOEXEC } = constants;
 const thread = Flags.VM | Flags.SIGHAND | Flags.THREAD;
 
 leavesNothing();
+
+/** For nanosleep(2). */
+const timespec = (milliseconds: number): { tv_sec: number; tv_nsec: number } => ({
+  tv_sec: Math.floor(milliseconds / 1000),
+  tv_nsec: (milliseconds % 1000) * 1_000_000,
+});
 
 /** What the child returns. */
 async function value(flags: number, callback: (c: Recorder) => Value): Promise<number> {
@@ -84,7 +91,7 @@ test('Flags.THREAD: the child is one of our threads', async () => {
   const before = readdirSync('/proc/self/task');
   const running = clone(
     record((c) => {
-      c.nanosleep({ tv_sec: 0, tv_nsec: 50_000_000 });
+      c.nanosleep(timespec(slow(200)));
       return { pid: c.getpid(), tid: c.gettid(), parent: c.getppid() };
     }),
     { flags: thread },
@@ -135,17 +142,28 @@ test('Flags.THREAD: the end of each is told, whoever comes next to its stack', a
 });
 
 test('Flags.VFORK: the event loop stands still until the child is done', async () => {
-  const program = record((c) => c.nanosleep({ tv_sec: 0, tv_nsec: 60_000_000 }));
-  const time = async (flags: number): Promise<number> => {
-    const start = performance.now();
-    const running = clone(program, { flags });
-    const held = performance.now() - start;
-    await running;
-    return held;
+  const program = record((c) => c.nanosleep(timespec(slow(200))));
+  /** Our threads, and our children but zombies. */
+  const running = (): string[] => [
+    ...readdirSync('/proc/self/task'),
+    ...ourChildren()
+      .map(String)
+      .filter((pid) => !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')),
+  ];
+  /** Whether the child is still there when the call is back. */
+  const goesOn = async (flags: number): Promise<boolean> => {
+    const before = new Set(running());
+    const started = clone(program, { flags });
+    const found = running().some((one) => !before.has(one));
+    await (
+      await started
+    ).exited;
+    return found;
   };
-  expect(await time(Flags.VM | Flags.VFORK)).toBeGreaterThan(59);
-  expect(await time(Flags.VM)).toBeLessThan(50);
-  expect(await time(thread | Flags.VFORK)).toBeGreaterThan(59);
+  expect(await goesOn(Flags.VM | Flags.VFORK)).toBe(false);
+  expect(await goesOn(Flags.VM)).toBe(true);
+  expect(await goesOn(thread)).toBe(true);
+  expect(await goesOn(thread | Flags.VFORK)).toBe(false);
 });
 
 test('Flags.PARENT: the child is our sibling', () => {
@@ -255,7 +273,7 @@ test('the exit signal reaches Node', () => {
     process.on('SIGUSR2', (name) => heard.push(name));
     const child = await clone(record(() => {}), { flags: Flags.VM, exitSignal: 'SIGUSR2' });
     await child.exited;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => heard.length > 0);
     return heard;`);
   expect(heard).toEqual(['SIGUSR2']);
 });

@@ -18,8 +18,8 @@ interface Run {
   readonly marker: boolean;
 }
 
-/** Starts `count` children one after the other and kills each at a random moment of its first `microseconds`. */
-function runs(count: number, microseconds: number, folder: string, wrapper: readonly string[] = []): Run[] {
+/** Starts `count` children one after the other and kills each at a random moment of its start, or soon after it. */
+function runs(count: number, folder: string, wrapper: readonly string[] = []): Run[] {
   return evaluate<Run[]>(
     `const { clone, Flags } = nsclone;
     const { children, settled } = require(${JSON.stringify(join(__dirname, 'left.js'))});
@@ -29,8 +29,21 @@ function runs(count: number, microseconds: number, folder: string, wrapper: read
       { flags: Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS, uidMap: 'root', mounts: [{ type: 'proc', target: '/proc' }] },
     ];
     const pids = () => children().map((child) => Number(child.split(' ')[0]));
-    const busy = (microseconds) => { for (const end = performance.now() + microseconds / 1000; performance.now() < end; ); };
-    const late = new Promise((_, reject) => setTimeout(reject, 20_000, new Error('a promise has not settled')).unref());
+    const busy = (milliseconds) => { for (const end = performance.now() + milliseconds; performance.now() < end; ); };
+    const late = new Promise((_, reject) => setTimeout(reject, slow(20_000), new Error('a promise has not settled')).unref());
+    // How long a start takes here.
+    const durations = [];
+    for (const options of sorts) {
+      const times = [];
+      for (let i = 0; i < 9; i++) {
+        const from = performance.now();
+        const child = await clone('/bin/sleep', ['100'], { ...options, stdio: 'ignore' });
+        times.push(performance.now() - from);
+        child.kill('SIGKILL');
+        await child.exited;
+      }
+      durations.push(times.sort((a, b) => a - b)[4]);
+    }
     const runs = [];
     for (let i = 0; i < ${count}; i++) {
       const marker = ${JSON.stringify(folder)} + '/' + i;
@@ -47,7 +60,7 @@ function runs(count: number, microseconds: number, folder: string, wrapper: read
           return { started: 0, code, signal };
         },
       );
-      busy(Math.random() * ${microseconds});
+      busy(Math.random() * 2 * durations[i % 3]);
       if (i % 2 === 0) await new Promise(setImmediate);
       for (const pid of pids()) {
         try { process.kill(pid, 'SIGKILL'); killed.push(pid); } catch {}
@@ -69,7 +82,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 test('every promise settles, and one that rejects is of a program that never ran', () => {
-  const all = runs(450, 2000, folder);
+  const all = runs(450, folder);
   expect(all).toHaveLength(450);
   const failed = all.filter(({ started }) => started === 0);
   for (const run of failed) expect(run).toMatchObject({ code: 'ECHILD', signal: 'SIGKILL', marker: false });
@@ -85,7 +98,7 @@ const traced = spawnSync('strace', ['-f', 'true']).status === 0 ? test : test.sk
 
 traced('what the kernel saw is what is told, under a tracer that sees the zombies first', () => {
   const log = join(folder, 'log');
-  const all = runs(90, 8000, folder, ['strace', '-f', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-o', log]);
+  const all = runs(90, folder, ['strace', '-f', '-qq', '-e', 'trace=execve', '-e', 'signal=none', '-o', log]);
   expect(existsSync(log)).toBe(true);
   const lines = readFileSync(log, 'utf8').split('\n');
   const executed = new Set<number>();

@@ -1,4 +1,8 @@
 // Recorded children, which run in Node's memory, when a Worker or Node itself comes to its end under them.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { evaluate, root } from '../support/own-process';
@@ -7,24 +11,22 @@ const common = `
   const { clone, Flags, record } = nsclone;
   const { Worker } = require('node:worker_threads');
   const { children, descriptors, settled, sleep } = require(${JSON.stringify(join(__dirname, 'left.js'))});
-  const start = (source) => new Worker(\`
+  const start = (source, workerData) => new Worker(\`
     const { clone, Flags, record } = require(${JSON.stringify(root)});
     const { setTimeout: sleep } = require('node:timers/promises');
-    const pause = (milliseconds) => record((c) => {
-      const time = Buffer.alloc(16);
-      time.writeBigInt64LE(BigInt(milliseconds) * 1000000n, 8);
-      c.syscall('nanosleep', time, 0);
-    });
-    (async () => { \${source} })();\`, { eval: true });
+    /** For ever, where nothing else is said. */
+    const pause = (seconds = 1000) => record((c) => void c.nanosleep({ tv_sec: seconds }));
+    const { workerData } = require('node:worker_threads');
+    (async () => { \${source} })();\`, { eval: true, workerData });
   const ended = (worker) => new Promise((resolve) => worker.once('exit', resolve));
   await (await clone('/bin/true')).exited;
-  await ended(start('await (await clone(pause(1), { flags: Flags.VM })).exited'));
+  await ended(start('await (await clone(pause(0), { flags: Flags.VM })).exited'));
   const before = (await settled(0, 100)).descriptors;`;
 
 const nothing = { children: [], descriptors: 0 };
 
 test.each(['VM', 'VM | Flags.FILES', 'NONE'])('Flags.%s: a Worker that ends kills and reaps them', (flags) => {
-  const source = `for (let i = 0; i < 5; i++) clone(pause(999), { flags: Flags.${flags} }); await sleep(20); process.exit(0);`;
+  const source = `for (let i = 0; i < 5; i++) clone(pause(), { flags: Flags.${flags} }); await sleep(20); process.exit(0);`;
   const result = evaluate(`${common}
     const results = [];
     for (let round = 0; round < 3; round++) results.push([await ended(start(${JSON.stringify(source)})), await settled(before)]);
@@ -34,18 +36,22 @@ test.each(['VM', 'VM | Flags.FILES', 'NONE'])('Flags.%s: a Worker that ends kill
 
 test('Flags.THREAD: one that outlives its Worker comes to its end without a trace', () => {
   // With FILES its last word goes to a descriptor of ours, whose number nobody else may have by then.
-  const source = `for (let i = 0; i < 5; i++) clone(pause(300), { flags: Flags.VM | Flags.SIGHAND | Flags.THREAD | Flags.FILES }); process.exit(0);`;
+  // They last until something can be read.
+  const source = `const end = record((c) => c.read(workerData, c.buffer(1)));
+    for (let i = 0; i < 5; i++) clone(end, { flags: Flags.VM | Flags.SIGHAND | Flags.THREAD | Flags.FILES }); process.exit(0);`;
   const result = evaluate(`${common}
     const threads = () => fs.readdirSync('/proc/self/task').length;
     const usual = threads();
-    const code = await ended(start(${JSON.stringify(source)}));
+    const pipe = (await clone(record((c) => c.pipe2(0)), { flags: Flags.VM | Flags.FILES })).results;
+    const code = await ended(start(${JSON.stringify(source)}, pipe[0]));
     const running = threads() - usual;
     const path = ${JSON.stringify('/tmp/nsclone-recorded-')} + process.pid;
     const files = Array.from({ length: 50 }, () => fs.openSync(path, 'w'));
     fs.unlinkSync(path);
-    while (threads() > usual) await sleep(10);
+    fs.writeSync(pipe[1], '12345');
+    await until(() => threads() === usual);
     const written = files.map((file) => fs.fstatSync(file).size).filter((size) => size > 0);
-    for (const file of files) fs.closeSync(file);
+    for (const file of [...files, ...pipe]) fs.closeSync(file);
     // The next child finds everything in order, and takes what was left to be closed with it.
     await (await clone('/bin/true')).exited;
     return [code, running, written, await settled(before)];`);
@@ -53,33 +59,38 @@ test('Flags.THREAD: one that outlives its Worker comes to its end without a trac
 });
 
 describe('with an execve at the end', () => {
-  const mark = `c.execve('/bin/sh', ['sh', '-c', 'sleep 0.2; echo > ' + process.argv[1]], [])`;
-
-  /** The last words of a Node that started two of them, and whether their programs have run half a second later. */
-  function outlived(recorded: string, ending: string): [status: number | null, signal: string | null, ran: boolean[]] {
-    return evaluate(`
-      const { spawnSync } = require('node:child_process');
-      const source = \`
+  /** How a Node ended that started two of them, and which of their programs ran, when nobody is left of them. */
+  async function outlived(recorded: string, last: string): Promise<[unknown, unknown, boolean[]]> {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-recorded-'));
+    try {
+      const source = `
         const { clone, Flags, record } = require(${JSON.stringify(root)});
-        const time = Buffer.alloc(16);
-        time.writeBigInt64LE(200_000_000n, 8);
-        const program = (marker) => record((c) => { ${recorded.replace('process.argv[1]', 'marker')} });
-        const started = [Flags.VM, Flags.NONE].map((flags, i) => clone(program(process.argv[1] + i), { flags }));
-        const end = () => process.${ending};\`;
-      const marker = fs.mkdtempSync(require('node:os').tmpdir() + '/nsclone-recorded-') + '/';
-      const last = ${JSON.stringify(recorded === mark)} ? 'Promise.all(started).then(end);' : 'setTimeout(end, 30);';
-      const { status, signal } = spawnSync(process.execPath, ['-e', source + last, marker], { stdio: ['ignore', 'ignore', 'inherit'] });
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const ran = [0, 1].map((i) => fs.existsSync(marker + i));
-      fs.rmSync(marker, { recursive: true });
-      return [status, signal, ran];`);
+        const program = (marker) => record((c) => {
+          ${recorded}
+          // Descriptors 0 to 2 of a Node are close-on-exec.
+          c.dup3(1, 100, 0);
+          c.execve('/bin/sh', ['sh', '-c', 'sleep 0.2; echo > ' + marker], []);
+        });
+        const started = [Flags.VM, Flags.NONE].map((flags, i) => clone(program('${folder}/' + i), { flags }));
+        ${last}`;
+      const node = spawn(process.execPath, ['-e', source], { stdio: ['pipe', 'pipe', 'inherit'] });
+      // All of them hold its output.
+      node.stdout.resume();
+      const [status, signal] = (await once(node, 'close')) as [unknown, unknown];
+      return [status, signal, [0, 1].map((i) => existsSync(join(folder, String(i))))];
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }
 
   test.each([
     ['exit(0)', 0, null],
     ["kill(process.pid, 'SIGKILL')", null, 'SIGKILL'],
-  ])('they outlive a Node that ends with %s after it, and do not start after it', (ending, status, signal) => {
-    expect(outlived(mark, ending)).toEqual([status, signal, [true, true]]);
-    expect(outlived(`c.syscall('nanosleep', time, 0); ${mark}`, ending)).toEqual([status, signal, [false, false]]);
+  ])('they outlive a Node that ends with %s after it, and do not start after it', async (ending, status, signal) => {
+    const after = `Promise.all(started).then(() => process.${ending});`;
+    expect(await outlived('', after)).toEqual([status, signal, [true, true]]);
+    // They wait for the end of their input, which comes with the end of Node.
+    const before = `setImmediate(() => process.${ending});`;
+    expect(await outlived('c.read(0, c.buffer(1));', before)).toEqual([status, signal, [false, false]]);
   });
 });

@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
+import { slow } from '../support/slow';
+
 interface Figures {
   readonly descriptors: number;
   readonly children: number;
@@ -29,5 +31,5 @@ test(
       expect(now.residentKiB).toBeLessThanOrEqual(before.residentKiB + 64 * 1024);
     }
   },
-  60_000 + clones * 20,
+  slow(60_000 + clones * 20),
 );

@@ -92,7 +92,7 @@ describe('a Worker that ends with children', () => {
       const other = start(${JSON.stringify(`const children = []; ${family} process.exit(0);`)});
       const own = await clone('/bin/cat');
       await ended(other);
-      await sleep(50);
+      await until(() => children().length === 2).catch(() => {});
       const alive = children().map((child) => Number(child.split(' ')[0])).sort((a, b) => a - b);
       hearing.postMessage('end');
       own.stdin.end();

@@ -213,7 +213,8 @@ describe('through the helpers', () => {
     const error = withHelpers<Refused>(
       scripts,
       `const error = await refused({ uidMap: uids, gidMap: groups });
-       await new Promise((resolve) => setTimeout(resolve, 150));
+       await until(() => fs.readFileSync('/proc/thread-self/children', 'utf8') === '');
+       await new Promise(setImmediate);
        return error;`,
     );
     expect(error['message']).toMatch(/^EPERM: uids, execve newuidmap/);
@@ -238,16 +239,17 @@ describe('through the helpers', () => {
     expect(error).toMatchObject({ code: 'EINVAL', syscall: 'setresuid' });
   });
   for (const [option, value, code] of [
-    ['timeout', 'timeout: 200', 'ETIMEDOUT'],
-    ['signal', 'signal: AbortSignal.timeout(200)', 'ABORT_ERR'],
+    ['timeout', 'timeout: limit', 'ETIMEDOUT'],
+    ['signal', 'signal: AbortSignal.timeout(limit)', 'ABORT_ERR'],
   ] as const) {
     userOnly(`one that hangs is not waited for longer than ${option}, and ends with it`, () => {
       const [error, helper] = withHelpers<[Refused, string]>(
-        { newuidmap: `echo $$ > ${folder}/hanging; exec /bin/sleep 60` },
-        `const error = await refused({ uidMap: uids, ${value} });
-         const pid = fs.readFileSync(${JSON.stringify(join(folder, 'hanging'))}, 'utf8').trim();
+        { newuidmap: `echo $$ > ${folder}/hanging; exec /bin/sleep 1000` },
+        `const hanging = () => { try { return fs.readFileSync(${JSON.stringify(join(folder, 'hanging'))}, 'utf8').trim(); } catch { return ''; } };
+         const error = await inTime((limit) => refused({ uidMap: uids, ${value} }), () => hanging() !== '');
+         const pid = hanging();
          const state = () => { try { return fs.readFileSync('/proc/' + pid + '/stat', 'utf8'); } catch { return 'gone'; } };
-         for (let i = 0; i < 100 && state() !== 'gone'; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+         await until(() => state() === 'gone').catch(() => {});
          return [error, state()];`,
       );
       expect(error).toMatchObject({ code, stubs: [] });

@@ -4,7 +4,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type CloneOptions, Flags, run, type SyscallError } from '../../lib';
 import { calls, failAt, fieldsOf, killed } from '../support/fault';
@@ -13,6 +12,7 @@ import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
 import { root } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
+import { slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -78,7 +78,7 @@ describe('init, seen from inside', () => {
 
   test('pid 1 is small, has no open descriptor and is the stub', async () => {
     // The program runs a moment before pid 1 does.
-    const script = `i=0; while [ $i -lt 100 ] && [ -e /proc/1/fd/0 ]; do sleep 0.01; i=$((i+1)); done
+    const script = `i=0; while [ $i -lt 1000 ] && [ -e /proc/1/fd/0 ]; do sleep 0.01; i=$((i+1)); done
       set -- /proc/1/fd/*; echo "$*"; cat /proc/1/comm; grep VmSize /proc/1/status`;
     const [descriptors, comm, size] = (await inside(script, proc)).split('\n');
     expect({ descriptors, comm }).toEqual({ descriptors: '/proc/1/fd/*', comm: expect.stringMatching(/^nsclone\//) });
@@ -111,7 +111,8 @@ describe('init, seen from inside', () => {
   test('orphans are reaped, many at once', async () => {
     // Each subshell leaves a process behind, which pid 1 inherits.
     const script = `i=0; while [ $i -lt 200 ]; do ( (sleep 0.05) & ) ; i=$((i+1)); done
-      sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l; ls -d /proc/[0-9]* | wc -l`;
+      i=0; while [ $i -lt 1000 ] && grep -qs '^Name:.sleep' /proc/[0-9]*/status; do sleep 0.01; i=$((i+1)); done
+      grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l; ls -d /proc/[0-9]* | wc -l`;
     const [zombies, processes] = (await inside(script, proc)).split('\n').map(Number);
     expect(zombies).toBe(0);
     // Pid 1, the shell, ls and wc; one more where the shell has forked once again.
@@ -136,10 +137,13 @@ describe('init, seen from inside', () => {
   });
 
   test('a stopped program goes on', async () => {
-    const child = await ready('echo ready; exec sleep 0.2');
+    const child = await ready('echo ready; exec cat', { ...pid, stdio: ['pipe', 'pipe', 'inherit'] });
+    const program = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
+    const state = (): string => /^State:\t(.)/m.exec(readFileSync(`/proc/${program}/status`, 'utf8'))![1]!;
     child.kill('SIGTSTP');
-    await sleep(50);
+    await until(() => state() === 'T');
     child.kill('SIGCONT');
+    child.stdin!.end();
     expect(await child.exited).toMatchObject({ code: 0, signal: null });
   });
 
@@ -178,8 +182,9 @@ describe('init, seen from inside', () => {
   });
 
   test('what the terminal sends to a process group reaches the program once, though pid 1 is in the group', async () => {
-    const count = `let n = 0; process.on('SIGINT', () => n++); console.log('ready');
-      setTimeout(() => console.log('count ' + n), 200);`;
+    const count = `let n = 0; const waiting = setInterval(() => {}, 1000);
+      process.on('SIGINT', () => { if (++n === 1) setTimeout(() => { console.log('count ' + n); clearInterval(waiting); }, ${slow(200)}); });
+      console.log('ready');`;
     const script = `const { clone, Flags } = require(${JSON.stringify(root)});
       process.on('SIGINT', () => {});
       const user = process.geteuid() === 0 ? 0 : Flags.NEWUSER;
@@ -207,7 +212,7 @@ describe('init, seen from inside', () => {
         const [held] = (await once(node.stdout, 'data')) as [Buffer];
         node.kill('SIGKILL');
         await once(node, 'exit');
-        while (isAlive(Number(String(held)))) await sleep(1);
+        await until(() => !isAlive(Number(String(held))));
         expect(readdirSync(folder)).toEqual([]);
       }
     } finally {

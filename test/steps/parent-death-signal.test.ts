@@ -1,8 +1,7 @@
 // Step `parentDeathSignal`: what the program gets when the thread that started it ends.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 
 import { type CloneOptions, Flags, plan } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
@@ -13,6 +12,7 @@ import { leavesNothing } from '../support/leftovers';
 import { emitted, linesOf } from '../support/listing';
 import { evaluate, root } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
+import { until } from '../support/slow';
 
 leavesNothing();
 
@@ -84,29 +84,40 @@ describe('parentDeathSignal, seen from inside', () => {
     });
   }
 
-  const isThere = (pid: number): boolean =>
-    existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  /** Whether a child outlives the Node that started it and is killed then; it is ended in any case. */
-  const outlives = async (options: string): Promise<boolean> => {
+  /** 'S' for asleep, 'Z' for a zombie, 'gone'. */
+  const state = (pid: number): string => {
+    try {
+      return /^State:\t(.)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!;
+    } catch {
+      return 'gone';
+    }
+  };
+  /** A child whose Node has been killed. Its death signal, if there is one, has been sent by then. */
+  const leftBy = async (options: string): Promise<number> => {
     const script = `const { clone, Flags } = require(${JSON.stringify(root)});
       clone('/bin/sleep', ['100'], { stdio: 'ignore', ${options} }).then((child) => require('node:fs').writeSync(1, String(child.pid)));`;
     const node = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [pid] = (await once(node.stdout, 'data')) as [Buffer];
     node.kill('SIGKILL');
     await once(node, 'exit');
-    for (let i = 0; i < 20 && isThere(Number(pid)); i++) await sleep(10);
-    const there = isThere(Number(pid));
-    if (there) process.kill(Number(pid), 'SIGKILL');
-    return there;
+    return Number(pid);
   };
 
   test('by default the program lives on when Node is killed', async () => {
-    expect(await outlives('')).toBe(true);
-    expect(await outlives('flags: Flags.NEWUSER | Flags.NEWPID')).toBe(true);
+    for (const options of ['', 'flags: Flags.NEWUSER | Flags.NEWPID']) {
+      const pid = await leftBy(options);
+      await until(() => state(pid) === 'S');
+      process.kill(pid, 'SIGKILL');
+    }
   });
   test('with a signal it does not', async () => {
-    expect(await outlives("parentDeathSignal: 'SIGTERM'")).toBe(false);
-    expect(await outlives("parentDeathSignal: 'SIGKILL', flags: Flags.NEWUSER | Flags.NEWPID")).toBe(false);
+    for (const options of [
+      "parentDeathSignal: 'SIGTERM'",
+      "parentDeathSignal: 'SIGKILL', flags: Flags.NEWUSER | Flags.NEWPID",
+    ]) {
+      const pid = await leftBy(options);
+      await until(() => ['Z', 'gone'].includes(state(pid)));
+    }
   });
   test('it follows the Worker that started it', () => {
     const ended = evaluate(
@@ -123,7 +134,7 @@ describe('parentDeathSignal, seen from inside', () => {
          const ended = new Promise((resolve) => worker.once('exit', resolve));
          const pid = await new Promise((resolve) => worker.once('message', resolve));
          await ended;
-         for (let i = 0; i < 20 && there(pid); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+         if ('parentDeathSignal' in workerData) await until(() => !there(pid));
          results.push(there(pid));
          if (there(pid)) process.kill(pid, 'SIGKILL');
        }

@@ -270,7 +270,7 @@ describe('the cgroup where clone3 is forbidden, as in containers', () => {
          const held = await clone('true', { ...options, hold: true, stdio: 'ignore' });
          const members = () => fs.readFileSync(options.cgroup + '/cgroup.procs', 'utf8').trim();
          // The stub, which went into it first, may be about to end.
-         for (let i = 0; i < 100 && members() !== String(held.pid); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+         await until(() => members() === String(held.pid)).catch(() => {});
          const alone = members() === String(held.pid);
          await held.start(); await held.exited;
          return [first.stdout, second.stdout, alone, /^0::.*nsclone/m.test(fs.readFileSync('/proc/self/cgroup', 'utf8'))];`,

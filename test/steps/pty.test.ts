@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../../lib';
 import { rootOnly, userOnly, withCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
+import { isInForeground } from '../support/foreground';
 import { owned } from '../support/inside';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
 import { emitted, linesOf, notesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
+import { slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -50,7 +52,7 @@ class Seat {
 
   /** Waits for a text behind what was waited for before, and takes all up to it. */
   async sees(text: string | RegExp): Promise<string> {
-    for (const end = performance.now() + 10_000; performance.now() < end; await sleep(2)) {
+    for (const end = performance.now() + slow(10_000); performance.now() < end; await sleep(2)) {
       const found = typeof text === 'string' ? this.output.indexOf(text) : this.output.search(text);
       if (found < 0) continue;
       const length = typeof text === 'string' ? text.length : text.exec(this.output)![0].length;
@@ -159,7 +161,7 @@ describe.each(sorts)('pty, seen from inside, %s', (_, options) => {
     expect(await seat.sees('\n> ')).toMatch(/Running/);
     seat.type('fg\n');
     await seat.sees('sleep 100');
-    await sleep(50);
+    await until(() => isInForeground('sleep', seat.child.pid));
     seat.type('\x1a');
     expect(await seat.sees('\n> ')).toMatch(/Stopped/);
     seat.type('kill %1; fg; echo status $?\n');
@@ -171,7 +173,9 @@ describe.each(sorts)('pty, seen from inside, %s', (_, options) => {
   test('Ctrl-C reaches the foreground, once, and not the shell', async () => {
     const seat = await Seat.at('/bin/sh', ['-i'], options);
     await seat.sees('> ');
-    seat.type(`sh -c 'n=0; trap "n=\\$((n+1))" INT; echo rea""dy; sleep 0.3; sleep 0.1; echo count $n'\n`);
+    seat.type(
+      `sh -c 'n=0; trap "n=\\$((n+1))" INT; echo rea""dy; while [ $n = 0 ]; do sleep 0.01; done; sleep 0.1; echo count $n'\n`,
+    );
     await seat.sees('ready');
     seat.type('\x03');
     await seat.sees('count 1');
@@ -182,8 +186,9 @@ describe.each(sorts)('pty, seen from inside, %s', (_, options) => {
 
   test('Ctrl-C reaches a program without a shell once', async () => {
     // A shell would count two signals in a row as one.
-    const script = `let n = 0; process.on('SIGINT', () => n++); console.log('ready');
-      setTimeout(() => console.log('count ' + n), 200);`;
+    const script = `let n = 0; const waiting = setInterval(() => {}, 1000);
+      process.on('SIGINT', () => { if (++n === 1) setTimeout(() => { console.log('count ' + n); clearInterval(waiting); }, ${slow(200)}); });
+      console.log('ready');`;
     const seat = await Seat.at(process.execPath, ['-e', script], options);
     await seat.sees('ready');
     seat.type('\x03');
@@ -290,7 +295,8 @@ describe('pty', () => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }
-    expect(longest).toBeLessThan(300);
+    // A write that blocks does so until somebody reads.
+    expect(longest).toBeLessThan(slow(2000));
     await readFile('/dev/null');
     expect(children.every(({ pty }) => pty!.writableLength > 500_000)).toBe(true);
     for (const child of children) child.kill('SIGKILL');

@@ -2,7 +2,7 @@
 // scripts in processes of their own and for jest's configuration.
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const factor = Number(process.env.NSCLONE_TEST_SLOW || 1);
+const factor = Number(process.env.NSCLONE_TEST_SLOW ?? 1);
 if (!(factor > 0)) throw new RangeError(`NSCLONE_TEST_SLOW is no factor: ${process.env.NSCLONE_TEST_SLOW}`);
 
 function slow(milliseconds) {
