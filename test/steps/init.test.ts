@@ -137,7 +137,9 @@ describe('init, seen from inside', () => {
   });
 
   test('a stopped program goes on', async () => {
-    const child = await ready('echo ready; exec cat', { ...pid, stdio: ['pipe', 'pipe', 'inherit'] });
+    // In a process group of its own: one without a parent outside of it, as Node's may be, cannot be stopped by SIGTSTP.
+    const options: CloneOptions = { ...pid, processGroup: 0, stdio: ['pipe', 'pipe', 'inherit'] };
+    const child = await ready('echo ready; exec cat', options);
     const program = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
     const state = (): string => /^State:\t(.)/m.exec(readFileSync(`/proc/${program}/status`, 'utf8'))![1]!;
     child.kill('SIGTSTP');
