@@ -234,7 +234,7 @@ describe('maxBuffer', () => {
   });
   test.each(['stdout', 'stderr'] as const)('is an error beyond that, with what there was: %s', async (name) => {
     const redirect = name === 'stderr' ? '>&2' : '';
-    await expect(sh(`printf 123456 ${redirect}; sleep 1000`, { maxBuffer: 5 })).rejects.toMatchObject({
+    await expect(sh(`printf 123456 ${redirect}; exec sleep 1000`, { maxBuffer: 5 })).rejects.toMatchObject({
       name: 'RangeError',
       code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER',
       message: `${name} maxBuffer length exceeded`,

@@ -18,7 +18,13 @@ let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nsclone-exit-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+// Of a test that has failed one may still be there, stopped even.
+const nodes = new Set<ChildProcess>();
+afterEach(() => {
+  for (const node of nodes) node.kill('SIGKILL');
+  nodes.clear();
+  rmSync(folder, { recursive: true });
+});
 
 const markers = (): string[] => readdirSync(folder);
 
@@ -29,7 +35,9 @@ function start(source: string): ChildProcess {
     const { clone, Flags, plan } = require(${JSON.stringify(root)});
     const mark = ['/bin/sh', ['-c', 'echo > ${folder}/$$']];
     (async () => { ${source} })();`;
-  return spawn(process.execPath, ['-e', script], { detached: true, stdio: 'ignore' });
+  const node = spawn(process.execPath, ['-e', script], { detached: true, stdio: 'ignore' });
+  nodes.add(node);
+  return node;
 }
 
 function isAsleep(pid: number): boolean {
