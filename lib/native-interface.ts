@@ -39,6 +39,8 @@ export interface Addon {
   go(id: number): number;
   /** Sends a signal through the pidfd. */
   kill(id: number, signal: number): number;
+  /** Tells the listener now what there is to be heard of a child: the event loop may have been busy. */
+  look(id: number): number;
   /** SIGKILL for every process of a child, now and as it appears. */
   end(id: number): number;
   setRef(id: number, ref: boolean): number;

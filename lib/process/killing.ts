@@ -27,8 +27,9 @@ export class Killing implements Mortal {
     this.#isRunning = isRunning;
   }
 
-  /** The command has been executed. */
+  /** The command has been executed. Where the event loop was busy, that may not have been told yet. */
   get started(): boolean {
+    if (!this.#isRunning()) addon().look(this.#id);
     return this.#isRunning();
   }
 

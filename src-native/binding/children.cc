@@ -138,6 +138,12 @@ Napi::Value Kill(const Napi::CallbackInfo& info) {
   return Number(info, child == nullptr ? -ESRCH : -child->Signal(Integer(info[1])));
 }
 
+// look(id): tells now what there is to be heard of a child
+Napi::Value LookAt(const Napi::CallbackInfo& info) {
+  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().Look(Count(info[0]));
+  return Number(info, 0);
+}
+
 // end(id): SIGKILL for every process of it
 Napi::Value EndChild(const Napi::CallbackInfo& info) {
   Child* child = Known(info);
@@ -198,6 +204,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "launchInPlace", Entry<LaunchHere>);
   Export(env, exports, "go", Entry<Go>);
   Export(env, exports, "kill", Entry<Kill>);
+  Export(env, exports, "look", Entry<LookAt>);
   Export(env, exports, "end", Entry<EndChild>);
   Export(env, exports, "setRef", Entry<SetRef>);
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);

@@ -95,7 +95,6 @@ void Watch::Follow(uint32_t id, Entry* entry) {
   if (entry->ears.deaf() || entry->child->wants_recheck()) Recheck();
 }
 
-// Hears what the child has to say, and takes it as far as the facts allow.
 void Watch::Look(uint32_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;

@@ -31,6 +31,8 @@ class Watch {
   // Never 0.
   uint32_t Add(std::unique_ptr<Child> child);
   Child* Find(uint32_t id);
+  // Hears what the child has to say, and takes it as far as the facts allow.
+  void Look(uint32_t id);
   // Whether this child keeps the event loop alive; at first it does.
   void SetRef(uint32_t id, bool ref);
   // An eventfd that the end of a thread writes to.
@@ -51,7 +53,6 @@ class Watch {
   ~Watch() = default;
 
   void Follow(uint32_t id, Entry* entry);
-  void Look(uint32_t id);
   void LookAtThreads();
   void Settle(uint32_t id);
   void WakeUp();

@@ -6,7 +6,7 @@ import { optionNames } from '../../lib/steps/assemble';
 import { namespaceMask } from '../../lib/flags';
 import { failureAt, killed } from '../support/fault';
 import { leavesNothing } from '../support/leftovers';
-import { type Line, linesOf } from '../support/listing';
+import { isCall, type Line, linesOf } from '../support/listing';
 
 leavesNothing();
 
@@ -88,8 +88,7 @@ const privileged: CloneOptions = {
 function isTaken(lines: readonly Line[], { number }: Line): boolean {
   const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
   if (number === shell) return false;
-  // A word written into the data is no system call.
-  if (lines.find((line) => line.number === number)!.call.match(/^\S+ = /)) return false;
+  if (!isCall(lines.find((line) => line.number === number)!)) return false;
   return !lines.some(({ number: from, call }) => {
     const to = /^close\(-1\).*EBADF: go to (\d+)/.exec(call)?.[1];
     return to !== undefined && number >= from && number < Number(to);

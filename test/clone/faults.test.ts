@@ -3,7 +3,7 @@ import { clone, Flags, plan, SyscallError } from '../../lib';
 import { failureAt, killed } from '../support/fault';
 import { read } from '../support/inside';
 import { leavesNothing, memoryFiles } from '../support/leftovers';
-import { type Line, linesOf } from '../support/listing';
+import { isCall, type Line, linesOf } from '../support/listing';
 
 leavesNothing();
 
@@ -31,8 +31,6 @@ const lines = linesOf(demo);
 
 /** What runs only where the exec before it found no format that the kernel knows. */
 const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
-/** A word written into the data is no system call. */
-const isCall = ({ call }: Line): boolean => !/^\S+ = /.test(call);
 const isTaken = (line: Line): boolean => line.number !== shell && isCall(line) && !line.call.includes('any error');
 const taken = lines.filter(isTaken).map((line) => [line.number, line.step, line.option, line.call, line] as const);
 

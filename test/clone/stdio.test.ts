@@ -363,7 +363,7 @@ describe("'close' and readers", () => {
     const sizeAtClose = closed(child).then(() => size);
     for await (const chunk of child.stdout!) {
       size += (chunk as Buffer).length;
-      await sleep(2);
+      await new Promise((resolve) => setTimeout(resolve, 2));
     }
     expect([size, await sizeAtClose]).toEqual([300_000, 300_000]);
   });
@@ -406,7 +406,7 @@ describe("'close' and readers", () => {
   test('a living child is not read on: it waits for its reader', async () => {
     const child = await sh('head -c 3000000 /dev/zero', { stdio: ['ignore', 'pipe', 'inherit'] });
     expect(child.stdout!.readableLength).toBe(0);
-    await sleep(100);
+    await new Promise((resolve) => setTimeout(resolve, 100));
     expect(child.exitCode).toBeNull();
     expect((await read(child.stdout)).length).toBe(3_000_000);
     await child.exited;

@@ -31,6 +31,11 @@ export function linesOf(made: Plan): Line[] {
     });
 }
 
+/** Whether it is a system call, or a wait: a word that is written into the data can neither fail nor be stopped at. */
+export function isCall({ call }: Line): boolean {
+  return !/^\S+ = /.test(call);
+}
+
 /** What a plan says that it does not do. */
 export function notesOf(made: Plan): string[] {
   const lines = made.toString().split('\n');
