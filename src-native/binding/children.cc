@@ -146,8 +146,7 @@ Napi::Value LookAt(const Napi::CallbackInfo& info) {
 
 // end(id): SIGKILL for every process of it
 Napi::Value EndChild(const Napi::CallbackInfo& info) {
-  Child* child = Known(info);
-  if (child != nullptr) child->Kill();
+  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().End(Count(info[0]));
   return Number(info, 0);
 }
 

@@ -145,6 +145,8 @@ void Child::Kill() {
   }
   middle_.Signal(SIGKILL);
   program_.Signal(SIGKILL);
+  // What is not known yet, as it has not said a word, is found by looking.
+  unsure_ = true;
 }
 
 int Child::Signal(int signal) const { return is_thread() ? ESRCH : program_.Signal(signal); }

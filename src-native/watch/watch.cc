@@ -77,6 +77,13 @@ Child* Watch::Find(uint32_t id) {
   return found == entries_.end() ? nullptr : found->second.child.get();
 }
 
+void Watch::End(uint32_t id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  found->second.child->Kill();
+  Follow(id, &found->second);
+}
+
 void Watch::SetRef(uint32_t id, bool ref) {
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second.ref == ref) return;

@@ -33,6 +33,8 @@ class Watch {
   Child* Find(uint32_t id);
   // Hears what the child has to say, and takes it as far as the facts allow.
   void Look(uint32_t id);
+  // SIGKILL for every process of a child.
+  void End(uint32_t id);
   // Whether this child keeps the event loop alive; at first it does.
   void SetRef(uint32_t id, bool ref);
   // An eventfd that the end of a thread writes to.

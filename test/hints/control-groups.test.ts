@@ -97,9 +97,7 @@ describe('pids.max', () => {
   });
   withCgroup('reached by the program of a pid 1', async () => {
     const files = folders({ [`${cgroup!}/pids.max`]: '1\n', [`${cgroup!}/pids.events`]: 'max 1\n' });
-    const error = await onHost({ files }, () =>
-      failAt({ ...options, cgroup: cgroup! }, calls('clone(CLONE_VFORK'), 'EAGAIN'),
-    );
+    const error = await onHost({ files }, () => failAt({ ...options, cgroup: cgroup! }, calls('clone(0x11'), 'EAGAIN'));
     expect(error).toMatchObject({ code: 'EAGAIN', step: 'init', hint: `pids.max of the cgroup ${cgroup!} is 1` });
   });
   test('of our own cgroup, which is full', async () => {
@@ -108,7 +106,7 @@ describe('pids.max', () => {
       '/proc/thread-self/cgroup': '1:name=systemd:/x\n0::/app\n',
       '/proc/thread-self/mountinfo': '30 21 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n',
     };
-    const error = await onHost({ files }, () => failAt(options, calls('clone(CLONE_VFORK'), 'EAGAIN'));
+    const error = await onHost({ files }, () => failAt(options, calls('clone(0x11'), 'EAGAIN'));
     expect(error.hint).toBe('pids.max of the cgroup /sys/fs/cgroup/app is 50');
   });
   test('not reached: another limit', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { evaluate, root } from '../support/own-process';
+import { slow } from '../support/slow';
 
 const common = `
   const { clone, Flags, record } = nsclone;
@@ -89,8 +90,13 @@ describe('with an execve at the end', () => {
   ])('they outlive a Node that ends with %s after it, and do not start after it', async (ending, status, signal) => {
     const after = `Promise.all(started).then(() => process.${ending});`;
     expect(await outlived('', after)).toEqual([status, signal, [true, true]]);
-    // They wait for the end of their input, which comes with the end of Node.
+    // They wait for the end of their input, which comes with the end of Node: a moment before the signal of its death, as the kernel
+    // closes the files of who exits first.
     const before = `setImmediate(() => process.${ending});`;
-    expect(await outlived('c.read(0, c.buffer(1));', before)).toEqual([status, signal, [false, false]]);
+    expect(await outlived(`c.read(0, c.buffer(1)); c.nanosleep({ tv_sec: ${slow(1)} });`, before)).toEqual([
+      status,
+      signal,
+      [false, false],
+    ]);
   });
 });

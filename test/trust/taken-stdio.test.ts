@@ -66,7 +66,9 @@ for (const sort of sorts) {
       expect({ out, err, code }).toEqual({ out: 'out\nmore\nin\n', err: 'err\n', code: 0 });
     });
 
-    one('its user owns them', async () => {
+    // Nobody without privilege outside can give away what an id owns that has no place inside.
+    const canBeGiven = isRoot || options.uidMap !== without.uidMap;
+    (canBeGiven ? one : test.skip)('its user owns them', async () => {
       const script = `stat -L -c %u /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2; id -u`;
       const child = await clone('/bin/sh', ['-c', script], options);
       child.stdin!.end();
