@@ -84,6 +84,14 @@ export class DataWriter {
     return array;
   }
 
+  /** An array of the addresses of strings that lie in memory already, ended by a null. */
+  addStrings({ bytes, offsets }: { readonly bytes: Uint8Array; readonly offsets: readonly number[] }): Place {
+    const first = this.addBytes(bytes);
+    const array = this.reservePointers(offsets.length);
+    for (let i = 0; i < offsets.length; i++) this.point(array + i * 8, first + offsets[i]!);
+    return array;
+  }
+
   /** Makes the word at `place` the address of `target`. */
   point(place: Place, target: Place): void {
     if (this.relocationCount === this.relocations.length) {

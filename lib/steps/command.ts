@@ -5,7 +5,7 @@ import { Flags } from '../flags';
 import { whyNotExecuted } from '../host/executable';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import { OwnVariables } from '../own-environment';
+import { ownVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
 import * as call from './calls';
 import { type IdMap, insideID, outsideID, type Request } from './request';
@@ -128,15 +128,19 @@ export const command: Step = {
   },
 
   check(given, request) {
-    if (given.env !== undefined) request.env = checkEnvironment(given.env);
+    if (given.env !== undefined) {
+      request.env = checkEnvironment(given.env);
+      request.ownEnvironment = undefined;
+    }
     if (given.argv0 !== undefined) request.argv0 = string(given.argv0, 'argv0');
   },
 
   settle(request) {
     if (request.env === undefined) {
-      const own = new OwnVariables();
+      const own = ownVariables();
       request.facts.push(own);
       request.env = own.values;
+      request.ownEnvironment = own;
     }
     request.files = candidates(request);
   },
@@ -145,7 +149,11 @@ export const command: Step = {
     writer.about(this.name).subject(request.command);
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
-    const env = writer.addPointers(request.env!.map((variable) => writer.addText(variable)));
+    const { env: variables, ownEnvironment } = request;
+    const env =
+      ownEnvironment === undefined
+        ? writer.addPointers(variables!.map((variable) => writer.addText(variable)))
+        : writer.addStrings(ownEnvironment.block);
     let name: Place | undefined;
     const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);

@@ -2,6 +2,7 @@
 import type { Mount } from '../../types/mounts';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
+import type { OwnVariables } from '../own-environment';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
@@ -93,6 +94,8 @@ export class Request {
   personality: number | undefined;
   /** `NAME=value`; where none is given, our own environment. */
   env: readonly string[] | undefined;
+  /** Where it is ours. */
+  ownEnvironment: OwnVariables | undefined;
   /** The files to execute, until one is found. */
   files: readonly string[] = none;
   stdio: readonly StdioSource[] = defaultStdio;
