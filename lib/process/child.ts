@@ -129,6 +129,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #hear(news: News): void {
     switch (news) {
       case News.Waiting:
+        if (this.#madeKilling?.isLooking === true) return;
         return this.#birth.isHeld() ? this.#hold() : this.#setUp.serve();
       case News.Started:
         return this.#started();

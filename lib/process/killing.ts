@@ -11,6 +11,8 @@ const SIGKILL = 9;
 export class Killing implements Mortal {
   /** A signal was sent. */
   killed = false;
+  /** It is about to be ended, unless its command runs: what the stub waits for is not done any more. */
+  isLooking = false;
   /** Takes why a signal of ours could not be sent to a child that runs on. */
   tellRefused: (error: SyscallError) => void = () => {};
 
@@ -29,7 +31,10 @@ export class Killing implements Mortal {
 
   /** The command has been executed. Where the event loop was busy, that may not have been told yet. */
   get started(): boolean {
-    if (!this.#isRunning()) addon().look(this.#id);
+    if (this.#isRunning()) return true;
+    this.isLooking = true;
+    addon().look(this.#id);
+    this.isLooking = false;
     return this.#isRunning();
   }
 

@@ -36,7 +36,7 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-class Environment : public Watch::Listener {
+class Environment : public Listener {
  public:
   static Environment* Of(napi_env env);
   // Made when the addon is first asked to watch.

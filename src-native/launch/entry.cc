@@ -1,20 +1,15 @@
 // The two ways that a child goes in Node's memory: into the stub, or along its program.
 #include "launch/entry.h"
 
-#include <asm/signal.h>
-#include <linux/capability.h>
 #include <linux/fcntl.h>
-#include <linux/prctl.h>
 
-#include "loop/syscall.h"
+#include "loop/arrival.h"
 
 namespace nsclone {
 namespace {
 
 constexpr int64_t kGone = 127;
 constexpr int64_t kEmptyPath = 0x1000;  // AT_EMPTY_PATH
-
-bool Failed(int64_t result) { return result < 0 && result >= -4095; }
 
 [[noreturn]] void Refuse(Report* report, int64_t error) {
   report->instruction = kEnteringStub;
@@ -23,32 +18,7 @@ bool Failed(int64_t result) { return result < 0 && result >= -4095; }
   for (;;) Call(__NR_exit_group, kGone);
 }
 
-// An exec keeps the capabilities of a user who is not root only where they are ambient, and those must be inheritable.
-int64_t CarryCapabilities(uint64_t carried) {
-  __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {};
-  int64_t result = Call(__NR_capget, &who, sets);
-  if (Failed(result)) return result;
-  sets[0].inheritable |= sets[0].permitted;
-  sets[1].inheritable |= sets[1].permitted;
-  result = Call(__NR_capset, &who, sets);
-  for (int64_t capability = 0; capability < 64 && !Failed(result); capability++) {
-    if ((carried >> capability & 1) == 0) continue;
-    result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-  }
-  return result;
-}
-
 void ClearCloseOnExec(int64_t descriptor) { Call(__NR_fcntl, descriptor, F_SETFD, 0); }
-
-void DefaultHandlers() {
-  struct {
-    uint64_t handler, flags, restorer, mask;
-  } action = {0, 0, 0, 0};
-  for (int64_t signal = 1; signal <= 64; signal++) {
-    if (signal != SIGKILL && signal != SIGSTOP) Call(__NR_rt_sigaction, signal, &action, 0, 8);
-  }
-}
 
 void Wake(int64_t wake) {
   const uint64_t one = 1;
@@ -73,7 +43,7 @@ void EnterStub(void* context) {
     }
   }
   if (entry->carried != 0) {
-    result = CarryCapabilities(entry->carried);
+    result = SetInherited(entry->inheritable | entry->carried, entry->carried);
     if (Failed(result)) Refuse(entry->report, result);
   }
   const char* const arguments[] = {"nsclone/stub", entry->number, nullptr};
@@ -84,7 +54,7 @@ void EnterStub(void* context) {
 void EnterInPlace(void* context) {
   auto* entry = static_cast<InPlaceEntry*>(context);
   if (entry->dies_with_node) Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (entry->executes) DefaultHandlers();
+  if (entry->executes) ResetSignals();
   const int64_t code = Run(entry->program, entry->report, nullptr);
   // The kernel keeps no exit status of a thread.
   entry->report->status = static_cast<int32_t>(code);

@@ -14,6 +14,7 @@ struct StubEntry {
   int file;
   int channel;
   int stub;
+  uint64_t inheritable;
   uint64_t carried;  // capabilities to bring through the exec of the stub as ambient ones
   char number[16];   // of the file, for the stub's argument
 };

@@ -214,6 +214,7 @@ Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* l
             .file = file.descriptor(),
             .channel = theirs.number(),
             .stub = how.stub,
+            .inheritable = header->inheritable,
             .carried = header->carried,
             .number = {}};
   snprintf(entry->number, sizeof(entry->number), "%d", file.descriptor());

@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "loop/arrival.h"
 #include "loop/syscall.h"
 
 namespace nsclone {
@@ -99,9 +100,6 @@ int64_t CallWithPolicy(const Program& program, Report* report, const Instruction
   return result;
 }
 
-// Results between -4095 and -1 are errnos; all others are values (an address may look negative).
-bool IsError(int64_t result) { return result < 0 && result >= -4095; }
-
 const Rule* Match(const Instruction& instruction, int64_t result) {
   for (uint32_t i = 0; i < instruction.rule_count; i++) {
     const Rule& rule = instruction.rules[i];
@@ -133,7 +131,7 @@ int Run(const Program& program, Report* report, Stay* stay) {
       case Op::kCall:
         result = CallWithPolicy(program, report, instruction);
         // A filter may answer an exec with 0: nothing was executed, and there is no errno to tell.
-        if (Executes(instruction) && !IsError(result)) return Fail(report, 0);
+        if (Executes(instruction) && !Failed(result)) return Fail(report, 0);
         break;
       case Op::kStore: {
         result = Value(program, report, instruction, 0);
@@ -156,10 +154,10 @@ int Run(const Program& program, Report* report, Stay* stay) {
         return static_cast<int>(Value(program, report, instruction, 0));
       case Op::kFail: {
         const int64_t error = Value(program, report, instruction, 0);
-        return Fail(report, IsError(error) ? -error : error);
+        return Fail(report, Failed(error) ? -error : error);
       }
     }
-    if (IsError(result)) {
+    if (Failed(result)) {
       const Rule* rule = Match(instruction, result);
       if (rule == nullptr) return Fail(report, -result);
       i += rule->skip;

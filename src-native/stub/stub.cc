@@ -1,12 +1,11 @@
 // The stub: a static program without a C library that is executed at once in the child. It maps the report, takes the
 // program into its own memory, puts the process back to what the user's Node had, and runs the loop.
-#include <asm/signal.h>
 #include <asm/unistd.h>
-#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
 
+#include "loop/arrival.h"
 #include "loop/format.h"
 #include "loop/loop.h"
 #include "loop/syscall.h"
@@ -31,8 +30,6 @@ constexpr int64_t kProtection = PROT_READ | PROT_WRITE;
   Leave(kGone);
 }
 
-bool Failed(int64_t result) { return result < 0 && result >= -4095; }
-
 int64_t ParseDescriptor(const char* text) {
   int64_t number = 0;
   for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (*text - '0');
@@ -48,37 +45,6 @@ int64_t MoveUp(int64_t channel, int64_t lowest) {
   const int64_t moved = Call(__NR_fcntl, channel, F_DUPFD_CLOEXEC, lowest);
   Call(__NR_close, channel);
   return moved;
-}
-
-// exec(2) resets handlers but leaves ignored signals ignored, and Node ignores SIGPIPE and SIGXFSZ.
-void ResetSignals() {
-  struct {
-    uint64_t handler, flags, restorer, mask;
-  } action = {0, 0, 0, 0};
-  for (int64_t signal = 1; signal <= 64; signal++) {
-    if (signal == SIGKILL || signal == SIGSTOP) continue;
-    Call(__NR_rt_sigaction, signal, &action, 0, 8);
-  }
-}
-
-// A Node that is not root could bring its capabilities through the exec only as ambient ones. Back to what it had:
-// what nobody asked for must not reach the program (the class of CVE-2022-24769).
-int64_t PutCapabilitiesBack(const Header& header) {
-  if (header.carried == 0) return 0;
-  __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {};
-  int64_t result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (Failed(result)) return result;
-  result = Call(__NR_capget, &who, sets);
-  if (Failed(result)) return result;
-  sets[0].inheritable = static_cast<uint32_t>(header.inheritable);
-  sets[1].inheritable = static_cast<uint32_t>(header.inheritable >> 32);
-  result = Call(__NR_capset, &who, sets);
-  for (int64_t capability = 0; capability < 64 && !Failed(result); capability++) {
-    if ((header.ambient >> capability & 1) == 0) continue;
-    result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-  }
-  return result;
 }
 
 [[noreturn]] void Main(const char* const* arguments) {
@@ -106,7 +72,9 @@ int64_t PutCapabilitiesBack(const Header& header) {
 
   Call(__NR_prctl, PR_SET_NAME, header.name, 0, 0, 0);
   ResetSignals();
-  const int64_t result = PutCapabilitiesBack(header);
+  // A Node that is not root could bring its capabilities through the exec only as ambient ones. Back to what it had:
+  // what nobody asked for must not reach the program (the class of CVE-2022-24769).
+  const int64_t result = header.carried == 0 ? 0 : SetInherited(header.inheritable, header.ambient);
   if (Failed(result)) Refuse(report, kArrivingInStub, -result);
   Stay stay;
   const int code = Run(program, report, &stay);

@@ -2,7 +2,6 @@
 #ifndef NSCLONE_WATCH_REAPER_H_
 #define NSCLONE_WATCH_REAPER_H_
 
-#include <cstddef>
 #include <memory>
 
 #include "launch/result.h"
@@ -13,8 +12,10 @@ namespace nsclone {
 // An epoll descriptor that has an event when there is something to reap. It belongs to the process.
 Errno AdoptedEvents(int* descriptor);
 void Adopt(std::unique_ptr<Child> child);
-// Looks at those that there is something to be seen of. Returns how many are killed and not gone yet.
-size_t ReapAdopted();
+// Looks at those that there is something to be seen of.
+void ReapAdopted();
+// Whether one is killed and not gone yet.
+bool AnyAdoptedDying();
 
 }  // namespace nsclone
 

@@ -5,32 +5,21 @@
 #include <uv.h>
 
 #include <cstdint>
-#include <memory>
-#include <unordered_map>
+#include <unordered_set>
 
-#include "launch/descriptor.h"
-#include "watch/child.h"
-#include "watch/ears.h"
+#include "watch/children.h"
 
 namespace nsclone {
 
-enum class News : uint32_t { kWaiting = 0, kStarted = 1, kEnded = 2, kFailed = 3 };
-
-class Watch {
+class Watch : private Listener {
  public:
-  class Listener {
-   public:
-    virtual ~Listener() = default;
-    virtual void Hear(uint32_t id, News news, const Child& child) = 0;
-  };
-
   static Errno Open(uv_loop_t* loop, Listener* listener, Watch** watch);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
   // Never 0.
   uint32_t Add(std::unique_ptr<Child> child);
-  Child* Find(uint32_t id);
+  Child* Find(uint32_t id) { return children_.Find(id); }
   // Hears what the child has to say, and takes it as far as the facts allow.
   void Look(uint32_t id);
   // SIGKILL for every process of a child.
@@ -45,31 +34,22 @@ class Watch {
   void Close(bool kill_all, void (*closed)(void*), void* data);
 
  private:
-  struct Entry {
-    std::unique_ptr<Child> child;
-    bool ref = true;
-    Ears ears;
-  };
-
   Watch(uv_loop_t* loop, Listener* listener) : loop_(loop), listener_(listener) {}
-  ~Watch() = default;
+  ~Watch() override = default;
 
-  void Follow(uint32_t id, Entry* entry);
-  void LookAtThreads();
-  void Settle(uint32_t id);
+  void Hear(uint32_t id, News news, const Child& child) override;
   void WakeUp();
+  // Has the clock wake us where nothing else will.
   void Recheck();
   void UpdateRef();
 
   uv_loop_t* loop_;
   Listener* listener_;
-  Descriptor epoll_;
+  Children children_;
   Descriptor wake_;
   uv_poll_t poll_;
   uv_timer_t timer_;
-  std::unordered_map<uint32_t, Entry> entries_;
-  uint32_t last_id_ = 0;
-  size_t referenced_ = 0;
+  std::unordered_set<uint32_t> unreferenced_;
   int open_handles_ = 0;
   void (*closed_)(void*) = nullptr;
   void* closed_data_ = nullptr;
