@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string>
 
 #include "launch/descriptor.h"
 
@@ -29,12 +30,13 @@ bool IsProcfs(int descriptor) {
 // NSpid has our number in each pid namespace from that of this /proc to our own: where they are one, a single number.
 bool IsOurs(int descriptor) {
   const Descriptor file(openat(descriptor, "self/status", O_RDONLY | O_CLOEXEC));
-  char text[4096];
-  const ssize_t length = file.open() ? read(file.number(), text, sizeof(text) - 1) : -1;
-  if (length <= 0) return false;
-  text[length] = '\0';
+  if (!file.open()) return false;
+  // The groups come before it, and there may be 65,536 of them.
+  std::string text;
+  char part[4096];
+  for (ssize_t length = 0; (length = read(file.number(), part, sizeof(part))) > 0;) text.append(part, length);
   constexpr char kField[] = "\nNSpid:\t";
-  const char* field = strstr(text, kField);
+  const char* field = strstr(text.c_str(), kField);
   if (field == nullptr) return false;
   char* rest = nullptr;
   return strtol(field + sizeof(kField) - 1, &rest, 10) == getpid() && *rest == '\n';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { Flags } from '../../lib';
 import { asRoot, containers } from '../support/attack';
+import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 
 /** Right, or an error that says what is wrong. */
@@ -284,4 +285,15 @@ describe('where Node itself has a tmpfs on /proc', () => {
       },
     );
   }
+});
+
+describe('of a Node that is in very many groups', () => {
+  rootOnly('/proc is known for ours', () => {
+    const groups = Array.from({ length: 2000 }, (_, index) => 1_000_000 + index).join();
+    const script = `const child = await nsclone.clone('/bin/sleep', ['5'], { stdio: 'ignore' });
+      const { code } = await nsclone.run('/bin/true', [], { join: { pid: child.pid } });
+      child.kill('SIGKILL');
+      return code;`;
+    expect(evaluate(script, ['setpriv', '--groups', groups])).toBe(0);
+  });
 });
