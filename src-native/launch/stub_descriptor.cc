@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <mutex>
 
 #include "launch/descriptor.h"
@@ -25,9 +26,17 @@ namespace {
 constexpr long kFaccessat2 = 439;  // newer than the C library that we build against
 
 struct Stub {
+  std::mutex mutex;
   Descriptor file;
   bool made = false;  // by us, and no file of an administrator's
+  bool busy = false;
 };
+
+// Never destroyed: a Worker's thread may still launch while the process exits.
+Stub& TheStub() {
+  static Stub* const stub = new Stub;
+  return *stub;
+}
 
 Errno Make(Stub* stub) {
   // Before Linux 6.3 MFD_EXEC is unknown and every memory file is executable.
@@ -46,6 +55,7 @@ Errno Make(Stub* stub) {
   if (fcntl(file.number(), F_ADD_SEALS, kSeals) != 0) return Errno::Last(SYS_fcntl);
   Replace(&stub->file, std::move(file));
   stub->made = true;
+  stub->busy = false;
   return {};
 }
 
@@ -54,26 +64,32 @@ Errno Open(const char* path, Stub* stub) {
   return stub->file.open() ? Errno{} : Errno::Last(SYS_openat);
 }
 
-// By the ids that execute it. No seal keeps an access control list from the file.
-bool IsExecutable(int descriptor) {
-  return syscall(kFaccessat2, descriptor, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) == 0;
+// By the ids that execute it. No seal keeps an access control list from the file. A filter that refuses the question
+// says nothing of the file.
+bool IsForbidden(int descriptor) {
+  return syscall(kFaccessat2, descriptor, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) != 0 && errno == EACCES;
 }
 
 }  // namespace
 
 Errno OpenStub(const char* path, int* descriptor) {
-  static std::mutex* const mutex = new std::mutex;
-  static Stub* const stub = new Stub;
-  const std::lock_guard lock(*mutex);
+  Stub& stub = TheStub();
+  const std::lock_guard lock(stub.mutex);
   Errno error;
-  if (!stub->file.open()) {
-    error = path[0] != '\0' ? Open(path, stub) : Make(stub);
-  } else if (stub->made && !IsExecutable(stub->file.number())) {
+  if (!stub.file.open()) {
+    error = path[0] != '\0' ? Open(path, &stub) : Make(&stub);
+  } else if (stub.made && (stub.busy || IsForbidden(stub.file.number()))) {
     // A container's root was there. What he has hold of is the old one.
-    error = Make(stub);
+    error = Make(&stub);
   }
-  *descriptor = stub->file.number();
+  *descriptor = stub.file.number();
   return error;
+}
+
+void StubIsBusy() {
+  Stub& stub = TheStub();
+  const std::lock_guard lock(stub.mutex);
+  stub.busy = true;
 }
 
 }  // namespace nsclone

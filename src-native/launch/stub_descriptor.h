@@ -10,6 +10,10 @@ namespace nsclone {
 // host forbids executable memory files or an administrator wants a security profile on a path.
 Errno OpenStub(const char* path, int* descriptor);
 
+// Somebody has the memory file open for writing, which the kernel executes no file in (ETXTBSY): the next child gets
+// another one.
+void StubIsBusy();
+
 }  // namespace nsclone
 
 #endif  // NSCLONE_LAUNCH_STUB_DESCRIPTOR_H_

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "launch/stub_descriptor.h"
+
 #ifndef SCM_PIDFD
 #define SCM_PIDFD 4
 #endif
@@ -263,6 +265,7 @@ bool Child::Advance() {
       }
       if (verdict != Verdict::kFailed || !ReapProgram() || middle_.present()) return false;
       phase_ = Phase::kFailed;
+      if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
       return true;
     }
     case Phase::kStarted:

@@ -55,6 +55,35 @@ function outcome(root: keyof typeof containers, place: keyof typeof places, how:
   );
 }
 
+describe('root of the host keeps our program open for writing, once it has ended', () => {
+  rootWithCompiler('later children start, but for the first one at most', () => {
+    const [first, ...later] = evaluate<(number | string)[]>(
+      `const { clone } = nsclone;
+       const container = ${JSON.stringify(containers['root of the host'])};
+       const line = 'read -r pid; exec ' + ${JSON.stringify(spoil.path)} + ' $pid busy';
+       const attacker = await clone('/bin/sh', ['-c', line], { ...container, stdio: ['pipe', 'pipe', 'inherit'] });
+       const child = await clone('/bin/true', { join: attacker, hold: true, stdio: 'ignore' });
+       const status = fs.readFileSync('/proc/' + child.pid + '/status', 'utf8');
+       attacker.stdin.end(/^NSpid:.*\\t(\\d+)$/m.exec(status)[1] + '\\n');
+       // It has the path; at the end of the stream it has the file.
+       const told = new Promise((resolve) => attacker.stdout.once('data', resolve));
+       const busy = new Promise((resolve) => attacker.stdout.once('end', resolve));
+       if (!String(await told).includes('done')) throw new Error('the attack has failed');
+       child.kill('SIGKILL');
+       await busy;
+       const ends = [];
+       for (let i = 0; i < 4; i++) {
+         const end = clone('/bin/true', { stdio: 'ignore' }).then(async (one) => (await one.exited).code);
+         ends.push(await end.catch((error) => error.code));
+       }
+       attacker.kill('SIGKILL');
+       return ends;`,
+    );
+    expect(later).toEqual([0, 0, 0]);
+    expect([0, 'ETXTBSY']).toContain(first);
+  });
+});
+
 const work = Array.from({ length: 9 }, () => 0);
 
 for (const root of ['root of a user namespace', 'root of the host'] as const) {

@@ -1,8 +1,9 @@
 // A hostile root that spoils the files that a process is made of: its program, and every memory file that it maps.
 //
-//   spoil-files PID HOW    HOW is one of write, truncate, chmod, acl, keep
+//   spoil-files PID HOW    HOW is one of write, truncate, chmod, acl, keep, busy
 //
-// With keep it stays for one or two seconds and goes on writing into what it has opened. Says of each file 'done' or
+// With keep it stays for one or two seconds and goes on writing into what it has opened. With busy it keeps its program
+// open for writing as soon as nobody executes that any more, and for two seconds. Says of each file 'done' or
 // the errno that refused it, as JSON.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -62,8 +63,22 @@ static void go_on(void) {
       if (pwrite(kept[i], garbage, sizeof(garbage), 0) < 0) return;
 }
 
+// An O_PATH descriptor leads to the file when PID has ended, and nobody executes it.
+static int kept_path = -1;
+
+static void keep_busy(void) {
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", kept_path);
+  int file = -1;
+  for (const time_t until = time(NULL) + 5; file < 0 && time(NULL) < until; usleep(100))
+    file = open(path, O_RDWR | O_CLOEXEC);
+  close(1);
+  sleep(2);
+}
+
 static int spoil(const char* path, const char* how) {
   if (strcmp(how, "keep") == 0) return keep(path);
+  if (strcmp(how, "busy") == 0) return (kept_path = open(path, O_PATH | O_CLOEXEC)) < 0 ? -1 : 0;
   if (strcmp(how, "write") == 0) return overwrite(path);
   if (strcmp(how, "truncate") == 0) return shorten(path);
   if (strcmp(how, "chmod") == 0) return chmod(path, 0);
@@ -82,7 +97,7 @@ int main(int argc, char** argv) {
   snprintf(path, sizeof(path), "/proc/%s/exe", argv[1]);
   tell("exe", spoil(path, argv[2]));
   snprintf(path, sizeof(path), "/proc/%s/map_files", argv[1]);
-  DIR* maps = opendir(path);
+  DIR* maps = strcmp(argv[2], "busy") == 0 ? NULL : opendir(path);
   for (struct dirent* entry; maps != NULL && (entry = readdir(maps)) != NULL;) {
     snprintf(path, sizeof(path), "/proc/%s/map_files/%s", argv[1], entry->d_name);
     const ssize_t length = readlink(path, target, sizeof(target) - 1);
@@ -91,6 +106,8 @@ int main(int argc, char** argv) {
   }
   if (maps != NULL) closedir(maps);
   printf("}\n");
+  fflush(stdout);
   if (strcmp(argv[2], "keep") == 0) go_on();
+  if (kept_path >= 0) keep_busy();
   return 0;
 }
