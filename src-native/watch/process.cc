@@ -131,7 +131,8 @@ int Process::Signal(int signal) const {
   if (!present() || Ended()) return ESRCH;
   const long result = pidfd_.open() ? syscall(SYS_pidfd_send_signal, pidfd_.number(), signal, nullptr, 0) : -1;
   if (result == 0) return 0;
-  if (pidfd_.open() && errno != ENOSYS) return errno;
+  // Filters answer what they do not know with either. The process has not ended, so the number is still its own.
+  if (pidfd_.open() && errno != ENOSYS && errno != EPERM) return errno;
   return kill(pid_, signal) == 0 ? 0 : errno;
 }
 

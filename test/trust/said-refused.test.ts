@@ -1,7 +1,7 @@
-// A permanent refusal is not waited out: pidfd_open(2) that a container's filter refuses to Node itself.
+// A permanent refusal is not waited out: a call that a container's filter refuses to Node itself.
 import { accessSync, constants as files, mkdirSync, rmdirSync } from 'node:fs';
 
-import { syscalls } from '../../lib/kernel/syscalls';
+import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { evaluate } from '../support/own-process';
 import { compiled, library, withCompiler } from './said-compiled';
 
@@ -16,13 +16,13 @@ const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
   }
 });
 
-/** Runs a script whose Node may not make pidfd_open(2): the outcome of each promise, and who is left at the end. */
-function outcomes(errno: number, source: string): unknown {
+/** Runs a script whose Node may not make this call: the outcome of each promise, and who is left at the end. */
+function outcomes(errno: number, source: string, refused: SyscallName = 'pidfd_open'): unknown {
   return evaluate(`
     const { clone, Flags } = nsclone;
     const { settled, sleep } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
     const pid = { flags: Flags.NEWUSER | Flags.NEWPID, uidMap: 'root', gidMap: 'root', setgroups: 'deny', stdio: 'ignore' };
-    process.env.REFUSE = '${syscalls.pidfd_open}=${errno}';
+    process.env.REFUSE = '${syscalls[refused]}=${errno}';
     try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
     const told = [];
     // How a call ends, whatever it says: a child that has started and ended, or an error of ours.
@@ -100,5 +100,19 @@ describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
     } finally {
       rmdirSync(cgroup, { maxRetries: 20, retryDelay: 50 });
     }
+  });
+});
+
+describe.each(refusals)('pidfd_send_signal(2) refused to Node with %s', (_, errno) => {
+  withCompiler('`timeout`, `signal` and kill() end what runs, and what is held', () => {
+    const source = `
+      const sleeping = (options) => clone('/bin/sleep', ['100'], { stdio: 'ignore', ...options });
+      await tell(sleeping({ timeout: 100 }));
+      await tell(sleeping({ signal: AbortSignal.timeout(100) }));
+      await tell(sleeping({ ...pid, timeout: 100 }));
+      await tell(sleeping({ hold: true, timeout: 100 }));
+      await tell(sleeping({}).then((child) => { child.kill(); return child; }));`;
+    const ends = ['SIGTERM', 'SIGTERM', 'SIGKILL', 'SIGKILL', 'SIGTERM'];
+    expect(outcomes(errno, source, 'pidfd_send_signal')).toEqual([ends, []]);
   });
 });
