@@ -10,6 +10,7 @@ import type { Step } from './step';
 const { O_CLOEXEC, PR_SET_PDEATHSIG } = constants;
 const SIGCHLD = 17;
 const SIGKILL = 9;
+const last = 0xffffffff;
 
 export const init: Step = {
   name: 'init',
@@ -34,7 +35,10 @@ export const init: Step = {
   emit(writer, request) {
     if (!request.init) return;
     const ends = writer.reserve(16);
-    writer.about(this.name, 'init').add(call.pipe2, ends, O_CLOEXEC);
+    writer.about(this.name, 'init');
+    // Where a filter refuses it to pid 1, that keeps the pipe open, and the program waits for ever.
+    if (!request.closeFds) writer.add(call.close_range, last, last);
+    writer.add(call.pipe2, ends, O_CLOEXEC);
     // The last argument is for pid 1 itself.
     writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, request.parentDeathSignal).fork().stay();
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);

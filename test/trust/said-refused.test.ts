@@ -116,3 +116,15 @@ describe.each(refusals)('pidfd_send_signal(2) refused to Node with %s', (_, errn
     expect(outcomes(errno, source, 'pidfd_send_signal')).toEqual([ends, []]);
   });
 });
+
+describe.each(refusals)('close_range(2) refused with %s', (_, errno) => {
+  withCompiler(
+    'a pid 1 of ours that could not let go of anything says so, and the program does not wait for it',
+    () => {
+      const source = `
+      await tell(clone('/bin/true', [], { ...pid, init: true, closeFds: false }).catch(
+        ({ syscall, step }) => { throw { name: syscall + ' ' + step }; }));`;
+      expect(outcomes(errno, source, 'close_range')).toEqual([['close_range init'], []]);
+    },
+  );
+});
