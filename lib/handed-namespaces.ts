@@ -33,6 +33,5 @@ export function handedNamespace(child: object, kind: NamespaceKind): number | un
   if (place < 0) return undefined;
   const descriptor = addon().handedNamespace(children.get(child) ?? 0, place);
   if (descriptor >= 0) return descriptor;
-  const { code } = new SyscallError({ errno: -descriptor });
-  throw new SyscallError({ code: code === 'ENOENT' ? 'ESRCH' : code, syscall: 'fcntl', option: 'source' });
+  throw new SyscallError({ errno: -descriptor, syscall: 'fcntl', option: 'source' });
 }

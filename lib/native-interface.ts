@@ -44,7 +44,7 @@ export interface Addon {
   /** SIGKILL for every process of a child, now and as it appears. */
   end(id: number): number;
   setRef(id: number, ref: boolean): number;
-  /** A descriptor of a namespace that a child has handed over, by its place among `handedKinds()`; -ENOENT where it has not. */
+  /** A descriptor of a namespace that a child has handed over, by its place among `handedKinds()`. */
   handedNamespace(id: number, place: number): number;
   /** A kept result of a child in place. */
   result(id: number, slot: number): number;

@@ -159,9 +159,12 @@ Napi::Value SetRef(const Napi::CallbackInfo& info) {
 // handedNamespace(id, place) -> a descriptor of it
 Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
   const Child* child = Known(info);
-  const int handed = child == nullptr ? -1 : child->handed(Count(info[1]));
-  const int copy = handed < 0 ? -1 : fcntl(handed, F_DUPFD_CLOEXEC, 3);
-  return Number(info, handed < 0 ? -ENOENT : copy < 0 ? -errno : copy);
+  if (child == nullptr) return Number(info, -ESRCH);
+  const int handed = child->handed(Count(info[1]));
+  // It sends all that there are. What we had no number for is lost.
+  if (handed < 0) return Number(info, -EMFILE);
+  const int copy = fcntl(handed, F_DUPFD_CLOEXEC, 3);
+  return Number(info, copy < 0 ? -errno : copy);
 }
 
 // result(id, slot) -> number

@@ -286,7 +286,10 @@ bool Child::Advance() {
 void Child::CloseOver() {
   if (channel_ended_) channel_.Close();
   if (middle_.reaped()) middle_.Close();
-  if (program_.reaped()) program_.Close();
+  if (program_.reaped()) {
+    program_.Close();
+    namespaces_.clear();
+  }
 }
 
 End Child::end() const {

@@ -176,3 +176,43 @@ describe('too large', () => {
     expect(failed.syscall).not.toBe('clone3');
   });
 });
+
+describe('namespaces that come when Node has no descriptor left for them', () => {
+  const asUser =
+    process.geteuid!() === 0
+      ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all']
+      : [];
+
+  test('are told to be lost for that, and their process not to have ended', () => {
+    const script = `${common}
+      const held = clone('/bin/true', [], { ...pid, hold: true, stdio: 'ignore' });
+      const all = [];
+      try { for (;;) all.push(fs.openSync('/dev/null')); } catch {}
+      for (const one of all.splice(-3)) fs.closeSync(one);
+      const late = setTimeout(() => process.exit(71), 5000);
+      await Promise.race([held, sleep(200)]);
+      for (const one of all) fs.closeSync(one);
+      const child = await held;
+      clearTimeout(late);
+      const told = new Set();
+      for (const kind of ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts']) {
+        try { child.namespace(kind).close(); told.add('there'); } catch ({ code }) { told.add(code); }
+      }
+      child.kill('SIGKILL');
+      await child.exited;
+      return [...told].toSorted();`;
+    expect(evaluate<string[]>(script, ['prlimit', '--nofile=100:100', ...asUser])).toEqual(['EMFILE', 'there']);
+  });
+
+  test('and are closed when its end is told', () => {
+    const script = `${common}
+      const child = await clone('/bin/true', [], { ...pid, init: true, stdio: 'ignore' });
+      const kept = () => fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try { return /^[a-z_]+:.4026/.test(fs.readlinkSync('/proc/self/fd/' + fd)); } catch { return false; }
+      }).length;
+      const before = kept();
+      await child.exited;
+      return [before > 0, kept()];`;
+    expect(evaluate(script, asUser)).toEqual([true, 0]);
+  });
+});
