@@ -21,6 +21,10 @@ constexpr int64_t kAllChildren = 0x40000000;  // __WALL
 constexpr int64_t kEnded = 4;             // WEXITED
 constexpr int64_t kLeaveIt = 0x01000000;  // WNOWAIT
 constexpr int64_t kAll = 0;               // P_ALL
+constexpr int64_t kOne = 1;               // P_PID
+constexpr int32_t kExited = 1;            // CLD_EXITED
+constexpr int32_t kDumped = 3;            // CLD_DUMPED
+constexpr int32_t kCoreFlag = 0x80;       // of a wait status
 
 // No process id is that large, see PID_MAX_LIMIT in linux/threads.h: a group that setpgid(2) can never put a child
 // into.
@@ -46,22 +50,31 @@ bool HasItToo(const int32_t* info, int64_t program) {
   return info[2] == kByKernel && Call(__NR_getpgid, program) == Call(__NR_getpgid, 0);
 }
 
-// One that has ended and is still to be reaped; 0 for none.
-int64_t NextZombie() {
-  int32_t info[32] = {};  // siginfo_t: three words, one of padding, the pid
+struct Zombie {
+  int64_t pid = 0;
+  int32_t status = 0;  // as wait(2) has it
+};
+
+// One that has ended and is still to be reaped; no pid where there is none.
+Zombie NextZombie() {
+  // siginfo_t: number, errno, code, one word of padding, then pid, uid and status.
+  int32_t info[32] = {};
   const int64_t result = Call(__NR_waitid, kAll, 0, info, kEnded | kNoHang | kLeaveIt | kAllChildren, 0);
-  return result == 0 ? info[4] : 0;
+  if (result != 0 || info[4] == 0) return {};
+  const int32_t dumped = info[2] == kDumped ? kCoreFlag : 0;
+  return {info[4], info[2] == kExited ? (info[6] & 0xff) << 8 : info[6] | dumped};
 }
 
 void ReapAll(int64_t program, Report* report) {
   for (;;) {
-    const int64_t pid = NextZombie();
-    if (pid <= 0) return;
-    const int32_t executed = pid == program && IsPastExec(pid) ? kStatusExecuted : 0;
-    int32_t status = 0;
-    Call(__NR_wait4, pid, &status, kNoHang | kAllChildren, 0);
-    if (pid != program) continue;
-    const int32_t told = kStatusKnown | executed | (status & 0xffff);
+    const Zombie zombie = NextZombie();
+    if (zombie.pid == 0) return;
+    const int32_t status = zombie.status;
+    const int32_t executed = zombie.pid == program && IsPastExec(program) ? kStatusExecuted : 0;
+    // The call that has just been answered, so that no filter refuses it.
+    Call(__NR_waitid, kOne, zombie.pid, 0, kEnded | kNoHang | kAllChildren, 0);
+    if (zombie.pid != program) continue;
+    const int32_t told = kStatusKnown | executed | status;
     __atomic_store_n(const_cast<int32_t*>(&report->status), told, __ATOMIC_RELEASE);
     // The kernel ends whatever is left in the namespace.
     End(ExitCode(status));

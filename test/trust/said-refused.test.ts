@@ -128,3 +128,10 @@ describe.each(refusals)('close_range(2) refused with %s', (_, errno) => {
     },
   );
 });
+
+describe.each(refusals)('wait4(2) refused with %s', (_, errno) => {
+  withCompiler('the exit code of a program beside a pid 1 of ours is its own', () => {
+    const source = `await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: true }));`;
+    expect(outcomes(errno, source, 'wait4')).toEqual([['6'], []]);
+  });
+});
