@@ -51,6 +51,12 @@ function stopReading(stream: object): void {
   pause?.call(stream);
 }
 
+/** Runs code of the caller's, which may do anything: before anything is opened, or looked at for this start. */
+export function stopReadingSources({ stdio }: Request): void {
+  for (const source of stdio)
+    if (source.kind === 'descriptor' && source.stream !== undefined) stopReading(source.stream);
+}
+
 export class Pipes {
   readonly #pipes: Pipe[] = [];
   readonly #length: number;
@@ -64,9 +70,6 @@ export class Pipes {
   constructor(request: Request, writer: Writer) {
     const { stdio } = request;
     this.#length = stdio.length;
-    // First of all, as it runs code of the caller's.
-    for (const source of stdio)
-      if (source.kind === 'descriptor' && source.stream !== undefined) stopReading(source.stream);
     for (let index = 0; index < stdio.length; index++) {
       const source = stdio[index]!;
       if (source.kind !== 'pipe') continue;

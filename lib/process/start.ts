@@ -18,7 +18,7 @@ import { Child } from './child';
 import { Command } from './command';
 import { imageOf } from './image';
 import { launchFailure } from './launch-failure';
-import { Pipes } from './pipes';
+import { Pipes, stopReadingSources } from './pipes';
 import { programOf, type Written, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
@@ -72,6 +72,7 @@ function launch(
   reject: (error: Error) => void,
 ): void {
   if (debug.enabled) debug('%s', new Plan(request.copy()));
+  stopReadingSources(request);
   if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
   // What only this start has is not part of a plan.
   const kept = writer.keptCount;
