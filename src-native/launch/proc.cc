@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -47,15 +48,20 @@ bool IsOurs(int descriptor) {
 Proc FindProc(int* descriptor) {
   static std::mutex* const mutex = new std::mutex;
   static Descriptor* const found = new Descriptor;
-  static Proc what = Proc::kNone;
-  const std::lock_guard lock(*mutex);
-  if (what != Proc::kOurs) {
-    Descriptor proc = AboveStdio(Descriptor(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
-    what = !proc.open() || !IsProcfs(proc.number()) ? Proc::kNone : IsOurs(proc.number()) ? Proc::kOurs : Proc::kOthers;
-    if (what != Proc::kNone) Replace(found, std::move(proc));
+  static std::atomic<bool> is_ours{false};
+  if (is_ours) {
+    *descriptor = found->number();
+    return Proc::kOurs;
   }
-  *descriptor = what == Proc::kNone ? -1 : found->number();
-  return what;
+  Descriptor proc = AboveStdio(Descriptor(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  *descriptor = -1;
+  if (!proc.open() || !IsProcfs(proc.number())) return Proc::kNone;
+  const bool ours = IsOurs(proc.number());
+  const std::lock_guard lock(*mutex);
+  if (!is_ours) Replace(found, std::move(proc));
+  if (ours) is_ours = true;
+  *descriptor = found->number();
+  return is_ours ? Proc::kOurs : Proc::kOthers;
 }
 
 }  // namespace nsclone

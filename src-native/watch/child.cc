@@ -263,7 +263,9 @@ bool Child::Advance() {
         phase_ = Phase::kStarted;
         return true;
       }
-      if (verdict != Verdict::kFailed || !ReapProgram() || middle_.present()) return false;
+      if (verdict != Verdict::kFailed || middle_.present()) return false;
+      // Whoever waits for a set-up that we have killed does not wait for its tracer too, which may keep it for ever.
+      if (!ReapProgram() && !(ending_ && program_.traced())) return false;
       phase_ = Phase::kFailed;
       if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
       return true;
@@ -276,8 +278,10 @@ bool Child::Advance() {
       if (middle_.present()) return false;
       phase_ = Phase::kEnded;
       return true;
-    case Phase::kEnded:
     case Phase::kFailed:
+      static_cast<void>(ReapProgram());
+      return false;
+    case Phase::kEnded:
       return false;
   }
   return false;

@@ -15,7 +15,7 @@ enum class Phase : uint8_t {
   kStarting,  // in set-up
   kStarted,   // the command has been executed, or the recorded line is done
   kEnded,     // all reaped after it had started
-  kFailed,    // all reaped without having started
+  kFailed,    // ended without having started; its tracer may keep the last process from being reaped
 };
 
 struct ChildTraits {
@@ -54,6 +54,10 @@ class Child {
   bool Listen();
 
   Phase phase() const { return phase_; }
+  // All is said, and there is nothing to reap any more.
+  bool over() const {
+    return phase_ == Phase::kEnded || (phase_ == Phase::kFailed && (is_thread() || !program_.present()));
+  }
   // Killed, and about to be gone.
   bool dying() const { return ending_ && !is_thread(); }
   // Whether the report and the data are still there.

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "watch/reaper.h"
+
 namespace nsclone {
 namespace {
 
@@ -80,12 +82,14 @@ void Children::Look(uint32_t id, Listener* listener) {
     Entry& entry = found->second;
     const bool changed = entry.child->Advance();
     Follow(id, &entry);
-    if (!changed) return;
     const Phase phase = entry.child->phase();
+    const bool over = entry.child->over();
+    if (!changed && !over) return;
     if (phase == Phase::kStarted) {
       if (listener != nullptr) listener->Hear(id, News::kStarted, *entry.child);
       continue;
     }
+    if (listener == nullptr && !over) return;
     Entry last = std::move(entry);
     Forget(&last);
     unclear_.erase(id);
@@ -93,6 +97,7 @@ void Children::Look(uint32_t id, Listener* listener) {
     // Whoever hears of the end finds no descriptor of it any more.
     last.child->CloseOver();
     if (listener != nullptr) listener->Hear(id, phase == Phase::kEnded ? News::kEnded : News::kFailed, *last.child);
+    if (!over) Adopt(std::move(last.child));
     return;
   }
 }

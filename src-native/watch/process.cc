@@ -83,12 +83,12 @@ Process Process::Born(pid_t pid, Descriptor pidfd) {
 
 int Process::Open() {
   if (!silent()) return 0;
-  pidfd_ = AboveStdio(Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0))));
-  if (pidfd_.open()) return 0;
-  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) return EAGAIN;
-  if (errno != ESRCH) return errno;
-  reaped_ = true;
-  return 0;
+  Descriptor opened(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  const int error = opened.open() ? 0 : errno;
+  if (error == ESRCH) reaped_ = true;
+  if (error == 0) pidfd_ = AboveStdio(std::move(opened));
+  const bool short_of = error == EMFILE || error == ENFILE || error == ENOMEM || (error == 0 && !pidfd_.open());
+  return short_of ? EAGAIN : error == ESRCH ? 0 : error;
 }
 
 bool Process::Ended() const {
