@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { type CloneOptions, Flags } from '../../lib';
 import { compiler } from '../robustness/compiled';
 import { rootOnly } from './capability';
+import { slow, until } from './slow';
 
 /** Compiles `test/trust/NAME.c` for the tests of a file; the path is there once they run, and open to any user. */
 export function hostile(name: string): { readonly path: string } {
@@ -60,6 +61,14 @@ export const containers = {
   'root of the host': { flags: Flags.NEWPID | Flags.NEWNS, mounts: [{ type: 'proc', target: '/proc' }] },
 } as const satisfies Record<string, CloneOptions>;
 
+/** In seconds, for sleep(1): longer than a script may take. Who sleeps so long ends by himself too, where nobody ends him. */
+export const longer = String(slow(40));
+
+/** Waits until it is asleep in the sleep(1) that it is: what it had to read to start is read, and closed. */
+export function asleep(pid: number): Promise<boolean> {
+  return until(() => readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('nanosleep'));
+}
+
 /** For an ordinary user: what turns a script's Node into root of a user namespace. */
 export const asRoot: readonly string[] = process.geteuid!() === 0 ? [] : ['unshare', '--user', '--map-root-user'];
 
@@ -78,7 +87,7 @@ export async function nextLine(stream: Readable): Promise<string> {
   return text.slice(0, text.indexOf('\n'));
 }
 
-/** Processes of the host that have nothing to do with us. They end by themselves too, after a while. */
+/** Processes of the host that have nothing to do with us. */
 export class Bystanders {
   readonly #shell: ChildProcess;
   readonly pids: readonly number[];
@@ -90,9 +99,10 @@ export class Bystanders {
 
   /** They are no children of Node: nobody but their shell may reap them. */
   static async start(count: number): Promise<Bystanders> {
-    const script = `i=0; while [ $i -lt ${count} ]; do sleep 40 >&2 & pids="$pids $!"; i=$((i+1)); done; echo $pids; wait`;
+    const script = `i=0; while [ $i -lt ${count} ]; do sleep ${longer} >&2 & pids="$pids $!"; i=$((i+1)); done; echo $pids; wait`;
     const shell = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const pids = (await nextLine(shell.stdout)).split(' ').map(Number);
+    await until(() => pids.every(isSleeping));
     return new Bystanders(shell, pids);
   }
 

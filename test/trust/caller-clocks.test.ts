@@ -1,41 +1,47 @@
 // The caller's clocks are the caller's: a test that replaces the global timers stops neither a promise of ours nor a timeout.
 import { clone, run } from '../../lib';
+import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
+import { inTime, slow } from '../support/slow';
 
 /** What becomes of children while `replace` has put other timers into the place of the global ones. */
 function outcomes(replace: string): unknown {
+  const { wait } = lasting();
   return evaluate(`
     const { clone, run } = nsclone;
     const { once } = require('node:events');
-    const { setTimeout: inTime } = globalThis;
+    const { setTimeout: trueTimeout } = globalThis;
     const now = performance.now.bind(performance);
     const { setImmediate: inTurn } = globalThis;
     ${replace}
     const told = {};
     const settle = async (name, promise) => {
-      told[name] = await Promise.race([promise, new Promise((resolve) => inTime(resolve, 2000, 'late'))]);
+      told[name] = await Promise.race([promise, new Promise((resolve) => trueTimeout(resolve, slow(5000), 'late'))]);
     };
-    const elapsed = async (promise) => {
+    /** How a child ends for which a time is set that passes when it has come so far; and that it has not passed too soon. */
+    const passing = (start, far) => inTime(async (limit) => {
       const from = now();
-      const end = await promise;
-      const milliseconds = now() - from;
-      return { ...end, inTime: milliseconds > 190 && milliseconds < 1900 };
-    };
-    const ended = ({ code, signal, endedBy }) => ({ code, signal, endedBy });
+      const { code, signal, endedBy } = await start(limit);
+      return { code, signal, endedBy, early: now() - from < limit - 2 };
+    }, far);
+    const exited = async (start) => (await start).exited;
     await settle('run()', run('/bin/sh', ['-c', 'echo out']).then(({ code, stdout }) => ({ code, stdout })));
     const child = await clone('/bin/sh', ['-c', 'exit 4'], { stdio: 'ignore' });
     const events = Promise.all(['spawn', 'exit', 'close'].map((event) => once(child, event))).then(() => 'all');
     await settle('exited', child.exited.then(({ code }) => code));
     await settle('events', events);
-    const sleeper = (options) => clone('/bin/sleep', ['5'], { stdio: 'ignore', ...options }).then(({ exited }) => exited).then(ended);
-    await settle('timeout', elapsed(sleeper({ timeout: 200 })));
+    const wait = ['-c', ${JSON.stringify(wait)}];
+    const sleeper = (options) => exited(clone('/bin/sh', wait, { stdio: 'ignore', ...options }));
+    await settle('timeout', passing((timeout) => sleeper({ timeout })));
     await settle('signal', sleeper({ signal: AbortSignal.abort() }).catch(({ name }) => name));
-    await settle('timeout of run()', elapsed(run('/bin/sleep', ['5'], { timeout: 200 }).then(ended)));
+    await settle('timeout of run()', passing((timeout) => run('/bin/sh', wait, { timeout })));
     // A grandchild holds its output.
-    await settle('patience of run()', elapsed(run('/bin/sh', ['-c', 'sleep 2 & exit 0'], { timeout: 200 }).then(ended)));
-    const deaf = clone('/bin/sh', ['-c', 'trap "" TERM; echo; for i in $(seq 40); do sleep 0.05; done'], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 100, killGrace: 200 });
-    await settle('killGrace', elapsed(deaf.then(({ exited }) => exited).then(ended)));
+    const leaving = ['-c', wait[1] + ' & exit 0'];
+    await settle('patience of run()', passing((timeout) => run('/bin/sh', leaving, { timeout }), ({ code }) => code === 0));
+    const deaf = ['-c', 'trap "" TERM; ' + wait[1]];
+    const patient = (timeout) => exited(clone('/bin/sh', deaf, { stdio: 'ignore', timeout, killGrace: timeout }));
+    await settle('killGrace', passing(patient, ({ signal }) => signal === 'SIGKILL'));
     const typed = clone('/bin/cat', [], { pty: true }).then(async (cat) => {
       cat.pty.end('x'.repeat(50) + '\\n');
       cat.pty.resume();
@@ -50,11 +56,11 @@ const all = {
   'run()': { code: 0, stdout: 'out\n' },
   exited: 4,
   events: 'all',
-  timeout: { code: null, signal: 'SIGTERM', endedBy: 'timeout', inTime: true },
+  timeout: { code: null, signal: 'SIGTERM', endedBy: 'timeout', early: false },
   signal: 'AbortError',
-  'timeout of run()': { code: null, signal: 'SIGTERM', endedBy: 'timeout', inTime: true },
-  'patience of run()': { code: 0, signal: null, endedBy: 'timeout', inTime: true },
-  killGrace: { code: null, signal: 'SIGKILL', endedBy: 'timeout', inTime: true },
+  'timeout of run()': { code: null, signal: 'SIGTERM', endedBy: 'timeout', early: false },
+  'patience of run()': { code: 0, signal: null, endedBy: 'timeout', early: false },
+  killGrace: { code: null, signal: 'SIGKILL', endedBy: 'timeout', early: false },
   pty: 0,
 };
 
@@ -74,8 +80,8 @@ test('with timers that a test has made', () => {
 
 describe('with the fake timers of jest', () => {
   leavesNothing();
-  const inTime = globalThis.setTimeout;
-  const late = (): Promise<string> => new Promise((resolve) => inTime(resolve, 3000, 'late').unref());
+  const trueTimeout = globalThis.setTimeout;
+  const late = (): Promise<string> => new Promise((resolve) => trueTimeout(resolve, slow(5000), 'late').unref());
   afterEach(() => jest.useRealTimers());
 
   test.each([
@@ -86,7 +92,7 @@ describe('with the fake timers of jest', () => {
     expect(await Promise.race([run('/bin/echo', ['out']).then(({ stdout }) => stdout), late()])).toBe('out\n');
     const child = await clone('/bin/sh', ['-c', 'exit 4'], { stdio: 'ignore' });
     expect(await Promise.race([child.exited, late()])).toMatchObject({ code: 4 });
-    const sleeper = await clone('/bin/sleep', ['5'], { stdio: 'ignore', timeout: 50 });
+    const sleeper = await inTime((timeout) => clone('/bin/sh', ['-c', lasting().wait], { stdio: 'ignore', timeout }));
     const end = await Promise.race([sleeper.exited, late()]);
     sleeper.kill('SIGKILL');
     expect(end).toMatchObject({ signal: 'SIGTERM', endedBy: 'timeout' });

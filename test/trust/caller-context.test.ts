@@ -6,8 +6,7 @@ const common = `
   const { once } = require('node:events');
   const { clone, Flags } = nsclone;
   const requests = new AsyncLocalStorage();
-  const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  /** What each callback of a child sees. */
+  /** What each callback of a child sees, until all of its streams are closed. */
   const watch = (child) => {
     const seen = {};
     const note = (name) => () => { (seen[name] ??= new Set()).add(requests.getStore() ?? 'none'); };
@@ -17,17 +16,26 @@ const common = `
       if (stream !== null && index > 0) for (const event of ['data', 'end', 'close']) stream.on(event, note(index + ' ' + event));
     });
     if (child.pty !== null) for (const event of ['data', 'end', 'close']) child.pty.on(event, note('pty ' + event));
-    const settled = once(child, 'close').then(() => sleep(20));
-    return settled.then(() => Object.fromEntries(Object.entries(seen).map(([name, stores]) => [name, [...stores].join()])));
+    const streams = [...child.stdio.slice(1), child.pty].filter((stream) => stream !== null);
+    return Promise.all([child, ...streams].map((one) => once(one, 'close'))).then(() => Object.fromEntries(Object.entries(seen).map(([name, stores]) => [name, [...stores].join()])));
   };
-  const script = 'read line; echo out; echo err >&2; echo three >&3; sleep 0.05; echo more';
+  // It says more when the first that it has said is heard.
+  const script = 'read line; echo out; echo err >&2; echo three >&3; read line; echo more';
+  const say = (child, text) => {
+    child.stdin.write(text + '\\n');
+    child.stdout.once('data', () => child.stdin.end('\\n'));
+  };
   const piped = async () => {
     const child = await clone('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
     const seen = watch(child);
-    child.stdin.end('x'.repeat(300_000) + '\\n');
+    say(child, 'x'.repeat(300_000));
     return seen;
   };
-  const terminal = async () => watch(await clone('/bin/sh', ['-c', 'echo out; sleep 0.05; echo more'], { pty: true }));
+  const terminal = async () => {
+    const child = await clone('/bin/sh', ['-c', 'echo out; read line; echo more'], { pty: true });
+    child.pty.once('data', () => child.pty.write('\\n'));
+    return watch(child);
+  };
 `;
 
 const callbacks = {
@@ -62,7 +70,7 @@ describe.each(['piped', 'terminal'] as const)('the callbacks of a child that is 
 test('a stream belongs to the call, wherever it is touched first', () => {
   const seen = evaluate<Record<string, string>>(`${common}
     const child = await requests.run('A', () => clone('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] }));
-    return requests.run('B', () => { const seen = watch(child); child.stdin.end('line\\n'); return seen; });`);
+    return requests.run('B', () => { const seen = watch(child); say(child, 'line'); return seen; });`);
   expectStore(seen, 'A', callbacks.piped);
 });
 
@@ -90,10 +98,8 @@ test('the context of a call is not kept alive once its child is gone', () => {
   const found = evaluate<Record<string, string>>(`${common}
     require('node:v8').setFlagsFromString('--expose-gc');
     const collect = require('node:vm').runInNewContext('gc');
-    const isCollected = async (ref) => {
-      for (let i = 0; i < 50 && ref.deref() !== undefined; i++) { await sleep(10); collect(); }
-      return ref.deref() === undefined ? 'collected' : 'kept';
-    };
+    const isCollected = (ref) =>
+      until(() => { collect(); return ref.deref() === undefined; }, 3000).then(() => 'collected', () => 'kept');
     const inContext = async (body) => {
       const store = { request: new Array(1000).fill(0) };
       await requests.run(store, body);

@@ -2,7 +2,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 
 import { type CloneOptions, Flags } from '../../lib';
-import { ownCgroup } from '../support/attack';
+import { longer, ownCgroup } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 
@@ -56,8 +56,8 @@ const openIn = (options: Options, stdio: readonly string[]): Open =>
      if (options.cgroup !== undefined) options.cgroup = options.cgroup === 'path' ? folder : fs.openSync(folder, 'r');
      const container = { flags: ${NEWUSER | NEWPID | NEWNS | NEWUTS}, uidMap: 'root', gidMap: 'root', stdio: 'ignore' };
      const children = [];
-     if (options.join !== undefined) children.push((options.join = await clone('/bin/sleep', ['20'], container)));
-     const child = await clone('/bin/sleep', ['20'], { ...options, hold: true });
+     if (options.join !== undefined) children.push((options.join = await clone('/bin/sleep', ['${longer}'], container)));
+     const child = await clone('/bin/sleep', ['${longer}'], { ...options, hold: true });
      children.push(child);
      const held = open(child.pid);
      await child.start();
@@ -68,9 +68,7 @@ const openIn = (options: Options, stdio: readonly string[]): Open =>
        program = Number(fs.readFileSync('/proc/' + child.pid + '/task/' + child.pid + '/children', 'utf8'));
      }
      // Asleep: its own libraries and locales are read, and closed.
-     while (!fs.readFileSync('/proc/' + program + '/wchan', 'utf8').includes('nanosleep')) {
-       await new Promise((resolve) => setTimeout(resolve, 1));
-     }
+     await until(() => fs.readFileSync('/proc/' + program + '/wchan', 'utf8').includes('nanosleep'));
      const found = { held, program: open(program), pidOne, inheritable };
      for (const one of children) {
        one.kill('SIGKILL');

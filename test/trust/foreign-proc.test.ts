@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Flags } from '../../lib';
-import { asRoot, containers } from '../support/attack';
+import { asRoot, containers, longer } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 
@@ -29,8 +29,8 @@ describe('under the /proc of another pid namespace', () => {
     'sh',
   ];
   const wrappers = {
-    'with a name of its own': beside("unshare --uts /bin/sh -c 'hostname elsewhere; exec sleep 40'"),
-    'in the namespaces that we are in': beside('sleep 40'),
+    'with a name of its own': beside(`unshare --uts /bin/sh -c 'hostname elsewhere; exec sleep ${longer}'`),
+    'in the namespaces that we are in': beside(`sleep ${longer}`),
   };
   const wrapped = Object.keys(wrappers) as (keyof typeof wrappers)[];
 
@@ -177,7 +177,7 @@ interface Outcome {
 const asking = (request: Request, more: string, where: string): string => `
   const request = ${JSON.stringify(requests[request])};
   const more = ${more};
-  const start = () => nsclone.clone('/bin/sh', ['-ec', request.script], { stdio: 'ignore', timeout: 2000, ...request.options, ...more });
+  const start = () => nsclone.clone('/bin/sh', ['-ec', request.script], { stdio: 'ignore', timeout: slow(8000), ...request.options, ...more });
   const ended = async (child) => ((await child.exited).code === 0 ? 'done' : 'not done');
   const outcome = await start().then(ended, (error) => error.code);
   const look = 'cd /proc; for name in ${names.join(' ')}; do if [ -f $name ] && [ ! -L $name ] && [ "$(cat $name)" != planted ]; then echo $name; fi; done;'

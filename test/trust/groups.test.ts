@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { longer } from '../support/attack';
 import { rootOnly, userOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 import { inside, owned } from '../support/inside';
@@ -64,7 +65,7 @@ const childOf = (files: readonly string[], options: string, before: string, afte
 const rootWithGroups = 'process.setgroups([0, 4, 27]);';
 const others = '[{ containerID: 0, hostID: 100000, size: 65536 }]';
 const maps = `uidMap: ${others}, gidMap: ${others}`;
-const container = `const other = await clone('/bin/sleep', ['20'], { flags: Flags.NEWUSER | Flags.NEWUTS, ${maps}, stdio: 'ignore' });`;
+const container = `const other = await clone('/bin/sleep', ['${longer}'], { flags: Flags.NEWUSER | Flags.NEWUTS, ${maps}, stdio: 'ignore' });`;
 
 describe('maps that leave out our own id', () => {
   const cases: [string, string, string, string?][] = [

@@ -1,8 +1,9 @@
 // Who is who, the kernel says: a container's root that writes into the page that we share with a child of ours does not
 // get a process of the host taken for that child.
 import { type CloneOptions, run } from '../../lib';
-import { Bystanders, containers, hostile, rootWithCompiler, withCompiler } from '../support/attack';
+import { Bystanders, containers, hostile, longer, rootWithCompiler, withCompiler } from '../support/attack';
 import { evaluate } from '../support/own-process';
+import { slow } from '../support/slow';
 
 const rewrite = hostile('rewrite-report');
 
@@ -16,6 +17,12 @@ interface Attempt {
   readonly end: string | number;
 }
 
+/** Beside a pid 1 the hostile program is the child: it ends by itself, after so many milliseconds. */
+const beside = slow(400);
+
+/** A container that is joined lasts longer than what is attacked in it, and is ended by the script. */
+const joined = Number(longer) * 1000;
+
 /**
  * One container for each word, while the event loop is busy. `start` is an expression for the child that is attacked, of
  * `rewrite` (what the hostile program is called with), `container` (its options) and `index`.
@@ -24,9 +31,8 @@ function attempts(
   container: CloneOptions,
   bystanders: Bystanders,
   start: string,
+  lasting: number,
   before = '',
-  /** How long the hostile program goes on, in milliseconds. */
-  lasting = 400,
 ): Attempt[] {
   return evaluate<Attempt[]>(
     `const { clone } = nsclone;
@@ -36,14 +42,14 @@ function attempts(
      const rewrite = words.map((word, index) => [${JSON.stringify(rewrite.path)}, [word, bystanders[index], ${lasting}].map(String)]);
      const soon = (promise) => Promise.race([
        promise.catch((error) => ({ failed: error.code ?? String(error) })),
-       new Promise((resolve) => setTimeout(resolve, 3000, { failed: 'pending' })),
+       new Promise((resolve) => setTimeout(resolve, slow(6000), { failed: 'pending' })),
      ]);
      // What is pending for ever keeps nobody waiting.
-     setTimeout(() => process.exit(1), 20_000);
+     setTimeout(() => process.exit(1), slow(20_000));
      await (await clone('/bin/true', { stdio: 'ignore' })).exited;
      ${before}
      const starts = words.map((word, index) => ${start});
-     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, slow(250));
      const found = await Promise.all(starts.map(async (start, index) => {
        const word = words[index];
        const child = await soon(start);
@@ -53,12 +59,19 @@ function attempts(
        const end = started.failed === undefined ? await soon(child.exited) : started;
        return { word, pid, end: end.failed ?? end.code ?? end.signal };
      }));
-     // A container that was joined has to last longer than what is attacked in it.
      if (typeof hostile !== 'undefined') for (const one of hostile) one.kill('SIGKILL');
-     setTimeout(() => process.exit(0), 50);
+     setImmediate(() => process.exit(0));
      return found;`,
   );
 }
+
+/** For held children: the containers that they join. */
+const hostiles = `const held = true;
+  const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`;
+
+/** Whoever traces a process that is killed keeps it from its parent as long as he lasts: here no longer than so. */
+const theirEnd = `
+  setTimeout(() => { for (const one of hostile) one.kill('SIGKILL'); }, slow(600));`;
 
 async function withBystanders(use: (bystanders: Bystanders) => void): Promise<void> {
   const bystanders = await Bystanders.start(words.length);
@@ -84,6 +97,7 @@ for (const [root, container] of Object.entries(containers)) {
           container,
           bystanders,
           "clone(...rewrite[index], { ...container, init: true, stdio: 'ignore' })",
+          beside,
         );
         expect(bystanders.dead()).toEqual([]);
         // Root of the host may do anything to pid 1. How it ends is its own affair, but not who it is.
@@ -97,7 +111,8 @@ for (const [root, container] of Object.entries(containers)) {
         const found = attempts(
           container,
           bystanders,
-          "clone(...rewrite[index], { ...container, init: true, stdio: 'ignore', timeout: 100, killSignal: 'SIGKILL' })",
+          "clone(...rewrite[index], { ...container, init: true, stdio: 'ignore', timeout: slow(100), killSignal: 'SIGKILL' })",
+          beside,
         );
         expect(bystanders.dead()).toEqual([]);
         expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
@@ -111,10 +126,8 @@ for (const [root, container] of Object.entries(containers)) {
           container,
           bystanders,
           "clone('/bin/sh', ['-c', 'exit 7'], { join: hostile[index], hold: true, stdio: 'ignore' })",
-          `const held = true;
-           const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
-          // Whoever may trace an ended process keeps it from its parent as long as he lasts.
-          own ? 10_000 : 400,
+          joined,
+          own ? hostiles : hostiles + theirEnd,
         );
         expect(bystanders.dead()).toEqual([]);
         expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
@@ -128,9 +141,9 @@ for (const [root, container] of Object.entries(containers)) {
         const found = attempts(
           container,
           bystanders,
-          "clone('/bin/sleep', ['30'], { join: hostile[index], hold: true, stdio: 'ignore', timeout: 100, killSignal: 'SIGKILL' })",
-          `const held = true;
-           const hostile = await Promise.all(rewrite.map((argv) => clone(...argv, { ...container, stdio: 'ignore' })));`,
+          `clone('/bin/sleep', ['${longer}'], { join: hostile[index], hold: true, stdio: 'ignore', timeout: slow(100), killSignal: 'SIGKILL' })`,
+          joined,
+          hostiles + theirEnd,
         );
         expect(bystanders.dead()).toEqual([]);
         expect(found.filter(({ pid }) => pid === 'of a bystander')).toEqual([]);
@@ -143,7 +156,7 @@ for (const [root, container] of Object.entries(containers)) {
 describe('root of a user namespace', () => {
   withCompiler('finds no page to write into: pid 1 is closed to it', async () => {
     const options = { ...containers['root of a user namespace'], init: true } as const;
-    const { code, stdout } = await run(rewrite.path, ['0', '0', '20'], options);
+    const { code, stdout } = await run(rewrite.path, ['0', '0', '0'], options);
     expect(JSON.parse(stdout)).toEqual({ written: 0, refusals: [expect.stringMatching(/^maps E(?:ACCES|PERM)$/)] });
     expect(code).toBe(7);
   });

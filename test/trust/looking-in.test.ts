@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
-import { containers, hostile, nextLine, withCompiler } from '../support/attack';
+import { asleep, containers, hostile, longer, nextLine, withCompiler } from '../support/attack';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 
@@ -82,8 +82,9 @@ const neighbour = {
 
 withCompiler('a program of the container itself is reached in all these ways', () =>
   watched(async (other) => {
-    const child = await clone('/bin/sleep', ['30'], { ...quiet, join: other.child });
+    const child = await clone('/bin/sleep', [longer], { ...quiet, join: other.child });
     await during(child, async () => {
+      await asleep(child.pid);
       expect((await other.reaches(child.pid)).length).toBeGreaterThan(15);
     });
   }),
@@ -180,7 +181,7 @@ describe('a held child', () => {
 describe('a pid 1 of ours in a container that was joined', () => {
   withCompiler('is closed to the root of that, while its program runs', () =>
     watched(async (other) => {
-      const child = await clone('/bin/sleep', ['30'], { ...quiet, join: other.child, flags: NEWPID, init: true });
+      const child = await clone('/bin/sleep', [longer], { ...quiet, join: other.child, flags: NEWPID, init: true });
       await during(child, async () => {
         expect(await other.reaches(child.pid)).toEqual([]);
       });

@@ -1,5 +1,5 @@
 // Children share nothing: no container changes what the next child is made of (the class of CVE-2019-5736).
-import { containers, hostile, rootWithCompiler, withCompiler } from '../support/attack';
+import { containers, hostile, longer, rootWithCompiler, withCompiler } from '../support/attack';
 import { evaluate } from '../support/own-process';
 
 const spoil = hostile('spoil-files');
@@ -14,11 +14,11 @@ interface Outcome {
 /** From where the attack comes: from beside a pid 1 of ours, or from a container that a held child of ours has joined. */
 const places = {
   'its pid 1': `
-    const attacker = await clone(spoil, ['1', how], { ...container, init: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    attacker = await clone(spoil, ['1', how, seconds], { ...container, init: true, stdio: ['ignore', 'pipe', 'inherit'] });
     const text = await all(attacker.stdout);`,
   'a held child that has joined it': `
-    const line = 'read -r pid; exec ' + spoil + ' $pid ' + how;
-    const attacker = await clone('/bin/sh', ['-c', line], { ...container, stdio: ['pipe', 'pipe', 'inherit'] });
+    const line = 'read -r pid; exec ' + spoil + ' $pid ' + how + ' ' + seconds;
+    attacker = await clone('/bin/sh', ['-c', line], { ...container, stdio: ['pipe', 'pipe', 'inherit'] });
     const child = await clone('/bin/true', { join: attacker, hold: true, stdio: 'ignore' });
     const status = fs.readFileSync('/proc/' + child.pid + '/status', 'utf8');
     attacker.stdin.end(/^NSpid:.*\\t(\\d+)$/m.exec(status)[1] + '\\n');
@@ -33,8 +33,9 @@ function outcome(root: keyof typeof containers, place: keyof typeof places, how:
     `const { clone } = nsclone;
      const { text: all } = require('node:stream/consumers');
      const container = ${JSON.stringify(containers[root])};
-     const [spoil, how] = ${JSON.stringify([spoil.path, how])};
-     setTimeout(() => process.exit(1), 15_000).unref();
+     const [spoil, how, seconds] = ${JSON.stringify([spoil.path, how, longer])};
+     setTimeout(() => process.exit(1), slow(20_000)).unref();
+     let attacker;
      const end = async (options) => {
        try {
          return (await (await clone('/bin/true', { stdio: 'ignore', ...options })).exited).code;
@@ -45,12 +46,13 @@ function outcome(root: keyof typeof containers, place: keyof typeof places, how:
      await end({});
      const attacked = (async () => { ${places[place]} return text; })().catch(() => '{}');
      // What becomes of the attacker's own start is its own affair.
-     const told = await Promise.race([attacked, new Promise((resolve) => setTimeout(resolve, 2000, '{}'))]);
+     const told = await Promise.race([attacked, new Promise((resolve) => setTimeout(resolve, slow(5000), '{}'))]);
      const later = [];
      for (let i = 0; i < 3; i++) {
        for (const options of [{}, container, { ...container, init: true }]) later.push(await end(options));
      }
-     setTimeout(() => process.exit(0), 50);
+     attacker?.kill('SIGKILL');
+     setImmediate(() => process.exit(0));
      return { attack: JSON.parse(told), later };`,
   );
 }
@@ -60,7 +62,7 @@ describe('root of the host keeps our program open for writing, once it has ended
     const [first, ...later] = evaluate<(number | string)[]>(
       `const { clone } = nsclone;
        const container = ${JSON.stringify(containers['root of the host'])};
-       const line = 'read -r pid; exec ' + ${JSON.stringify(spoil.path)} + ' $pid busy';
+       const line = 'read -r pid; exec ' + ${JSON.stringify(spoil.path)} + ' $pid busy 0';
        const attacker = await clone('/bin/sh', ['-c', line], { ...container, stdio: ['pipe', 'pipe', 'inherit'] });
        const child = await clone('/bin/true', { join: attacker, hold: true, stdio: 'ignore' });
        const status = fs.readFileSync('/proc/' + child.pid + '/status', 'utf8');

@@ -2,6 +2,7 @@
 import { chmodSync } from 'node:fs';
 
 import { compiler } from '../robustness/compiled';
+import { longer } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 import { compiled } from './said-compiled';
@@ -25,38 +26,52 @@ describe('a program that became root by itself, and Node that is not root', () =
       process.on('unhandledRejection', (error) => uncaught.push(String(error)));
       const program = ${JSON.stringify(program.path)};
       const nothing = { stdio: 'ignore' };
-      const from = performance.now();
-      // The program itself takes 1.5 seconds.
-      const told = (promise) => promise.then(
-        (end) => end,
-        ({ name, code, syscall }) => ({ name, code, syscall, prompt: performance.now() - from < 1000 }));
-      const end = await (async () => { ${source} })();
+      // The program goes on as long as this folder is there.
+      const folder = fs.mkdtempSync('/tmp/nsclone-said-kill-');
+      const end = () => fs.rmSync(folder, { recursive: true, force: true });
+      process.once('exit', end);
+      /** What a run() says of the program while it goes on. */
+      const told = async (promise) => Promise.race([
+        promise.catch(({ name, code, syscall }) => ({ name, code, syscall })),
+        new Promise((_, reject) => setTimeout(reject, slow(8000), new Error('nothing is told while the program runs')).unref()),
+      ]);
+      /** The same, of times that are to pass when the program has become root, which no set-up and no exec is. */
+      const passing = (start) => inTime((limit) => told(start(limit)), ({ code }) => code === 'EPERM');
+      const isRoot = ({ pid }) => /^Uid:\\s+0\\s+0\\s+0\\s/m.test(fs.readFileSync('/proc/' + pid + '/status', 'utf8'));
+      /** When two times that were set before, one when the other had passed, have passed too. */
+      const bothPassed = async (limit) => { for (let i = 0; i < 2; i++) await new Promise((resolve) => setTimeout(resolve, limit)); };
+      const outcome = await (async () => { ${source} })();
+      end();
       // Node goes on, whatever was refused to it.
       const { code } = await (await clone('/bin/sh', ['-c', 'exit 6'])).exited;
-      return [end, code, uncaught];`,
+      return [outcome, code, uncaught];`,
       ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
     );
-  const refused = { name: 'SyscallError', code: 'EPERM', syscall: 'pidfd_send_signal', prompt: true };
+  const refused = { name: 'SyscallError', code: 'EPERM', syscall: 'pidfd_send_signal' };
 
   byRoot('run() with a `timeout` rejects with what the kernel said, at once', () => {
-    expect(asUser(`return told(run(program, ['1500', '5'], { timeout: 200 }));`)).toEqual([refused, 6, []]);
+    expect(asUser(`return passing((timeout) => run(program, [folder, '5'], { timeout }));`)).toEqual([refused, 6, []]);
   });
 
   byRoot('so it does with a `signal`', () => {
     expect(
-      asUser(`const abort = new AbortController();
-        setTimeout(() => abort.abort(), 200);
-        return told(run(program, ['1500', '5'], { signal: abort.signal }));`),
+      asUser(`return passing((limit) => {
+        const abort = new AbortController();
+        setTimeout(() => abort.abort(), limit);
+        return run(program, [folder, '5'], { signal: abort.signal });
+      });`),
     ).toEqual([refused, 6, []]);
   });
 
   byRoot('so it does with more output than `maxBuffer`', () => {
-    expect(asUser(`return told(run(program, ['1500', '5000'], { maxBuffer: 1000 }));`)).toEqual([refused, 6, []]);
+    expect(asUser(`return told(run(program, [folder, '5000'], { maxBuffer: 1000 }));`)).toEqual([refused, 6, []]);
   });
 
   byRoot('so it does when SIGKILL is refused after the grace', () => {
     expect(
-      asUser(`return told(run(program, ['1500', '5'], { timeout: 100, killGrace: 100, killSignal: 'SIGINT' }));`),
+      asUser(
+        `return passing((limit) => run(program, [folder, '5'], { timeout: limit, killGrace: limit, killSignal: 'SIGINT' }));`,
+      ),
     ).toEqual([refused, 6, []]);
   });
 
@@ -64,39 +79,51 @@ describe('a program that became root by itself, and Node that is not root', () =
     const [end, code, uncaught] = asUser(`
       const { Readable } = require('node:stream');
       const input = new Readable({ read() { this.destroy(new Error('broken')); } });
-      return told(run(program, ['1500', '5'], { input }));`) as [{ name: string }, number, string[]];
+      return told(run(program, [folder, '5'], { input }));`) as [{ name: string }, number, string[]];
     expect([code, uncaught]).toEqual([6, []]);
     expect(end.name).toMatch(/^(?:Error|SyscallError)$/);
   });
 
   byRoot('clone(): it lives on, and `endedBy` is not said of it', () => {
     expect(
-      asUser(`const child = await clone(program, ['600', '5'], { ...nothing, timeout: 100, killGrace: 100 });
+      asUser(`return inTime(async (limit) => {
+        fs.mkdirSync(folder, { recursive: true });
+        const child = await clone(program, [folder, '5'], { ...nothing, timeout: limit, killGrace: limit });
+        await bothPassed(limit);
+        end();
         const { code, signal, endedBy } = await child.exited;
-        return { code, signal, endedBy };`),
+        return { code, signal, endedBy };
+      }, ({ signal }) => signal === null);`),
     ).toEqual([{ code: 3, signal: null }, 6, []]);
   });
 
   byRoot('[Symbol.asyncDispose]() waits for its end', () => {
     expect(
-      asUser(`const child = await clone(program, ['600', '5'], { ...nothing, killGrace: 100 });
-        await child[Symbol.asyncDispose]();
+      asUser(`const child = await clone(program, [folder, '5'], { ...nothing, killGrace: 30 });
+        await until(() => isRoot(child));
+        const disposed = child[Symbol.asyncDispose]();
+        await bothPassed(30);
+        end();
+        await disposed;
         return child.exitCode;`),
     ).toEqual([3, 6, []]);
   });
 });
 
 describe('`endedBy` beside a program that had ended already', () => {
+  /** In a script: whether it is a zombie, and Node has not looked. Or it has been told of with the start. */
+  const isOver = `const isOver = (pid) => {
+    try { return /^State:\\s+Z/m.test(fs.readFileSync('/proc/' + pid + '/status', 'utf8')); } catch { return true; }
+  };`;
+
   /** How a child is told to have ended to which this is done when it has ended and Node does not know. */
   const endOf = (options: string, then: string): unknown =>
     evaluate(`
       const { Flags } = nsclone;
       const abort = new AbortController();
       const child = await nsclone.clone('/bin/sh', ['-c', 'exit 5'], { stdio: 'ignore', ${options} });
-      // It is a zombie by then, and Node has not looked.
-      const { pid } = child;
-      const isOver = () => /^State:\\s+Z/m.test(fs.readFileSync('/proc/' + pid + '/status', 'utf8'));
-      while (!isOver());
+      ${isOver}
+      while (!isOver(child.pid));
       ${then}
       const { code, signal, endedBy } = await child.exited;
       return { code, signal, endedBy: endedBy ?? 'none' };`);
@@ -113,19 +140,27 @@ describe('`endedBy` beside a program that had ended already', () => {
 
   test('nor is a timeout that comes before Node has looked', () => {
     const end = evaluate(`
-      const child = await nsclone.clone('/bin/sh', ['-c', 'sleep 0.1; exit 5'], { stdio: 'ignore', timeout: 200 });
-      // From here timers that are due come before what the kernel has to say.
-      await new Promise(setImmediate);
-      const from = performance.now();
-      while (performance.now() < from + 400);
-      const { code, signal, endedBy } = await child.exited;
-      return { code, signal, endedBy: endedBy ?? 'none' };`);
+      ${isOver}
+      return inTime(async (timeout) => {
+        const folder = fs.mkdtempSync('/tmp/nsclone-said-kill-');
+        const script = 'while [ -e ' + folder + ' ] && kill -0 $PPID; do sleep 0.01; done; exit 5';
+        const from = performance.now();
+        const child = await nsclone.clone('/bin/sh', ['-c', script], { stdio: 'ignore', timeout })
+          .catch((error) => { fs.rmdirSync(folder); throw error; });
+        // From here timers that are due come before what the kernel has to say.
+        await new Promise(setImmediate);
+        fs.rmdirSync(folder);
+        while (performance.now() < from + timeout + 10 || !isOver(child.pid));
+        const { code, signal, endedBy } = await child.exited;
+        return { code, signal, endedBy: endedBy ?? 'none' };
+      }, ({ signal }) => signal === null);`);
     expect(end).toEqual(itself);
   });
 
   test('one that runs is ended by it', () => {
     const end = evaluate(`
-      const child = await nsclone.clone('/bin/sleep', ['100'], { stdio: 'ignore', signal: AbortSignal.timeout(50) });
+      const sleeper = (signal) => nsclone.clone('/bin/sleep', ['${longer}'], { stdio: 'ignore', signal });
+      const child = await inTime((milliseconds) => sleeper(AbortSignal.timeout(milliseconds)));
       const { code, signal, endedBy } = await child.exited;
       return { code, signal, endedBy };`);
     expect(end).toEqual({ code: null, signal: 'SIGTERM', endedBy: 'abort' });

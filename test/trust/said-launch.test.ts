@@ -119,10 +119,10 @@ describe('no descriptors left', () => {
           const end = clone('/bin/sh', ['-c', 'exit 6'], options).then(
             async (child) => (await child.exited).code,
             (error) => error.name + ' ' + error.code);
-          await Promise.race([end, sleep(30)]);
+          await Promise.race([end, sleep(slow(30))]);
           giveBack();
-          const outcome = await Promise.race([end, sleep(1000, 'nothing is told')]);
-          found.push({ sort, free, outcome: String(outcome), left: (await settled(1e6, 300)).children });
+          const outcome = await Promise.race([end, sleep(slow(8000), 'nothing is told')]);
+          found.push({ sort, free, outcome: String(outcome), left: (await settled(1e6)).children });
           for (const line of found.at(-1).left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
         }
       }

@@ -9,7 +9,9 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { clone, type ClonedProcess, type CloneOptions } from '../../lib';
+import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
+import { slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -19,20 +21,24 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Long after all that the end of a child makes happen. */
-const late = 200;
 const sh = (script: string, options: CloneOptions = {}): Promise<ClonedProcess> =>
   clone('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
 
 /** Whether 'close' comes, from here on. */
 async function closes(child: ClonedProcess): Promise<boolean> {
   const closed = once(child, 'close').then(() => true);
-  return Promise.race([closed, sleep(3000, false, { ref: false })]);
+  return Promise.race([closed, sleep(slow(8000), false, { ref: false })]);
+}
+
+/** Long after all that the end of a child makes happen: 'close' is the last of it. */
+async function longAfter(closed: Promise<boolean>): Promise<void> {
+  expect(await closed).toBe(true);
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
 }
 
 /** All of a stream, or what there is of one that does not end. */
 async function all(stream: Readable): Promise<string> {
-  return Promise.race([text(stream), sleep(3000, 'it does not end', { ref: false })]);
+  return Promise.race([text(stream), sleep(slow(8000), 'it does not end', { ref: false })]);
 }
 
 const moments: [string, (child: ClonedProcess) => unknown][] = [
@@ -42,7 +48,7 @@ const moments: [string, (child: ClonedProcess) => unknown][] = [
 const inTurn: [string, (child: ClonedProcess) => Promise<unknown>][] = [
   ['when `exited` resolves', (child) => child.exited],
   ['a turn later', (child) => child.exited.then(() => new Promise(setImmediate))],
-  ['long after the end', (child) => child.exited.then(() => sleep(late))],
+  ['long after the end', (child) => longAfter(closes(child))],
   ["after 'exit'", (child) => once(child, 'exit')],
 ];
 
@@ -59,8 +65,7 @@ describe.each(moments)('streams that are %s', (_, touch) => {
   test("can be read after 'close', which comes though nobody reads", async () => {
     const child = await sh('echo out; echo err >&2');
     touch(child);
-    expect(await closes(child)).toBe(true);
-    await sleep(late);
+    await longAfter(closes(child));
     expect([await all(child.stdout!), await all(child.stderr!)]).toEqual(['out\n', 'err\n']);
   });
 
@@ -69,9 +74,8 @@ describe.each(moments)('streams that are %s', (_, touch) => {
     writeFileSync(join(folder, 'bytes'), bytes);
     const child = await clone('/bin/cat', [join(folder, 'bytes')], { stdio: ['ignore', 'pipe', 'ignore'] });
     touch(child);
-    await child.exited;
-    await sleep(late);
-    const found = await Promise.race([buffer(child.stdout!), sleep(3000, Buffer.alloc(0), { ref: false })]);
+    await longAfter(closes(child));
+    const found = await Promise.race([buffer(child.stdout!), sleep(slow(8000), Buffer.alloc(0), { ref: false })]);
     expect(found.length).toBe(bytes.length);
     expect(found.equals(bytes)).toBe(true);
   });
@@ -81,8 +85,7 @@ describe.each(moments)('streams that are %s', (_, touch) => {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'socket'],
     });
     touch(child);
-    await child.exited;
-    await sleep(late);
+    await longAfter(closes(child));
     const [, , , three, four] = child.stdio as unknown as Readable[];
     expect([await all(three!), await all(four!)]).toEqual(['three\n', 'four\n']);
   });
@@ -93,10 +96,8 @@ describe.each(moments)('streams that are %s', (_, touch) => {
     touch(child);
     const closed = closes(child);
     await child.exited;
-    expect(await closed).toBe(true);
-    for (let i = 0; i < 100 && !existsSync(done); i++) await sleep(30);
-    expect(existsSync(done)).toBe(true);
-    await sleep(late);
+    await longAfter(closed);
+    await until(() => existsSync(done));
     const kept = await all(child.stdout!);
     const written = Array.from({ length: 500_000 }, (_n, index) => `${index + 1}\n`).join('');
     expect(written.startsWith(kept)).toBe(true);
@@ -108,30 +109,29 @@ describe.each(moments)('streams that are %s', (_, touch) => {
 test('the same stream is there before and after the end', async () => {
   const child = await sh('echo out');
   const { stdout } = child;
-  await child.exited;
-  await sleep(late);
+  await longAfter(closes(child));
   expect(child.stdout).toBe(stdout);
   expect(await all(stdout!)).toBe('out\n');
 });
 
 test('what is read early is not told a second time', async () => {
-  const child = await sh('echo early; sleep 0.1; echo late');
+  const heard = lasting();
+  const child = await sh(`echo early; ${heard.wait}; echo late`);
   let seen = '';
   child.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-  expect(await closes(child)).toBe(true);
-  await sleep(late);
+  child.stdout!.once('data', heard.end);
+  await longAfter(closes(child));
   expect([seen, await all(child.stderr!)]).toEqual(['early\nlate\n', '']);
 });
 
 test('a stream that is paused keeps what it has', async () => {
   const child = await sh('echo out');
   child.stdout!.pause();
-  await child.exited;
-  await sleep(late);
+  await longAfter(closes(child));
   let seen = '';
   child.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()));
   child.stdout!.resume();
-  await Promise.race([once(child.stdout!, 'end'), sleep(3000, undefined, { ref: false })]);
+  await Promise.race([once(child.stdout!, 'end'), sleep(slow(8000), undefined, { ref: false })]);
   expect(seen).toBe('out\n');
 });
 
@@ -151,8 +151,7 @@ describe.each(moments)('a terminal that is %s', (_, touch) => {
   test("can be read after 'close', which comes though nobody reads", async () => {
     const child = await sh('echo out', { stdio: undefined, pty: true });
     touched(child);
-    expect(await closes(child)).toBe(true);
-    await sleep(late);
+    await longAfter(closes(child));
     expect(child.pty).not.toBeNull();
     expect(await all(child.pty!)).toBe('out\r\n');
   });

@@ -31,10 +31,10 @@ function outcomes(errno: number, source: string, refused: SyscallName = 'pidfd_o
         async (child) => { const { code, signal } = await child.exited; return String(code ?? signal); },
         (error) => error.name,
       );
-      told.push(await Promise.race([end, sleep(2000, 'nothing is told')]));
+      told.push(await Promise.race([end, sleep(slow(5000), 'nothing is told')]));
     };
     ${source}
-    const left = (await settled(1e6, 1000)).children;
+    const left = (await settled(1e6)).children;
     // What has not ended would keep Node alive.
     for (const line of left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
     setImmediate(() => process.exit(0));
@@ -71,9 +71,9 @@ describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
 
   withCompiler('`timeout` and `signal` end what runs for ever', () => {
     const source = `
-      await tell(clone('/bin/sleep', ['100'], { ...pid, timeout: 200 }));
-      await tell(clone('/bin/sleep', ['100'], { ...pid, init: true, timeout: 200, killSignal: 'SIGKILL' }));
-      await tell(clone('/bin/sleep', ['100'], { ...pid, signal: AbortSignal.timeout(200) }));`;
+      await tell(clone('/bin/sleep', ['100'], { ...pid, timeout: slow(200) }));
+      await tell(clone('/bin/sleep', ['100'], { ...pid, init: true, timeout: slow(200), killSignal: 'SIGKILL' }));
+      await tell(clone('/bin/sleep', ['100'], { ...pid, signal: AbortSignal.timeout(slow(200)) }));`;
     const ended = expect.stringMatching(/^(?:SIGKILL|SyscallError|AbortError)$/) as unknown;
     expect(outcomes(errno, source)).toEqual([[ended, ended, ended], []]);
   });
@@ -92,7 +92,7 @@ describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
       const source = `
         const cgroup = ${JSON.stringify(cgroup)};
         await tell(clone('/bin/sh', ['-c', 'exit 6'], { cgroup, stdio: 'ignore' }));
-        await tell(clone('/bin/sleep', ['100'], { cgroup, stdio: 'ignore', timeout: 200 }));
+        await tell(clone('/bin/sleep', ['100'], { cgroup, stdio: 'ignore', timeout: slow(200) }));
         await tell(clone('/no/such', [], { cgroup, stdio: 'ignore' }));`;
       const settled = expect.stringMatching(/^(?:6|SyscallError)$/) as unknown;
       const ended = expect.stringMatching(/^(?:SIGTERM|SyscallError)$/) as unknown;

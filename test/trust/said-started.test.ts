@@ -9,10 +9,11 @@ import { compiled, library, withCompiler } from './said-compiled';
 describe('a program that takes the name of the stub', () => {
   const program = compiled('said-own-name');
 
-  // Node looks when the program has its name already.
+  // Node looks when the program has its name already, or has ended.
   const started = (how: string, then: string): string => `
     const { clone, Flags } = nsclone;
     const { children, settled, sleep } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
+    const program = ${JSON.stringify(program.path)};
     const sorts = [
       {},
       // Nothing in it waits for Node.
@@ -21,17 +22,26 @@ describe('a program that takes the name of the stub', () => {
     ];
     const late = (milliseconds) => sleep(milliseconds, { code: 'late' }, { ref: false });
     const failed = ({ code, signal }) => ({ failed: code, signal });
+    /** Whether it has taken the name by now. */
+    const isNamed = (pid) => {
+      try {
+        return fs.readlinkSync('/proc/' + pid + '/exe') === program && fs.readFileSync('/proc/' + pid + '/comm', 'utf8') === 'nsclone/stub\\n';
+      } catch { return false; }
+    };
+    const isFar = () => ${how === 'stay'}
+      ? fs.readdirSync('/proc').some((name) => Number(name) > 0 && isNamed(name))
+      : children().length > 0 && children().every((child) => child.endsWith(' Z'));
     const found = [];
     for (const options of sorts) {
-      const promise = clone(${JSON.stringify(program.path)}, [${JSON.stringify(how)}], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
-      const outcome = Promise.race([promise.then((child) => ({ child }), failed), late(2000)]);
-      for (const until = performance.now() + 100; performance.now() < until; );
+      const promise = clone(program, [${JSON.stringify(how)}], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
+      const outcome = Promise.race([promise.then((child) => ({ child }), failed), late(slow(6000))]);
+      while (!isFar());
       ${then}
     }
     return [found, await settled(1e6)];`;
   const ended = `
       const { child, ...failure } = await outcome;
-      const end = child === undefined ? failure : await Promise.race([child.exited, late(2000)]);
+      const end = child === undefined ? failure : await Promise.race([child.exited, late(slow(6000))]);
       found.push({ code: end.code, signal: end.signal, failed: end.failed });`;
   const nothing = { children: [], descriptors: expect.any(Number) as number };
 
@@ -60,13 +70,13 @@ describe('a program that takes the name of the stub', () => {
 
   withCompiler('and runs on leaves the event loop asleep', () => {
     const then = `
-      await sleep(200);
+      await outcome;
       const wakeUps = () => Number(/^voluntary_ctxt_switches:\\s*(\\d+)$/m.exec(fs.readFileSync('/proc/thread-self/status', 'utf8'))[1]);
       const before = wakeUps();
-      await sleep(500);
+      await sleep(slow(500));
       found.push(wakeUps() - before);
       for (const line of children()) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
-      await outcome;`;
+      await settled(1e6);`;
     const [found] = evaluate<[number[]]>(started('stay', then));
     expect(found).toHaveLength(3);
     // Once a millisecond would be 500.

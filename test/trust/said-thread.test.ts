@@ -19,7 +19,7 @@ function told(rounds: number, line: string, beside: string, wrapper: readonly st
     let told = 0;
     ${beside}
     // Whatever wakes Node in between may find a lost end.
-    const stuck = setTimeout(() => { console.log(told); process.exit(0); }, 15_000);
+    const stuck = setTimeout(() => { console.log(told); process.exit(0); }, slow(20_000));
     while (told < ${rounds}) {
       await (await clone(line, { flags })).exited;
       told++;

@@ -1,8 +1,8 @@
 // A hostile root that spoils the files that a process is made of: its program, and every memory file that it maps.
 //
-//   spoil-files PID HOW    HOW is one of write, truncate, chmod, acl, keep, busy
+//   spoil-files PID HOW SECONDS    HOW is one of write, truncate, chmod, acl, keep, busy
 //
-// With keep it stays for one or two seconds and goes on writing into what it has opened. With busy it keeps its program
+// With keep it goes on writing into what it has opened, for so long or until it is ended. With busy it keeps its program
 // open for writing as soon as nobody executes that any more, and for two seconds. Says of each file 'done' or
 // the errno that refused it, as JSON.
 #define _GNU_SOURCE
@@ -52,13 +52,13 @@ static int keep(const char* path) {
   return 0;
 }
 
-static void go_on(void) {
+static void go_on(int seconds) {
   if (kept_count == 0) return;
   static char garbage[4096];
   memset(garbage, 0x5a, sizeof(garbage));
   fflush(stdout);
   close(1);
-  for (const time_t until = time(NULL) + 2; time(NULL) < until;)
+  for (const time_t end = time(NULL) + seconds; time(NULL) < end;)
     for (int i = 0; i < kept_count; i++)
       if (pwrite(kept[i], garbage, sizeof(garbage), 0) < 0) return;
 }
@@ -93,7 +93,7 @@ static void tell(const char* name, int result) {
 
 int main(int argc, char** argv) {
   char path[320], target[256];
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   snprintf(path, sizeof(path), "/proc/%s/exe", argv[1]);
   tell("exe", spoil(path, argv[2]));
   snprintf(path, sizeof(path), "/proc/%s/map_files", argv[1]);
@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
   if (maps != NULL) closedir(maps);
   printf("}\n");
   fflush(stdout);
-  if (strcmp(argv[2], "keep") == 0) go_on();
+  if (strcmp(argv[2], "keep") == 0) go_on(atoi(argv[3]));
   if (kept_path >= 0) keep_busy();
   return 0;
 }

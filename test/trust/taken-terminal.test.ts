@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { clone } from '../../lib';
 import { buildExamples, example } from '../examples/built';
 import { leavesNothing } from '../support/leftovers';
+import { slow } from '../support/slow';
 import { compiled, withCompiler } from './said-compiled';
 
 leavesNothing();
@@ -29,7 +30,7 @@ async function atTerminal(script: string, typed = ''): Promise<string> {
   // What is typed shows in its own right, without the echo of it.
   const shell = await clone('/bin/sh', ['-c', `stty -echo; sandbox() { ${sandbox} "$@"; }; ${script}`], {
     pty: true,
-    timeout: 20_000,
+    timeout: slow(25_000),
   });
   let output = '';
   for await (const chunk of shell.pty!) {
