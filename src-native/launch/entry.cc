@@ -53,7 +53,11 @@ void EnterStub(void* context) {
 
 void EnterInPlace(void* context) {
   auto* entry = static_cast<InPlaceEntry*>(context);
-  if (entry->dies_with_node) Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (entry->dies_with_node) {
+    Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // No signal comes of a death that was before that.
+    if (Call(__NR_getppid) != entry->node) Call(__NR_exit_group, kGone);
+  }
   if (entry->executes) ResetSignals();
   const int64_t code = Run(entry->program, entry->report, nullptr);
   // The kernel keeps no exit status of a thread.
