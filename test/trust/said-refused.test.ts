@@ -1,5 +1,5 @@
 // A permanent refusal is not waited out: a call that a container's filter refuses to Node itself.
-import { accessSync, constants as files, mkdirSync, rmdirSync } from 'node:fs';
+import { accessSync, constants as files, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { evaluate } from '../support/own-process';
@@ -17,12 +17,12 @@ const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
 });
 
 /** Runs a script whose Node may not make this call: the outcome of each promise, and who is left at the end. */
-function outcomes(errno: number, source: string, refused: SyscallName = 'pidfd_open'): unknown {
+function outcomes(errno: number | undefined, source: string, refused: SyscallName = 'pidfd_open'): unknown {
   return evaluate(`
     const { clone, Flags } = nsclone;
     const { settled, sleep } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
     const pid = { flags: Flags.NEWUSER | Flags.NEWPID, uidMap: 'root', gidMap: 'root', setgroups: 'deny', stdio: 'ignore' };
-    process.env.REFUSE = '${syscalls[refused]}=${errno}';
+    ${errno === undefined ? '' : `process.env.REFUSE = '${syscalls[refused]}=${errno}';`}
     try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
     const told = [];
     // How a call ends, whatever it says: a child that has started and ended, or an error of ours.
@@ -133,5 +133,23 @@ describe.each(refusals)('wait4(2) refused with %s', (_, errno) => {
   withCompiler('the exit code of a program beside a pid 1 of ours is its own', () => {
     const source = `await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: true }));`;
     expect(outcomes(errno, source, 'wait4')).toEqual([['6'], []]);
+  });
+});
+
+describe('a frozen cgroup, in which the first word of a process never comes', () => {
+  inCgroup('`timeout` and `signal` end the wait for it, and nothing is left', () => {
+    const cgroup = `${unified}/nsclone-said-frozen-${process.pid}`;
+    mkdirSync(cgroup);
+    try {
+      writeFileSync(`${cgroup}/cgroup.freeze`, '1');
+      const source = `
+        const options = { cgroup: ${JSON.stringify(cgroup)}, stdio: 'ignore' };
+        await tell(clone('/bin/true', [], { ...options, timeout: 200 }));
+        await tell(clone('/bin/true', [], { ...options, signal: AbortSignal.timeout(200) }));`;
+      expect(outcomes(undefined, source)).toEqual([['SyscallError', 'AbortError'], []]);
+    } finally {
+      writeFileSync(`${cgroup}/cgroup.freeze`, '0');
+      rmdirSync(cgroup, { maxRetries: 20, retryDelay: 50 });
+    }
   });
 });
