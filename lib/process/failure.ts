@@ -35,6 +35,7 @@ function readFailure(writer: Writer, request: Request): SyscallError {
     return new SyscallError({ errno, step: 'process', syscall: 'pidfd_open', hint });
   }
   const isBefore = instruction === EnteringStub || instruction === ArrivingInStub;
+  if (errno === 0 && isBefore && signalNumber === 0) return speechless();
   if (errno === 0 && isBefore) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber, request);
   if (isBefore) {
     const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
@@ -62,6 +63,14 @@ function readFailure(writer: Writer, request: Request): SyscallError {
   const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
   const refusal = { code: errnoName(errno), label, call: syscall, inNewUser };
   return new SyscallError({ ...place, errno, hint: hintFor(refusal, request) });
+}
+
+/** What was executed as the stub has ended without a word: a filter may answer that exec with 0 as well. */
+function speechless(): SyscallError {
+  const path = process.env['NSCLONE_STUB'] ?? '';
+  const reason = 'what was executed as the stub has ended without a word';
+  const hint = path === '' ? whoRefuses('EPERM', 'execveat') : stubHint(path, 'EACCES');
+  return new SyscallError({ code: 'ECHILD', step: 'stub', syscall: 'execveat', path: path || undefined, reason, hint });
 }
 
 /** Of a child that has no errno to tell. */

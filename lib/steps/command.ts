@@ -1,8 +1,11 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
+import { resolve } from 'node:path';
+
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { whyNotExecuted } from '../host/executable';
+import { host } from '../host/host';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { ownVariables } from '../own-environment';
@@ -116,6 +119,17 @@ function whyNotExecutedBy(request: Request): string | undefined {
   );
 }
 
+/** Where nobody else's files are meant, one that is there has an interpreter that is not. */
+function whyMissing(request: Request): string {
+  const isOurView = !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0;
+  const there = isOurView
+    ? request.files.find((file) => host.stat(resolve(request.cwd ?? '.', file)) !== undefined)
+    : undefined;
+  if (there !== undefined) return `${there} is there, but not the interpreter that it names`;
+  if (!request.command.includes('/')) return 'there is no such command in PATH';
+  return 'the file, or the interpreter that it names, is missing';
+}
+
 export const command: Step = {
   name: 'command',
   options: ['env', 'argv0'],
@@ -160,8 +174,7 @@ export const command: Step = {
   },
 
   hint(code, _label, request) {
-    if (code === 'ENOENT' && !request.command.includes('/')) return 'there is no such command in PATH';
-    if (code === 'ENOENT') return 'the file, or the interpreter that it names, is missing';
+    if (code === 'ENOENT') return whyMissing(request);
     if (code === 'EACCES') return whyNotExecutedBy(request);
     if (code === 'ENOSYS' && request.seccomp !== undefined) return 'the filter of the option seccomp must allow execve';
     if (code === 'E2BIG')

@@ -154,10 +154,16 @@ describe('what the error says', () => {
       step: 'command',
     });
   });
+  test('no such interpreter, also of a command that is in PATH', async () => {
+    await expect(clone('lost', [], path(first))).rejects.toThrow(
+      /\/lost is there, but not the interpreter that it names$/,
+    );
+  });
   test('no such file or interpreter', async () => {
-    await expect(clone(join(first, 'lost'))).rejects.toThrow(
+    await expect(clone(join(first, 'nowhere'))).rejects.toThrow(
       /: the file, or the interpreter that it names, is missing$/,
     );
+    await expect(clone(join(first, 'lost'))).rejects.toThrow(/\/lost is there, but not the interpreter that it names$/);
   });
   test('a bad working directory is blamed on cwd', async () => {
     await expect(clone('/bin/true', { cwd: '/nonexistent' })).rejects.toMatchObject({

@@ -123,6 +123,7 @@ describe('NSCLONE_STUB', () => {
   test.each([
     ['a file that is missing', '/no/such', 'ENOENT', 'openat'],
     ['a file that is no program', '/etc/passwd', 'EACCES', 'execveat'],
+    ['another program', '/bin/true', 'ECHILD', 'execveat'],
   ])('%s: the call rejects, naming it', (_, path, code, syscall) => {
     const script = `
       process.env.NSCLONE_STUB = ${JSON.stringify(path)};
