@@ -107,10 +107,10 @@ describe.each(refusals)('pidfd_send_signal(2) refused to Node with %s', (_, errn
   withCompiler('`timeout`, `signal` and kill() end what runs, and what is held', () => {
     const source = `
       const sleeping = (options) => clone('/bin/sleep', ['100'], { stdio: 'ignore', ...options });
-      await tell(sleeping({ timeout: 100 }));
+      await tell(sleeping({ timeout: slow(1500) }));
       await tell(sleeping({ signal: AbortSignal.timeout(100) }));
-      await tell(sleeping({ ...pid, timeout: 100 }));
-      await tell(sleeping({ hold: true, timeout: 100 }));
+      await tell(sleeping({ ...pid, timeout: slow(1500) }));
+      await tell(sleeping({ hold: true, timeout: slow(1500) }));
       await tell(sleeping({}).then((child) => { child.kill(); return child; }));`;
     const ends = ['SIGTERM', 'SIGTERM', 'SIGKILL', 'SIGKILL', 'SIGTERM'];
     expect(outcomes(errno, source, 'pidfd_send_signal')).toEqual([ends, []]);
@@ -144,8 +144,8 @@ describe('a frozen cgroup, in which the first word of a process never comes', ()
       writeFileSync(`${cgroup}/cgroup.freeze`, '1');
       const source = `
         const options = { cgroup: ${JSON.stringify(cgroup)}, stdio: 'ignore' };
-        await tell(clone('/bin/true', [], { ...options, timeout: 200 }));
-        await tell(clone('/bin/true', [], { ...options, signal: AbortSignal.timeout(200) }));`;
+        await tell(clone('/bin/true', [], { ...options, timeout: slow(200) }));
+        await tell(clone('/bin/true', [], { ...options, signal: AbortSignal.timeout(slow(200)) }));`;
       expect(outcomes(undefined, source)).toEqual([['SyscallError', 'AbortError'], []]);
     } finally {
       writeFileSync(`${cgroup}/cgroup.freeze`, '0');
