@@ -40,7 +40,7 @@ function blockOf(values: readonly string[]): Block {
 }
 
 let names: readonly string[] = [];
-let texts: unknown[] = [];
+const texts: (string | undefined)[] = [];
 let last = new OwnVariables([]);
 
 /**
@@ -63,7 +63,7 @@ export function ownVariables(): OwnVariables {
   texts.length = now.length;
   const values: string[] = [];
   // Where another object has taken its place, a value may be none.
-  for (const [index, text] of texts.entries()) if (text !== undefined) values.push(`${now[index]!}=${String(text)}`);
+  for (const [index, text] of texts.entries()) if (text !== undefined) values.push(`${now[index]!}=${text}`);
   last = new OwnVariables(values);
   return last;
 }
