@@ -123,12 +123,13 @@ function clone(
   reject: (error: Error) => void,
 ): void {
   const { procOption } = request;
-  if (procOption !== undefined) {
-    const proc = procForStub(procOption);
+  const proc = procOption === undefined ? -1 : procForStub(procOption);
+  const pipes = new Pipes(request, writer);
+  // After those, which ask of all that is kept whether it is open.
+  if (proc >= 0) {
     writer.setInt32(ProcWord, proc);
     writer.keepOpen(proc);
   }
-  const pipes = new Pipes(request, writer);
   const { forks } = writer;
   const { detached, init, exposed } = request;
   const id = addon().launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed);
