@@ -64,24 +64,24 @@ export interface AbstractUnixAddress {
 
 export interface NetlinkAddress {
   /** The port id; 0: the kernel chooses. Default 0. */
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   /** Multicast groups, as a mask. */
   readonly groups: number;
 }
 
 /** `struct open_how`, see openat2(2). */
 export interface OpenHow {
-  readonly flags?: number;
-  readonly mode?: number;
-  readonly resolve?: number;
+  readonly flags?: number | undefined;
+  readonly mode?: number | undefined;
+  readonly resolve?: number | undefined;
 }
 
 /** `struct mount_attr`, see mount_setattr(2). */
 export interface MountAttributes {
-  readonly attr_set?: number;
-  readonly attr_clr?: number;
-  readonly propagation?: number;
-  readonly userns_fd?: Fd;
+  readonly attr_set?: number | undefined;
+  readonly attr_clr?: number | undefined;
+  readonly propagation?: number | undefined;
+  readonly userns_fd?: Fd | undefined;
 }
 
 /** `struct timespec`. */
@@ -89,7 +89,7 @@ export interface Timespec {
   /** Seconds. */
   readonly tv_sec: number;
   /** Nanoseconds, below 1 000 000 000. Default 0. */
-  readonly tv_nsec?: number;
+  readonly tv_nsec?: number | undefined;
 }
 
 /** `struct rlimit64`, see prlimit(2). */
@@ -103,25 +103,25 @@ export interface InterfaceRequest {
   /** At most 15 bytes. */
   readonly name: string;
   /** `constants.IFF_…` */
-  readonly flags?: number;
+  readonly flags?: number | undefined;
   /** An index, an MTU, a metric. */
-  readonly value?: number;
+  readonly value?: number | undefined;
   /** IPv4. */
-  readonly address?: InternetAddress;
+  readonly address?: InternetAddress | undefined;
 }
 
 /** `struct sigaction`, see rt_sigaction(2). There is no code in a recording that could handle a signal. */
 export interface SignalAction {
   readonly handler: 'default' | 'ignore';
   /** `SA_…` as a number. Default 0. */
-  readonly flags?: number;
+  readonly flags?: number | undefined;
 }
 
 /** Capability sets, see capset(2): arrays of `constants.CAP_…`. Default empty. */
 export interface CapabilitySets {
-  readonly effective?: readonly number[];
-  readonly permitted?: readonly number[];
-  readonly inheritable?: readonly number[];
+  readonly effective?: readonly number[] | undefined;
+  readonly permitted?: readonly number[] | undefined;
+  readonly inheritable?: readonly number[] | undefined;
 }
 
 /** Environment variables: an object, where `undefined` values are left out, or `NAME=value` strings. */

@@ -5,14 +5,14 @@ import type { NamespaceKind } from './flags';
 export interface PidTarget {
   pid: number;
   /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 /** A process by a descriptor of it, see pidfd_open(2): unlike a pid it never means another one. */
 export interface PidfdTarget {
   pidfd: number;
   /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 /** A namespace by a descriptor of it, as opened from `/proc/PID/ns/net`. */

@@ -5,17 +5,17 @@ export interface MountBase {
   /** Where to, an absolute path as the child sees it. */
   target: string;
   /** Make the target directory (and its parents) where it is missing. Default false. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** Mount it read-only. Default false. */
-  readonly?: boolean;
+  readonly?: boolean | undefined;
   /** Ignore set-user-ID bits and file capabilities, see mount(8). Default true for proc. */
-  nosuid?: boolean;
+  nosuid?: boolean | undefined;
   /** Allow no device files. Default true for proc. */
-  nodev?: boolean;
+  nodev?: boolean | undefined;
   /** Allow no program to be executed. Default true for proc. */
-  noexec?: boolean;
+  noexec?: boolean | undefined;
   /** Do not write access times. Default false. */
-  noatime?: boolean;
+  noatime?: boolean | undefined;
 }
 
 /**

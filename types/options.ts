@@ -23,7 +23,7 @@ export type IdMap = 'root' | 'keep' | 'auto' | readonly IdMapping[];
 export interface TimeOffset {
   seconds: number;
   /** 0 to 999999999. Default 0. */
-  nanoseconds?: number;
+  nanoseconds?: number | undefined;
 }
 
 /** The resources of getrlimit(2). */
@@ -52,18 +52,18 @@ export type Limit = LimitValue | { soft: LimitValue; hard: LimitValue };
 
 /** Sets of capabilities ('CAP_NET_ADMIN', …), see capabilities(7). */
 export interface Capabilities {
-  bounding?: readonly string[];
-  permitted?: readonly string[];
-  effective?: readonly string[];
-  inheritable?: readonly string[];
+  bounding?: readonly string[] | undefined;
+  permitted?: readonly string[] | undefined;
+  effective?: readonly string[] | undefined;
+  inheritable?: readonly string[] | undefined;
   /** What a program has whose uid is not 0; in `inheritable` too. */
-  ambient?: readonly string[];
+  ambient?: readonly string[] | undefined;
 }
 
 /** A compiled filter: an array of `struct sock_filter`, see seccomp(2). */
 export interface SeccompFilter {
   filter: Uint8Array;
-  flags?: readonly ('LOG' | 'SPEC_ALLOW')[];
+  flags?: readonly ('LOG' | 'SPEC_ALLOW')[] | undefined;
 }
 
 /** Options of `clone(command, args, options)`. Each may be left out; `undefined` counts as left out. */
@@ -72,132 +72,132 @@ export interface CloneOptions {
    * The namespaces to create: a `|` of `Flags.NEW…`, see namespaces(7). Other flags share what cannot survive an exec and are
    * refused, but for `VM` and `VFORK`, which say nothing here. Default none.
    */
-  flags?: number;
+  flags?: number | undefined;
   /**
    * Namespaces to enter, see setns(2); those that `flags` create must not be among them. With a user namespace `uid` and `gid`
    * are 0 where they are not given, as nsenter(1) has it. Entering a mount namespace, the working directory is its root.
    */
-  join?: JoinTarget | readonly JoinTarget[];
+  join?: JoinTarget | readonly JoinTarget[] | undefined;
   /**
    * User ids of a new user namespace. Needs `Flags.NEWUSER`. Default: no map, so that the ids inside are the overflow ids.
    */
-  uidMap?: IdMap;
+  uidMap?: IdMap | undefined;
   /** Group ids of a new user namespace, as `uidMap`. Needs `Flags.NEWUSER`. */
-  gidMap?: IdMap;
+  gidMap?: IdMap | undefined;
   /**
    * Whether setgroups(2) stays possible in the new user namespace. Default 'allow' where we have CAP_SETGID, else 'deny': the
    * kernel asks for it before an unprivileged gid map. Needs `gidMap`.
    */
-  setgroups?: 'allow' | 'deny';
+  setgroups?: 'allow' | 'deny' | undefined;
   /** The host name, up to 64 bytes, see sethostname(2). Needs `Flags.NEWUTS`. */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The NIS domain name, up to 64 bytes, see setdomainname(2). Needs `Flags.NEWUTS`. */
-  domainname?: string;
+  domainname?: string | undefined;
   /** Shifts of the monotonic and the boot clock. Needs `Flags.NEWTIME`. */
-  timeOffsets?: { monotonic?: TimeOffset; boottime?: TimeOffset };
+  timeOffsets?: { monotonic?: TimeOffset | undefined; boottime?: TimeOffset | undefined } | undefined;
   /** A folder of the cgroup v2 hierarchy, by path or descriptor, that the program is in from its birth. */
-  cgroup?: string | number;
+  cgroup?: string | number | undefined;
   /**
    * Kernel parameters by name ('net.ipv4.ip_forward'), see sysctl(8). Each belongs to a namespace that must be new: net.* to
    * net, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* to ipc, user.* to user; others are refused.
    */
-  sysctl?: Readonly<Record<string, string>>;
+  sysctl?: Readonly<Record<string, string | undefined>> | undefined;
   /** Bring the loopback interface up (127.0.0.1 and ::1). Needs `Flags.NEWNET`. Default false. */
-  loopback?: boolean;
+  loopback?: boolean | undefined;
   /**
    * What happens to the propagation of every mount of the new mount namespace. Needs `Flags.NEWNS`, and is then 'private' where
    * it is not given, so that no mount leaks to the host.
    */
-  propagation?: Propagation;
+  propagation?: Propagation | undefined;
   /** What to mount, in this order. Needs `Flags.NEWNS`. */
-  mounts?: readonly Mount[];
+  mounts?: readonly Mount[] | undefined;
   /** The working directory, a path or a `file:` URL. Default: ours. */
-  cwd?: string | URL;
+  cwd?: string | URL | undefined;
   /** The permission bits that new files do not get, 0 to 0o777, see umask(2). Default: ours. */
-  umask?: number;
+  umask?: number | undefined;
   /** The user id, as seen inside, see setresuid(2). Default: ours, or what the maps make of it. */
-  uid?: number;
+  uid?: number | undefined;
   /** The group id, as seen inside. Default: ours, or what the maps make of it. */
-  gid?: number;
+  gid?: number | undefined;
   /**
    * Supplementary groups, as seen inside. Default: none where `uid` or `gid` is given, else ours. Refused where setgroups(2) is
    * denied.
    */
-  groups?: readonly number[];
+  groups?: readonly number[] | undefined;
   /**
    * What the program may do. An array sets bounding, permitted and effective, never inheritable or ambient; `[]` is none. What
    * the exec would take away, because the uid is not 0, is refused unless it is in `ambient`.
    */
-  capabilities?: readonly string[] | Capabilities;
+  capabilities?: readonly string[] | Capabilities | undefined;
   /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
-  securebits?: number | readonly string[];
+  securebits?: number | readonly string[] | undefined;
   /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp`. */
-  noNewPrivileges?: boolean;
+  noNewPrivileges?: boolean | undefined;
   /** A filter of system calls, set right before the exec, see seccomp(2). */
-  seccomp?: Uint8Array | SeccompFilter;
+  seccomp?: Uint8Array | SeccompFilter | undefined;
   /** 'new': a session keyring of its own, see session-keyring(7). Default 'inherit'. */
-  keyring?: 'inherit' | 'new';
+  keyring?: 'inherit' | 'new' | undefined;
   /** Resource limits, see getrlimit(2). */
-  rlimits?: Readonly<Partial<Record<RlimitName, Limit>>>;
+  rlimits?: { readonly [Name in RlimitName]?: Limit | undefined } | undefined;
   /** The scheduling priority, -20 to 19, see setpriority(2). */
-  nice?: number;
+  nice?: number | undefined;
   /** The processors that it may run on, see sched_setaffinity(2). */
-  cpuAffinity?: readonly number[];
+  cpuAffinity?: readonly number[] | undefined;
   /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
-  oomScoreAdj?: number;
+  oomScoreAdj?: number | undefined;
   /** The execution domain, see personality(2). */
-  personality?: number;
+  personality?: number | undefined;
   /** Lead a session of its own, see setsid(2), and live on when the Worker that started it ends. Default false. */
-  detached?: boolean;
+  detached?: boolean | undefined;
   /** The process group, 0 for one of its own, see setpgid(2). */
-  processGroup?: number;
+  processGroup?: number | undefined;
   /** The signal that it gets when the **thread** that started it ends (a Worker's, for one). Default none. */
-  parentDeathSignal?: NodeJS.Signals | number | string;
+  parentDeathSignal?: NodeJS.Signals | number | string | undefined;
   /** Ends the child when aborted, in set-up as well as running. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Ends the child after so many milliseconds, set-up included; 0 is never, as in child_process. */
-  timeout?: number;
+  timeout?: number | undefined;
   /**
    * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` SIGKILL, as a pid 1 ignores most
    * signals.
    */
-  killSignal?: NodeJS.Signals | number | string;
+  killSignal?: NodeJS.Signals | number | string | undefined;
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
-  killGrace?: number;
+  killGrace?: number | undefined;
   /**
    * Resolve when all but the seccomp filter is set up, and wait there for `child.start()`. With `init` it is pid 1 that waits, before
    * it clones the program, which inherits what is done to it; what belongs to the program alone (stdio, ids, limits, `cwd`) is then
    * set up by `start()`. Default false.
    */
-  hold?: boolean;
+  hold?: boolean | undefined;
   /**
    * A tiny pid 1 that reaps orphans and forwards signals; the program is its child. `pid` and `pidfd` are those of pid 1, `exited`
    * tells how the program ended. Needs `Flags.NEWPID`. Default false.
    */
-  init?: boolean;
+  init?: boolean | undefined;
   /**
    * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
    * rows. Default false.
    */
-  pty?: boolean | { columns?: number; rows?: number };
+  pty?: boolean | { columns?: number | undefined; rows?: number | undefined } | undefined;
   /** The environment. Default: ours. `undefined` values are left out. */
-  env?: Readonly<Record<string, string | undefined>>;
+  env?: Readonly<Record<string, string | undefined>> | undefined;
   /** What the program sees as `argv[0]`. Default: the command. */
-  argv0?: string;
+  argv0?: string | undefined;
   /** What the child's descriptors are, as in `child_process.spawn`. Default 'pipe'. */
-  stdio?: Stdio;
+  stdio?: Stdio | undefined;
   /** Whether nothing but `stdio` is inherited. With `false`, what is not close-on-exec is inherited too. Default true. */
-  closeFds?: boolean;
+  closeFds?: boolean | undefined;
 }
 
 /** What of a plan may differ from one start to the next. */
 export interface StartOptions {
   /** As in {@link CloneOptions}; default: the plan's. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
-  stdio?: Stdio;
+  stdio?: Stdio | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
-  env?: Readonly<Record<string, string | undefined>>;
+  env?: Readonly<Record<string, string | undefined>> | undefined;
 }

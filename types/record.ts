@@ -55,15 +55,15 @@ export interface RecordedOptions {
    * and the flags of the thread id words are refused as nsclone always uses them itself, `SETTLS` and `DETACHED` as
    * they mean nothing here.
    */
-  flags?: number;
+  flags?: number | undefined;
   /**
    * The signal that Node gets when the child ends, see clone(2): a name, a number, or 0 for none. Default 'SIGCHLD'.
    * Node acts on it as on any other: 'SIGTERM' ends it. Must not be given with `THREAD` or `PARENT`, where the kernel
    * does not take one.
    */
-  exitSignal?: NodeJS.Signals | (string & {}) | number;
+  exitSignal?: NodeJS.Signals | (string & {}) | number | undefined;
   /** Kills the child when aborted. Refused with `THREAD`, which cannot be killed alone, and `VFORK`, which lets nothing run. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Kills the child after so many milliseconds. Refused with `THREAD` and `VFORK`. */
-  timeout?: number;
+  timeout?: number | undefined;
 }

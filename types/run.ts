@@ -7,11 +7,11 @@ import type { CloneOptions } from './options';
 /** Options of `run()`: those of `clone()` but `hold` and `pty`, and how output is collected. */
 export interface RunOptions extends Omit<CloneOptions, 'hold' | 'pty'> {
   /** What the command reads from its stdin. Default: nothing, it is at its end. */
-  input?: string | Uint8Array | Readable;
+  input?: string | Uint8Array | Readable | undefined;
   /** Of `stdout` and `stderr`; 'buffer' or null for Buffers. Default 'utf8'. */
-  encoding?: BufferEncoding | 'buffer' | null;
+  encoding?: BufferEncoding | 'buffer' | null | undefined;
   /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */
-  maxBuffer?: number;
+  maxBuffer?: number | undefined;
 }
 
 /**

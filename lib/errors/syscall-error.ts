@@ -4,13 +4,15 @@ import { errnoByName, errnoMessage, errnoName } from '../kernel/errno';
 import { printable } from './printable';
 
 /** What a {@link SyscallError} is made from: its fields, one of `errno` and `code` being enough. */
-export interface SyscallErrorInit extends Partial<SyscallErrorFields> {
+export type SyscallErrorInit = {
+  readonly [Name in keyof SyscallErrorFields]?: SyscallErrorFields[Name] | undefined;
+} & {
   /** Said in the message in the system call's place: 'mount' for a `move_mount`. */
-  verb?: string;
+  verb?: string | undefined;
   /** Said in the message in the place of the error's own words. */
-  reason?: string;
+  reason?: string | undefined;
   cause?: unknown;
-}
+};
 
 /** A system call that the kernel refused, in the parent or in the child before its command ran, see errno(3). */
 export class SyscallError extends Error implements SyscallErrorFields {

@@ -81,7 +81,7 @@ test('a descriptor is a number, a result, or what has one', () => {
 test('calls have the arguments of their man pages', () => {
   expect(String(record((c) => void c.openat(3, 'x', 0)))).toContain('openat(3, "x", O_RDONLY, 0)');
   expectTypeOf<Recorder['openat']>().parameters.toEqualTypeOf<
-    [directory: Fd, path: string, flags: number | Value, mode?: number | Value]
+    [directory: Fd, path: string, flags: number | Value, mode?: number | Value | undefined]
   >();
   expectTypeOf<Recorder['bind']>().parameter(1).extract<InternetAddress>().toEqualTypeOf<InternetAddress>();
   expectTypeOf<Recorder['getpid']>().toEqualTypeOf<() => Result>();
