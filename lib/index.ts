@@ -29,7 +29,6 @@ export type {
   OpenHow,
   Result,
   Rlimit,
-  Signal,
   SignalAction,
   SocketAddress,
   Timespec,
@@ -62,7 +61,9 @@ export type {
   TimeOffset,
 } from '../types/options';
 export type { RunOptions, RunResult } from '../types/run';
+export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
+export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
 export type { Stdio, StdioEntry } from '../types/stdio';
 
 warm();

@@ -1,4 +1,5 @@
 // The system calls that a recorder has as typed methods, in the order of their topics.
+import type { Signal } from './signals';
 
 /** A number that is known when the child has run: what a system call returned, or one of the two ends of a pipe. */
 export interface Value {
@@ -35,9 +36,6 @@ export type Fd = number | Value | { readonly fd: number };
 
 /** Bytes that the kernel reads: a string in UTF-8, bytes copied now, or memory that an earlier call writes to. */
 export type Bytes = string | Uint8Array | BufferHandle;
-
-/** A signal: 'SIGTERM', 'SIGRTMIN+1', a number. */
-export type Signal = NodeJS.Signals | (string & {}) | number;
 
 /** An address of a socket, see ip(7), ipv6(7), unix(7), netlink(7); or the bytes of any other `struct sockaddr`. */
 export type SocketAddress = InternetAddress | UnixAddress | AbstractUnixAddress | NetlinkAddress | Uint8Array;

@@ -4,13 +4,14 @@ import type { Duplex } from 'node:stream';
 
 import type { NamespaceKind } from './flags';
 import type { NamespaceHandle } from './namespace';
+import type { Signal, SignalName } from './signals';
 
 /** How a child ended. Both `code` and `signal` are null only where the kernel would not tell. */
 export interface ExitStatus {
   /** The exit code, 0 to 255; null where a signal ended it. */
   code: number | null;
   /** The signal that ended it; real-time ones are 'SIGRTMIN', 'SIGRTMIN+1', … */
-  signal: string | null;
+  signal: SignalName | 'SIG32' | 'SIG33' | null;
   /** What ended it from here: the `signal` or the `timeout` of `clone()`, whose signal was sent while it had not ended. */
   endedBy?: 'abort' | 'timeout';
   /** Whether it left a core file, see core(5). */
@@ -49,7 +50,7 @@ export interface ClonedProcess<R = undefined> extends ChildProcess {
    * Sends a signal through the pidfd, 'SIGTERM' by default; before the exec any signal is SIGKILL. False once it is gone.
    * @throws ArgumentError ERR_UNKNOWN_SIGNAL
    */
-  kill(signal?: NodeJS.Signals | number | (string & {})): boolean;
+  kill(signal?: Signal): boolean;
   /**
    * Lets a child that was started with `hold` go on to its filter and exec.
    * @throws SyscallError for what the kernel refuses of these two; with it `exited` tells how the child ended

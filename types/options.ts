@@ -1,6 +1,8 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
 import type { Mount } from './mounts';
+import type { CapabilityName, SecurebitName } from './privileges';
+import type { Signal } from './signals';
 import type { Stdio } from './stdio';
 
 /** How mounts made later are shared with other mount namespaces, see mount_namespaces(7). */
@@ -52,12 +54,12 @@ export type Limit = LimitValue | { soft: LimitValue; hard: LimitValue };
 
 /** Sets of capabilities ('CAP_NET_ADMIN', …), see capabilities(7). */
 export interface Capabilities {
-  bounding?: readonly string[] | undefined;
-  permitted?: readonly string[] | undefined;
-  effective?: readonly string[] | undefined;
-  inheritable?: readonly string[] | undefined;
+  bounding?: readonly CapabilityName[] | undefined;
+  permitted?: readonly CapabilityName[] | undefined;
+  effective?: readonly CapabilityName[] | undefined;
+  inheritable?: readonly CapabilityName[] | undefined;
   /** What a program has whose uid is not 0; in `inheritable` too. */
-  ambient?: readonly string[] | undefined;
+  ambient?: readonly CapabilityName[] | undefined;
 }
 
 /** A compiled filter: an array of `struct sock_filter`, see seccomp(2). */
@@ -128,9 +130,9 @@ export interface CloneOptions {
    * What the program may do. An array sets bounding, permitted and effective, never inheritable or ambient; `[]` is none. What
    * the exec would take away, because the uid is not 0, is refused unless it is in `ambient`.
    */
-  capabilities?: readonly string[] | Capabilities | undefined;
+  capabilities?: readonly CapabilityName[] | Capabilities | undefined;
   /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
-  securebits?: number | readonly string[] | undefined;
+  securebits?: number | readonly SecurebitName[] | undefined;
   /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp`. */
   noNewPrivileges?: boolean | undefined;
   /** A filter of system calls, set right before the exec, see seccomp(2). */
@@ -152,7 +154,7 @@ export interface CloneOptions {
   /** The process group, 0 for one of its own, see setpgid(2). */
   processGroup?: number | undefined;
   /** The signal that it gets when the **thread** that started it ends (a Worker's, for one). Default none. */
-  parentDeathSignal?: NodeJS.Signals | number | string | undefined;
+  parentDeathSignal?: Signal | undefined;
   /** Ends the child when aborted, in set-up as well as running. */
   signal?: AbortSignal | undefined;
   /** Ends the child after so many milliseconds, set-up included; 0 is never, as in child_process. */
@@ -161,7 +163,7 @@ export interface CloneOptions {
    * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` SIGKILL, as a pid 1 ignores most
    * signals.
    */
-  killSignal?: NodeJS.Signals | number | string | undefined;
+  killSignal?: Signal | undefined;
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
   killGrace?: number | undefined;
   /**

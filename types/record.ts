@@ -1,5 +1,6 @@
 // What a recording is made of, and what comes back from the child that ran it.
 import type { BufferHandle, Calls, Result, Value } from './calls';
+import type { Signal } from './signals';
 
 /** What the callback of `record()` may return: handles, alone or in objects and arrays; or nothing. */
 export type Returned = Value | BufferHandle | readonly Returned[] | { readonly [name: string]: Returned };
@@ -61,7 +62,7 @@ export interface RecordedOptions {
    * Node acts on it as on any other: 'SIGTERM' ends it. Must not be given with `THREAD` or `PARENT`, where the kernel
    * does not take one.
    */
-  exitSignal?: NodeJS.Signals | (string & {}) | number | undefined;
+  exitSignal?: Signal | undefined;
   /** Kills the child when aborted. Refused with `THREAD`, which cannot be killed alone, and `VFORK`, which lets nothing run. */
   signal?: AbortSignal | undefined;
   /** Kills the child after so many milliseconds. Refused with `THREAD` and `VFORK`. */

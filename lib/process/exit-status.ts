@@ -29,7 +29,7 @@ export function readExitStatus(ownMemory: boolean): ExitStatus {
   const signal = mailbox[Mail.Signal]!;
   return {
     code: signal === 0 && code >= 0 ? code : null,
-    signal: signal === 0 ? null : signalName(signal),
+    signal: signal === 0 ? null : (signalName(signal) as ExitStatus['signal']),
     coreDumped: mailbox[Mail.CoreDumped] === 1,
     resourceUsage: mailbox[Mail.UsageKnown] === 1 ? readUsage(ownMemory) : undefined,
   };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { expectTypeOf } from 'expect-type';
 
-import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, Flags, type SignalName } from '../../lib';
 import { owned, read } from '../support/inside';
 import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
@@ -203,12 +203,12 @@ describe('kill', () => {
         expect.objectContaining({ code: 'ERR_UNKNOWN_SIGNAL' }),
       );
     }
-    expect(() => child.kill('SIGKIL')).toThrow(
+    expect(() => child.kill('SIGKIL' as SignalName)).toThrow(
       refusal('ERR_UNKNOWN_SIGNAL', 'signal', 'Unknown signal: SIGKIL; did you mean "SIGKILL"?'),
     );
     child.kill('SIGKILL');
     await child.exited;
-    expect(() => child.kill('SIGKIL')).toThrow(/Unknown signal/);
+    expect(() => child.kill('SIGKIL' as SignalName)).toThrow(/Unknown signal/);
   });
   test('can be caught by the child', async () => {
     const child = await sh('trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.01; done', {

@@ -1,5 +1,5 @@
 // Recording: what the callback may say, what is refused at once, and how the line reads.
-import { constants, record, type Recorder, type Result, type Value } from '../../lib';
+import { constants, record, type Recorder, type Result, type SignalName, type Value } from '../../lib';
 import { refusal } from '../support/refusal';
 
 const { AF_INET, AT_EMPTY_PATH, AT_FDCWD, MS_PRIVATE, MS_REC, O_CLOEXEC, O_PATH, SOCK_CLOEXEC, SOCK_STREAM } =
@@ -81,7 +81,7 @@ test('addresses of all families read as what they are', () => {
 test('processes, signals and limits have their names', () => {
   expect(
     lines((c) => {
-      c.kill(1, 'sigterm');
+      c.kill(1, 'sigterm' as SignalName);
       c.rt_sigprocmask(2, ['SIGTERM', 'SIGRTMIN+1']);
       c.rt_sigaction('SIGRTMIN', { handler: 'ignore' });
       c.setgroups([1, 4294967294]);

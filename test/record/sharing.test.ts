@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-import { clone, constants, Flags, record, type Recorder, type Value } from '../../lib';
+import { clone, constants, Flags, record, type Recorder, type Signal, type Value } from '../../lib';
 import { leavesNothing, ourChildren } from '../support/leftovers';
 import { evaluate, root } from '../support/own-process';
 import { slow } from '../support/slow';
@@ -265,7 +265,7 @@ traced('Flags.PTRACE: the flag reaches clone(2) (needs strace)', () => {
 
 // ---- the end
 
-test.each([
+test.each<[string, Signal]>([
   ['none', 0],
   ['SIGURG', 'SIGURG'],
   ['SIGURG by its number', 23],

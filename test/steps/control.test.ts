@@ -1,5 +1,5 @@
 // Step `control`: the checks of what ends a child from here. What they do is in test/clone/control.test.ts.
-import { clone, type ClonedProcess, Flags } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
 import { inside, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
@@ -44,7 +44,7 @@ describe('control rejects', () => {
 describe('control emits', () => {
   test('nothing: all of it is ours to do', () => {
     const { signal } = new AbortController();
-    const options = { signal, timeout: 5, killSignal: 'SIGINT', killGrace: 5 };
+    const options: CloneOptions = { signal, timeout: 5, killSignal: 'SIGINT', killGrace: 5 };
     expect(emitted('control', options)).toEqual([]);
     expect(emitted('parentDeathSignal', options)).toEqual(emitted('parentDeathSignal', {}));
   });

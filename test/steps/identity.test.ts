@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { getegid, geteuid } from 'node:process';
 
-import { type Capabilities, clone, type CloneOptions, constants, Flags, plan } from '../../lib';
+import { type Capabilities, type CapabilityName, clone, type CloneOptions, constants, Flags, plan } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { hasCapability, rootOnly, userOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
@@ -255,12 +255,13 @@ describe('identity emits', () => {
   test('secure bits by name, with and without their prefix, and by number', () => {
     const { SECBIT_NOROOT, SECBIT_NOROOT_LOCKED } = constants;
     const line = `securebits: prctl(PR_SET_SECUREBITS, ${SECBIT_NOROOT | SECBIT_NOROOT_LOCKED}, 0, 0, 0)`;
-    for (const securebits of [['NOROOT', 'NOROOT_LOCKED'], ['SECBIT_NOROOT', 'NOROOT_LOCKED'], 3]) {
+    for (const securebits of [['NOROOT', 'NOROOT_LOCKED'], ['SECBIT_NOROOT', 'NOROOT_LOCKED'], 3] as const) {
       expect(emitted('identity', { ...ns, securebits })).toEqual([line]);
     }
   });
   test('KEEP_CAPS with them, which the exec clears, where a change of uid would lose the capabilities', () => {
-    const options = { ...ranges, uid: 5, securebits: ['KEEP_CAPS_LOCKED'], capabilities: { ambient: ['CAP_KILL'] } };
+    const capabilities: Capabilities = { ambient: ['CAP_KILL'] };
+    const options: CloneOptions = { ...ranges, uid: 5, securebits: ['KEEP_CAPS_LOCKED'], capabilities };
     const lines = emitted('identity', options);
     expect(lines).toContain(`securebits: prctl(PR_SET_SECUREBITS, ${0x20 | 0x10}, 0, 0, 0)`);
     expect(lines.join('\n')).not.toContain('PR_SET_KEEPCAPS');
@@ -358,7 +359,10 @@ describe.each([
     const names = Object.entries(constants).flatMap(([name, value]) =>
       /^CAP_(?!LAST_CAP)/.test(name) && typeof value === 'number' && (bounding >> BigInt(value)) & 1n ? [name] : [],
     );
-    expect(await statusWith({ ...options, capabilities: names })).toMatchObject({ bounding, permitted: bounding });
+    expect(await statusWith({ ...options, capabilities: names as CapabilityName[] })).toMatchObject({
+      bounding,
+      permitted: bounding,
+    });
     if (everything !== undefined) expect(bounding).toBe(everything);
   });
   check('the bounding set alone', async () => {
@@ -409,7 +413,7 @@ describe.each([
     ? check
     : (name: string, body: () => Promise<void>) => test.skip(`${name} (skipped: needs perl)`, body);
   checkBits('secure bits', async () => {
-    const bits = (securebits: number | string[], more: CloneOptions = {}): Promise<string> =>
+    const bits = (securebits: CloneOptions['securebits'], more: CloneOptions = {}): Promise<string> =>
       inside(`exec perl -e '${program}'`, { ...options, ...more, securebits });
     expect(await bits([])).toBe('0');
     expect(await bits(['NO_SETUID_FIXUP', 'NO_SETUID_FIXUP_LOCKED'])).toBe('12');
@@ -470,7 +474,7 @@ describe('capabilities of a uid that is not 0, seen from inside', () => {
       const status = await statusWith({ ...options, capabilities: [] });
       expect(sets.map((name) => status[name])).toEqual([0n, 0n, 0n, 0n, 0n]);
     });
-    for (const securebits of [undefined, ['KEEP_CAPS_LOCKED'], ['NO_SETUID_FIXUP'], ['NOROOT']]) {
+    for (const securebits of [undefined, ['KEEP_CAPS_LOCKED'], ['NO_SETUID_FIXUP'], ['NOROOT']] as const) {
       rootOnly(`the ambient ones, ${place}, with secure bits ${String(securebits)}`, async () => {
         const two = bit('CAP_KILL', 'CAP_NET_RAW');
         const more = securebits === undefined ? {} : { securebits };
@@ -579,7 +583,7 @@ describe('identity, when the kernel refuses', () => {
     ['prctl(PR_CAP_AMBIENT', 'capabilities.ambient', 'prctl'],
     ['prctl(PR_SET_PDEATHSIG, 9', undefined, 'prctl'],
   ])('%s', async (call, option, syscall) => {
-    const options = { ...ns, uid: 0, gid: 0, securebits: 0, capabilities: ['CAP_KILL'] };
+    const options: CloneOptions = { ...ns, uid: 0, gid: 0, securebits: 0, capabilities: ['CAP_KILL'] };
     const of = (line: { step: string; call: string }): boolean =>
       line.step === 'identity' && line.call.startsWith(call);
     const error = await failAt(options, of, 'EIO');

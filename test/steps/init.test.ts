@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { clone, type CloneOptions, Flags, run, type SyscallError } from '../../lib';
+import { clone, type CloneOptions, Flags, run, type SignalName, type SyscallError } from '../../lib';
 import { calls, failAt, fieldsOf, killed } from '../support/fault';
 import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -65,7 +65,7 @@ describe('init emits', () => {
     ]);
   });
   test('parentDeathSignal for pid 1, and none for the program', () => {
-    const options = { ...pid, parentDeathSignal: 'SIGUSR1' };
+    const options: CloneOptions = { ...pid, parentDeathSignal: 'SIGUSR1' };
     expect(emitted('init', options)[1]).toContain('NULL, 10)');
     expect(emitted('parentDeathSignal', options)[0]).toBe('parentDeathSignal: prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)');
   });
@@ -119,16 +119,23 @@ describe('init, seen from inside', () => {
     expect(processes).toBeLessThanOrEqual(5);
   });
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT', 'SIGWINCH', 'SIGALRM', 'SIGRTMIN+3'])(
-    '%s goes through to the program',
-    async (signal) => {
-      // dash knows real-time signals by number only.
-      const number = signal === 'SIGRTMIN+3' ? 37 : signal.slice(3);
-      const child = await ready(`trap 'exit 42' ${number}; echo ready; while :; do sleep 0.01; done`);
-      expect(child.kill(signal)).toBe(true);
-      expect(await child.exited).toMatchObject({ code: 42, signal: null });
-    },
-  );
+  test.each<SignalName>([
+    'SIGTERM',
+    'SIGINT',
+    'SIGHUP',
+    'SIGUSR1',
+    'SIGUSR2',
+    'SIGQUIT',
+    'SIGWINCH',
+    'SIGALRM',
+    'SIGRTMIN+3',
+  ])('%s goes through to the program', async (signal) => {
+    // dash knows real-time signals by number only.
+    const number = signal === 'SIGRTMIN+3' ? 37 : signal.slice(3);
+    const child = await ready(`trap 'exit 42' ${number}; echo ready; while :; do sleep 0.01; done`);
+    expect(child.kill(signal)).toBe(true);
+    expect(await child.exited).toMatchObject({ code: 42, signal: null });
+  });
 
   test('a signal that the program does not catch ends it, and that is told', async () => {
     const child = await ready('echo ready; exec sleep 100');

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-import { type CloneOptions, Flags, plan } from '../../lib';
+import { type CloneOptions, Flags, plan, type Signal, type SignalName } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { rootOnly } from '../support/capability';
 import { calls, failAt } from '../support/fault';
@@ -44,9 +44,9 @@ describe('parentDeathSignal emits', () => {
   test('none by default, which ends the death with Node, and a last look for Node', () => {
     expect(emitted('parentDeathSignal', {})).toEqual(['prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)', look]);
   });
-  test.each([
+  test.each<[Signal, number]>([
     ['SIGKILL', 9],
-    ['sigterm', 15],
+    ['sigterm' as SignalName, 15],
     [12, 12],
     ['SIGRTMIN+1', 35],
   ])('%p', (parentDeathSignal, number) => {
@@ -62,7 +62,7 @@ describe('parentDeathSignal emits', () => {
     for (const step of ['identity', 'hold']) expect(at).toBeGreaterThan(steps.lastIndexOf(step));
   });
   test('none for the program beside a pid 1 of ours, whose it is', () => {
-    const options = { flags: Flags.NEWPID, init: true, parentDeathSignal: 'SIGTERM' };
+    const options: CloneOptions = { flags: Flags.NEWPID, init: true, parentDeathSignal: 'SIGTERM' };
     expect(emitted('parentDeathSignal', options)[0]).toContain('prctl(PR_SET_PDEATHSIG, 0, ');
     expect(emitted('init', options)[1]).toMatch(/^init: clone\(.*, 15\)/);
   });

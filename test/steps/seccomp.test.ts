@@ -117,7 +117,13 @@ describe('seccomp emits', () => {
     expect(argument(['SPEC_ALLOW', 'LOG', 'LOG'])).toMatch(/^(6|SECCOMP_\w+\|SECCOMP_\w+)$/);
   });
   test('the last thing before the exec', () => {
-    const options = { ...owned(Flags.NEWPID), uid: 0, hold: true, cwd: '/', parentDeathSignal: 'SIGTERM' };
+    const options: CloneOptions = {
+      ...owned(Flags.NEWPID),
+      uid: 0,
+      hold: true,
+      cwd: '/',
+      parentDeathSignal: 'SIGTERM',
+    };
     const steps = linesOf(plan('/bin/true', [], { ...options, seccomp: allowAll })).map(({ step }) => step);
     expect(steps.slice(steps.indexOf('seccomp') + 1)).toEqual(['command', 'command']);
   });
