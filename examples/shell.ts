@@ -1,11 +1,14 @@
 // shell [COMMAND [ARGUMENT…]]: an interactive root shell in namespaces of its own, over a terminal of its own.
 import { constants } from 'node:os';
 
-import { clone, type ClonedProcess, Flags, SyscallError } from 'nsclone';
+import { clone, type ClonedCommand, Flags, SyscallError } from 'nsclone';
 
 const { stdin, stdout } = process;
 
-function start(command: string, args: readonly string[]): Promise<ClonedProcess> {
+/** A child whose stdio is a terminal. */
+type Shell = ClonedCommand<'pipe', true>;
+
+function start(command: string, args: readonly string[]): Promise<Shell> {
   return clone(command, args, {
     flags: Flags.NEWUSER | Flags.NEWPID | Flags.NEWNS | Flags.NEWUTS | Flags.NEWIPC | Flags.NEWNET,
     uidMap: 'root',
@@ -21,8 +24,8 @@ function start(command: string, args: readonly string[]): Promise<ClonedProcess>
 }
 
 /** Joins our terminal and the child's, until the child has ended. */
-async function connect(child: ClonedProcess): Promise<void> {
-  const pty = child.pty!;
+async function connect(child: Shell): Promise<void> {
+  const { pty } = child;
   // What is typed into a shell that has just ended is lost, as at any terminal.
   pty.on('error', () => {});
   stdout.on('resize', () => pty.resize(stdout.columns, stdout.rows));

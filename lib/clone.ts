@@ -1,7 +1,8 @@
 // clone(): a command or a plan, in new namespaces; or a recorded program.
-import type { ClonedProcess } from '../types/child';
+import type { ClonedProcess, ClonedCommand } from '../types/child';
 import type { CloneOptions, StartOptions } from '../types/options';
 import type { RecordedOptions } from '../types/record';
+import type { PtyOption, Stdio } from '../types/stdio';
 import { Plan, takesArguments } from './plan';
 import { startCommand, startPlan } from './process/start';
 import { startRecorded } from './process/start-recorded';
@@ -18,13 +19,31 @@ type ResultsOf<T> = T extends Program<infer R> ? R : undefined;
  * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
  * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
  */
-export function clone(
+export function clone<const S extends Stdio = 'pipe', const P extends PtyOption = false>(
   command: string,
   args: readonly string[] | undefined,
-  options?: CloneOptions,
-): Promise<ClonedProcess>;
-/** Starts a plan once more. */
-export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess>;
+  options?: CloneOptions<S, P>,
+): Promise<ClonedCommand<S, P>>;
+/**
+ * Starts a command without arguments, with namespaces and all else of its own that `options` ask for.
+ *
+ * Resolves once the command has been **executed**. Rejects otherwise, naming the option and the system call, with the child reaped
+ * and nothing left. Never throws synchronously.
+ * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
+ * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
+ */
+export function clone<const S extends Stdio = 'pipe', const P extends PtyOption = false>(
+  command: string,
+  options?: CloneOptions<S, P>,
+): Promise<ClonedCommand<S, P>>;
+/**
+ * Starts a plan once more. `options` are what differs this time.
+ * @throws ArgumentError for what cannot be; SyscallError for what the kernel refused
+ */
+export function clone<S extends Stdio, P extends PtyOption, const Other extends Stdio = S>(
+  plan: Plan<S, P>,
+  options?: StartOptions<Other>,
+): Promise<ClonedCommand<Other, P>>;
 /**
  * Runs a recorded program in a child that shares with Node what `options.flags` say.
  *
@@ -35,13 +54,17 @@ export function clone(plan: Plan, options?: StartOptions): Promise<ClonedProcess
  *   memory from under it; SyscallError for what the kernel refused
  */
 export function clone<R>(program: Program<R>, options?: RecordedOptions): Promise<ClonedProcess<R>>;
-/** The short form, last so that the compiler names an option that is wrong. */
+/**
+ * Starts what may be one or the other: a command, a plan or a recorded program, with options that fit all of these.
+ *
+ * Declared last, so that the compiler names a wrong option in its words and not in those of another form.
+ */
 export function clone<T extends string | Plan | Program<unknown>>(
   what: T,
   options?: OptionsFor<T>,
 ): Promise<ClonedProcess<ResultsOf<T>>>;
 export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess<unknown>> {
   if (what instanceof Program) return startRecorded(what as Program<unknown>, args);
-  if (what instanceof Plan) return startPlan(what, args);
+  if (what instanceof Plan) return startPlan(what as Plan, args);
   return takesArguments(args, options) ? startCommand(what, args, options) : startCommand(what, undefined, args);
 }

@@ -35,7 +35,7 @@ export type {
   UnixAddress,
   Value,
 } from '../types/calls';
-export type { ClonedProcess, ExitStatus, PtyStream } from '../types/child';
+export type { ClonedCommand, ClonedProcess, ExitStatus, PtyStream } from '../types/child';
 export type { ArgumentError } from '../types/errors';
 export type { NamespaceHandle } from '../types/namespace';
 export type { NamespaceKind } from '../types/flags';
@@ -60,10 +60,10 @@ export type {
   StartOptions,
   TimeOffset,
 } from '../types/options';
-export type { RunOptions, RunResult } from '../types/run';
+export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
-export type { Stdio, StdioEntry } from '../types/stdio';
+export type { PtyOption, Stdio, StdioEntry } from '../types/stdio';
 
 warm();

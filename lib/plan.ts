@@ -4,13 +4,16 @@ import { Writer } from './program/writer';
 import { assemble, checkRequest } from './steps/assemble';
 import type { Request } from './steps/request';
 import type { CloneOptions } from '../types/options';
+import type { PtyOption, Stdio } from '../types/stdio';
 
 /** What `plan()` makes. Nothing has been cloned yet. */
-export class Plan {
+export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
   /** @internal */
   readonly request: Request;
   /** @internal */
   readonly writer: Writer;
+  /** Only a type: nothing else is a plan, and the streams of what it starts, see `ClonedProcess`. */
+  declare protected readonly streams: [stdio: S, pty: P];
 
   /** @internal */
   constructor(request: Request) {
@@ -36,8 +39,19 @@ export class Plan {
  * @param command the file to execute, looked up along PATH where it has no slash, see execvp(3)
  * @throws ArgumentError for what cannot be, SyscallError E2BIG for a program that is too large
  */
-export function plan(command: string, args?: readonly string[], options?: CloneOptions): Plan;
-export function plan(command: string, options?: CloneOptions): Plan;
+export function plan<const S extends Stdio = 'pipe', const P extends PtyOption = false>(
+  command: string,
+  args: readonly string[] | undefined,
+  options?: CloneOptions<S, P>,
+): Plan<S, P>;
+/**
+ * Checks a command without arguments and writes its program, without cloning anything; needs no privilege.
+ * @throws ArgumentError for what cannot be, SyscallError E2BIG for a program that is too large
+ */
+export function plan<const S extends Stdio = 'pipe', const P extends PtyOption = false>(
+  command: string,
+  options?: CloneOptions<S, P>,
+): Plan<S, P>;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
   return new Plan(
     takesArguments(args, options) ? checkRequest(command, args, options) : checkRequest(command, undefined, args),

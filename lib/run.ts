@@ -2,7 +2,7 @@
 import { finished, Readable, type Writable } from 'node:stream';
 
 import type { ClonedProcess, ExitStatus } from '../types/child';
-import type { RunOptions, RunResult } from '../types/run';
+import type { Collected, OutputEncoding, RunOptions, RunResult } from '../types/run';
 import { integer, plainObject } from './check';
 import { clone } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
@@ -43,14 +43,22 @@ interface Collecting {
  * (`EPERM`, `pidfd_send_signal`), with `stdout` and `stderr` so far, is what run() rejects with at once, and the command runs on.
  * @throws ArgumentError, SyscallError
  */
-export function run(
+export function run<E extends OutputEncoding = 'utf8'>(
   command: string,
   args: readonly string[] | undefined,
-  options: RunOptions & { encoding: 'buffer' | null },
-): Promise<RunResult<Buffer>>;
-export function run(command: string, args?: readonly string[], options?: RunOptions): Promise<RunResult<string>>;
-export function run(command: string, options: RunOptions & { encoding: 'buffer' | null }): Promise<RunResult<Buffer>>;
-export function run(command: string, options?: RunOptions): Promise<RunResult<string>>;
+  options?: RunOptions<E>,
+): Promise<RunResult<Collected<E>>>;
+/**
+ * Starts a command without arguments, waits for its end and collects what it writes.
+ *
+ * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, or wrote more than
+ * `maxBuffer` bytes.
+ * @throws ArgumentError, SyscallError
+ */
+export function run<E extends OutputEncoding = 'utf8'>(
+  command: string,
+  options?: RunOptions<E>,
+): Promise<RunResult<Collected<E>>>;
 export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
   const hasArgs = takesArguments(args, options);
   const given = (hasArgs ? options : args) ?? {};

@@ -1,10 +1,11 @@
 // A running child, and how it ended.
 import type { ChildProcess } from 'node:child_process';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 import type { NamespaceKind } from './flags';
 import type { NamespaceHandle } from './namespace';
 import type { Signal, SignalName } from './signals';
+import type { PtyOption, StderrOf, StdinOf, Stdio, StdoutOf } from './stdio';
 
 /** How a child ended. Both `code` and `signal` are null only where the kernel would not tell. */
 export interface ExitStatus {
@@ -19,6 +20,9 @@ export interface ExitStatus {
   /** What it used, as in `process.resourceUsage()`; undefined where it is not the child's own. */
   resourceUsage: Partial<NodeJS.ResourceUsage> | undefined;
 }
+
+/** What ChildProcess has above 2. */
+type Above = ChildProcess['stdio'][3];
 
 /** Our end of the terminal of a child: what it writes is read here, what is written here is typed into it. */
 export interface PtyStream extends Duplex {
@@ -36,14 +40,31 @@ export interface PtyStream extends Duplex {
  *
  * Its events, and those of its streams, are told in the async context of the call that started it. 'error' comes only of `kill()` and
  * `send()`: a `timeout`, a `signal` or a disposal that may not end a program which has become somebody else leaves it running.
+ *
+ * `R` is what a recorded child brings back; the others are the streams that `stdio` and `pty` leave. Of what was started with options
+ * that are not known, each stream may be null.
  */
-export interface ClonedProcess<R = undefined> extends ChildProcess {
+export interface ClonedProcess<
+  R = undefined,
+  In extends Writable | null = Writable | null,
+  Out extends Readable | null = Readable | null,
+  Err extends Readable | null = Readable | null,
+  Terminal extends PtyStream | null = PtyStream | null,
+> extends ChildProcess {
   /** The process id, as we see it. */
   readonly pid: number;
   /** A descriptor of the process, see pidfd_open(2): it never means another one. -1 once it has ended. Ours to close. */
   readonly pidfd: number;
-  /** Our end of its terminal; null without `pty`. `stdin`, `stdout` and `stderr` are null then. */
-  readonly pty: PtyStream | null;
+  /** Our end of its stdin; null where that is no pipe. */
+  readonly stdin: In;
+  /** Our end of its stdout; null where that is no pipe. */
+  readonly stdout: Out;
+  /** Our end of its stderr; null where that is no pipe. */
+  readonly stderr: Err;
+  /** Our ends of all its descriptors. Those above 2 are duplex sockets. */
+  readonly stdio: [In, Out, Err, Above, Above];
+  /** Our end of its terminal; null without `pty`. `stdin`, `stdout` and `stderr` are null with it. */
+  readonly pty: Terminal;
   /** How it ended. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   /**
@@ -63,3 +84,12 @@ export interface ClonedProcess<R = undefined> extends ChildProcess {
   /** What a recorded child brought back. */
   readonly results: R;
 }
+
+/** The child that a command becomes with these `stdio` and `pty`: `ClonedCommand<'inherit'>` has no streams. */
+export type ClonedCommand<S extends Stdio = 'pipe', P extends PtyOption = false> = ClonedProcess<
+  undefined,
+  StdinOf<S, P>,
+  StdoutOf<S, P>,
+  StderrOf<S, P>,
+  P extends false ? null : PtyStream
+>;

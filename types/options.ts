@@ -3,7 +3,7 @@ import type { JoinTarget } from './join-target';
 import type { Mount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
-import type { Stdio } from './stdio';
+import type { PtyOption, Stdio } from './stdio';
 
 /** How mounts made later are shared with other mount namespaces, see mount_namespaces(7). */
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'unchanged';
@@ -68,8 +68,11 @@ export interface SeccompFilter {
   flags?: readonly ('LOG' | 'SPEC_ALLOW')[] | undefined;
 }
 
-/** Options of `clone(command, args, options)`. Each may be left out; `undefined` counts as left out. */
-export interface CloneOptions {
+/**
+ * Options of `clone(command, args, options)`. Each may be left out; `undefined` counts as left out. `S` and `P` are what
+ * `stdio` and `pty` are, by which the streams of the child are known.
+ */
+export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
   /**
    * The namespaces to create: a `|` of `Flags.NEW…`, see namespaces(7). Other flags share what cannot survive an exec and are
    * refused, but for `VM` and `VFORK`, which say nothing here. Default none.
@@ -181,25 +184,25 @@ export interface CloneOptions {
    * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
    * rows. Default false.
    */
-  pty?: boolean | { columns?: number | undefined; rows?: number | undefined } | undefined;
+  pty?: P | undefined;
   /** The environment. Default: ours. `undefined` values are left out. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** What the program sees as `argv[0]`. Default: the command. */
   argv0?: string | undefined;
   /** What the child's descriptors are, as in `child_process.spawn`. Default 'pipe'. */
-  stdio?: Stdio | undefined;
+  stdio?: S | undefined;
   /** Whether nothing but `stdio` is inherited. With `false`, what is not close-on-exec is inherited too. Default true. */
   closeFds?: boolean | undefined;
 }
 
 /** What of a plan may differ from one start to the next. */
-export interface StartOptions {
+export interface StartOptions<S extends Stdio = Stdio> {
   /** As in {@link CloneOptions}; default: the plan's. */
   signal?: AbortSignal | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
   timeout?: number | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
-  stdio?: Stdio | undefined;
+  stdio?: S | undefined;
   /** As in {@link CloneOptions}; default: the plan's. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -4,12 +4,15 @@ import type { Readable } from 'node:stream';
 import type { ExitStatus } from './child';
 import type { CloneOptions } from './options';
 
+/** How output is told: as a string in one of Buffer's encodings, or for 'buffer' and null as a Buffer. */
+export type OutputEncoding = BufferEncoding | 'buffer' | null;
+
 /** Options of `run()`: those of `clone()` but `hold` and `pty`, and how output is collected. */
-export interface RunOptions extends Omit<CloneOptions, 'hold' | 'pty'> {
+export interface RunOptions<E extends OutputEncoding = BufferEncoding> extends Omit<CloneOptions, 'hold' | 'pty'> {
   /** What the command reads from its stdin. Default: nothing, it is at its end. */
   input?: string | Uint8Array | Readable | undefined;
   /** Of `stdout` and `stderr`; 'buffer' or null for Buffers. Default 'utf8'. */
-  encoding?: BufferEncoding | 'buffer' | null | undefined;
+  encoding?: E | undefined;
   /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */
   maxBuffer?: number | undefined;
 }
@@ -22,3 +25,6 @@ export interface RunResult<T extends string | Buffer> extends ExitStatus {
   stdout: T;
   stderr: T;
 }
+
+/** What `stdout` and `stderr` are in an encoding. */
+export type Collected<E extends OutputEncoding> = E extends 'buffer' | null ? Buffer : string;

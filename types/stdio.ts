@@ -1,5 +1,5 @@
 // What a child's descriptors are connected to.
-import type { Stream } from 'node:stream';
+import type { Readable, Stream, Writable } from 'node:stream';
 
 /**
  * One descriptor of the child: 'pipe' (a pipe for 0 to 2, a duplex socket above), 'overlapped' (the same), 'socket' (a duplex
@@ -10,3 +10,25 @@ export type StdioEntry = 'pipe' | 'overlapped' | 'socket' | 'inherit' | 'ignore'
 
 /** All descriptors of the child, from 0 on; a single word stands for 0 to 2. */
 export type Stdio = 'pipe' | 'overlapped' | 'inherit' | 'ignore' | readonly StdioEntry[];
+
+/** A terminal in the place of stdio 0 to 2. */
+export type PtyOption = boolean | { readonly columns?: number | undefined; readonly rows?: number | undefined };
+
+/** What `stdio` has for a descriptor. Of an array that is no tuple it may be any; what a tuple leaves out is a pipe. */
+type EntryAt<S extends Stdio, Index extends 0 | 1 | 2> = S extends readonly StdioEntry[]
+  ? number extends S['length']
+    ? S[number]
+    : S extends { readonly [At in Index]: infer Entry }
+      ? Entry
+      : 'pipe'
+  : S;
+
+/** The end of ours: a stream for a pipe, null for all else. A union says what it may be. */
+type EndOf<Entry, End> = Entry extends 'pipe' | 'overlapped' | 'socket' | null | undefined ? End : null;
+
+/** Our end of descriptor 0, where `stdio` and `pty` are these. */
+export type StdinOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 0>, Writable> : null;
+/** Our end of descriptor 1. */
+export type StdoutOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 1>, Readable> : null;
+/** Our end of descriptor 2. */
+export type StderrOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 2>, Readable> : null;

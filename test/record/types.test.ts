@@ -5,6 +5,7 @@ import {
   type BufferHandle,
   type Calls,
   clone,
+  type ClonedCommand,
   type ClonedProcess,
   type Fd,
   type InternetAddress,
@@ -59,7 +60,7 @@ test('clone() knows what a program brings back, and the options that it takes', 
   const start = (program: Program<{ sock: number }>): void => {
     expectTypeOf(clone(program)).resolves.toEqualTypeOf<ClonedProcess<{ sock: number }>>();
     expectTypeOf(clone(program, { flags: 0, exitSignal: 'SIGRTMIN+1' })).resolves.toHaveProperty('results');
-    expectTypeOf(clone('/bin/true')).resolves.toEqualTypeOf<ClonedProcess>();
+    expectTypeOf(clone('/bin/true')).resolves.toEqualTypeOf<ClonedCommand>();
     // @ts-expect-error -- an option of commands
     void clone(program, { hostname: 'box' });
     // @ts-expect-error -- an option of programs
