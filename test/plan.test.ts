@@ -138,7 +138,7 @@ describe('clone(plan)', () => {
     const children = await Promise.all(Array.from({ length: 30 }, () => clone(cat)));
     expect(new Set(children.map(({ pid }) => pid)).size).toBe(30);
     const texts = children.map(async (child, index) => {
-      child.stdin!.end(`child ${index}`);
+      child.stdin.end(`child ${index}`);
       return read(child.stdout);
     });
     expect(await Promise.all(texts)).toEqual(Array.from({ length: 30 }, (_, index) => `child ${index}`));

@@ -194,7 +194,7 @@ describe('many children on one signal', () => {
       Array.from({ length: 20 }, () => clone('/bin/cat', { stdio: ['pipe', 'ignore', 'ignore'], signal })),
     );
     expect(listeners(signal)).toBe(1);
-    for (const child of children.slice(1)) child.stdin!.end();
+    for (const child of children.slice(1)) child.stdin.end();
     await Promise.all(children.slice(1).map(({ exited }) => exited));
     expect(listeners(signal)).toBe(1);
     controller.abort();

@@ -152,7 +152,7 @@ describe('the forms of stdio', () => {
     const one = await clone('/bin/echo', ['through'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const two = await clone('/bin/cat', [], { stdio: [one.stdout as Socket, 'pipe', 'inherit'] });
     expect(await read(two.stdout)).toBe('through\n');
-    one.stdout!.destroy();
+    one.stdout.destroy();
     await Promise.all([one.exited, two.exited]);
   });
   test('more than three, each with its own stream', async () => {
@@ -267,9 +267,9 @@ describe('streams', () => {
   test('ten megabytes there and back', async () => {
     const data = Buffer.alloc(10 * 1024 * 1024, 'abcdefghijklmnop\n');
     const child = await clone('/bin/cat', [], { stdio: ['pipe', 'pipe', 'inherit'] });
-    child.stdin!.end(data);
+    child.stdin.end(data);
     const chunks: Buffer[] = [];
-    for await (const chunk of child.stdout!) chunks.push(chunk as Buffer);
+    for await (const chunk of child.stdout) chunks.push(chunk as Buffer);
     expect(Buffer.concat(chunks).equals(data)).toBe(true);
     expect(await child.exited).toMatchObject({ code: 0 });
   });
@@ -285,7 +285,7 @@ describe('streams', () => {
   });
   test('the end of stdin ends the child', async () => {
     const child = await clone('/bin/cat', [], { stdio: ['pipe', 'ignore', 'inherit'] });
-    child.stdin!.end();
+    child.stdin.end();
     expect(await child.exited).toMatchObject({ code: 0 });
   });
   test('writing to a child that does not read is EPIPE on the stream, and no crash', async () => {
@@ -520,7 +520,7 @@ test('streams of many children do not mix', async () => {
   const outputs = await Promise.all(
     Array.from({ length: 50 }, async (_, index) => {
       const child = await clone('/bin/cat', [], { stdio: ['pipe', 'pipe', 'inherit'] });
-      child.stdin!.end(`child ${index}`);
+      child.stdin.end(`child ${index}`);
       const text = await read(child.stdout);
       await child.exited;
       return text;

@@ -119,7 +119,7 @@ test('a host that forbids user namespaces is told of in one line, with the reaso
     uidMap: 'root',
     gidMap: 'root',
   });
-  const [stdout, stderr, { code }] = await Promise.all([text(child.stdout!), text(child.stderr!), child.exited]);
+  const [stdout, stderr, { code }] = await Promise.all([text(child.stdout), text(child.stderr), child.exited]);
   expect(stderr).toMatch(/^This host does not allow the demo\. ENOSPC: .*user\.max_user_namespaces.*\n$/);
   expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
 });

@@ -72,13 +72,13 @@ test('a terminal is the shell’s', async () => {
     ['sleep 100\r\n', '\x03'],
     ['^C\r\n> ', 'hostname; echo $?; kill -KILL $$\n'],
   ];
-  for await (const chunk of child.pty!) {
+  for await (const chunk of child.pty) {
     output += String(chunk);
     const [seen, typed] = steps[0] ?? [];
     if (seen === undefined || !output.endsWith(seen)) continue;
     steps.shift();
     if (typed === '\x03') await until(() => isInForeground('sleep', child.pid));
-    child.pty!.write(typed!);
+    child.pty.write(typed!);
   }
   expect(output).toContain('entered\r\n0\r\n');
   expect(await child.exited).toMatchObject({ code: 137, signal: null });

@@ -126,7 +126,7 @@ test('our terminal is as before when it ends', async () => {
     [ "$(stty -g)" = "$before" ] && echo same`;
   const shell = await clone('/bin/sh', ['-c', script], { pty: true });
   let output = '';
-  for await (const chunk of shell.pty!) output += String(chunk);
+  for await (const chunk of shell.pty) output += String(chunk);
   expect(output).toBe('same\r\n');
 });
 
@@ -169,7 +169,7 @@ test('a host that forbids user namespaces is told of in one line', async () => {
     gidMap: 'root',
   });
   let problems = '';
-  for await (const chunk of child.stderr!) problems += String(chunk);
+  for await (const chunk of child.stderr) problems += String(chunk);
   expect(problems).toMatch(/^This host does not allow the shell\. ENOSPC: .*\n$/);
   expect(await child.exited).toMatchObject({ code: 1 });
 });

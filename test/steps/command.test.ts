@@ -67,13 +67,13 @@ describe('command, seen from inside', () => {
     const args = ['', ' ', 'a b', '"', "'", '\\', '\n', 'ü€😀', '-n', '$HOME', '*'];
     const child = await clone('/bin/sh', ['-c', 'printf "%s|" "$@"', 'sh', ...args]);
     let output = '';
-    for await (const chunk of child.stdout!) output += String(chunk);
+    for await (const chunk of child.stdout) output += String(chunk);
     expect(output).toBe(args.map((argument) => `${argument}|`).join(''));
   });
   test('the environment is exactly what was given', async () => {
     const child = await clone('/usr/bin/env', [], { env: { B: 'b', A: 'ü = $x', C: '' } });
     let output = '';
-    for await (const chunk of child.stdout!) output += String(chunk);
+    for await (const chunk of child.stdout) output += String(chunk);
     expect(output.trimEnd().split('\n')).toEqual(['B=b', 'A=ü = $x', 'C=']);
   });
   test('without the option it is ours', async () => {

@@ -200,9 +200,9 @@ describe('init, seen from inside', () => {
       clone(process.execPath, ['-e', ${JSON.stringify(count)}], { flags: user | Flags.NEWPID, init: true, stdio: 'inherit' });`;
     const node = await clone(process.execPath, ['-e', script], { pty: true });
     let output = '';
-    node.pty!.on('data', (chunk: Buffer) => {
+    node.pty.on('data', (chunk: Buffer) => {
       output += chunk.toString();
-      if (output.endsWith('ready\r\n')) node.pty!.write('\x03');
+      if (output.endsWith('ready\r\n')) node.pty.write('\x03');
     });
     expect(await node.exited).toMatchObject({ code: 0 });
     expect(output).toMatch(/\^Ccount 1\r\n$/);

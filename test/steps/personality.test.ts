@@ -20,7 +20,7 @@ const ofSelf = async (options: object): Promise<number> => {
     return parseInt(readFileSync(`/proc/${child.pid}/personality`, 'utf8'), 16);
   } finally {
     child.kill('SIGKILL');
-    child.stdout!.destroy();
+    child.stdout.destroy();
     await child.exited;
   }
 };

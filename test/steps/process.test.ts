@@ -234,7 +234,7 @@ describe('the cgroup, seen from inside', () => {
     for (let i = 0; i < 3; i++) {
       const child = await clone(made);
       let output = '';
-      for await (const chunk of child.stdout!) output += String(chunk);
+      for await (const chunk of child.stdout) output += String(chunk);
       expect(output).toBe(`${line}\n`);
       await child.exited;
     }

@@ -246,9 +246,9 @@ describe('pty', () => {
     expect(ourDescriptors().filter((descriptor) => descriptor.endsWith('ptmx'))).toEqual([]);
     const { pty } = child;
     let output = '';
-    for await (const chunk of pty!) output += String(chunk);
+    for await (const chunk of pty) output += String(chunk);
     expect(output).toBe(Array.from({ length: 2000 }, (_, index) => `${index + 1}\n`).join(''));
-    expect([pty!.writable, child.pty]).toEqual([false, pty]);
+    expect([pty.writable, child.pty]).toEqual([false, pty]);
   });
 
   test('one that was touched keeps it too', async () => {
@@ -256,14 +256,14 @@ describe('pty', () => {
     const { pty } = child;
     expect(await once(child, 'close')).toEqual([0, null]);
     let output = '';
-    for await (const chunk of pty!) output += String(chunk);
+    for await (const chunk of pty) output += String(chunk);
     expect(output).toBe('unread\r\n');
   });
 
   test("the end of the program is end-of-file, not an error (the kernel's EIO)", async () => {
     const child = await clone('/bin/sh', ['-c', 'echo last words'], { pty: true });
     let output = '';
-    for await (const chunk of child.pty!) output += String(chunk);
+    for await (const chunk of child.pty) output += String(chunk);
     expect(output).toBe('last words\r\n');
     expect(await child.exited).toMatchObject({ code: 0 });
   });
@@ -272,7 +272,7 @@ describe('pty', () => {
     for (let i = 0; i < 20; i++) {
       const child = await clone('/bin/sh', ['-c', 'stty -opost; seq 1 20000'], { pty: true });
       let output = '';
-      for await (const chunk of child.pty!) {
+      for await (const chunk of child.pty) {
         output += String(chunk);
         if (i % 2 === 0 && output.length < 5000) await sleep(2);
       }
@@ -285,8 +285,8 @@ describe('pty', () => {
     const children = await Promise.all(Array.from({ length: 6 }, () => clone('/bin/sleep', ['100'], { pty: true })));
     const failures: unknown[] = [];
     for (const { pty } of children) {
-      pty!.on('error', (error) => failures.push(error)).resume();
-      pty!.write('0123456789\n'.repeat(100_000));
+      pty.on('error', (error) => failures.push(error)).resume();
+      pty.write('0123456789\n'.repeat(100_000));
     }
     let longest = 0;
     let last = performance.now();
@@ -298,7 +298,7 @@ describe('pty', () => {
     // A write that blocks does so until somebody reads.
     expect(longest).toBeLessThan(slow(2000));
     await readFile('/dev/null');
-    expect(children.every(({ pty }) => pty!.writableLength > 500_000)).toBe(true);
+    expect(children.every(({ pty }) => pty.writableLength > 500_000)).toBe(true);
     for (const child of children) child.kill('SIGKILL');
     await Promise.all(children.map((child) => once(child, 'close')));
     expect(failures).toEqual(children.map(() => expect.objectContaining({ code: 'EIO', option: 'pty' })));
@@ -316,11 +316,11 @@ describe('pty', () => {
   test('what is written after the end has an error', async () => {
     const child = await clone('/bin/true', { pty: true });
     const { pty } = child;
-    pty!.resume();
+    pty.resume();
     await once(child, 'close');
-    const error = await new Promise((resolve) => pty!.write('x', resolve));
+    const error = await new Promise((resolve) => pty.write('x', resolve));
     expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_STREAM_/) });
-    expect(() => pty!.resize(1, 1)).not.toThrow();
+    expect(() => pty.resize(1, 1)).not.toThrow();
   });
 
   test('resize() refuses sizes that no window has', async () => {
@@ -331,7 +331,7 @@ describe('pty', () => {
       [65_536, 1],
       [1.5, 1],
     ] as const) {
-      expect(() => child.pty!.resize(columns, rows)).toThrow(RangeError);
+      expect(() => child.pty.resize(columns, rows)).toThrow(RangeError);
     }
     child.kill('SIGKILL');
     await once(child, 'close');
@@ -358,7 +358,7 @@ describe('pty', () => {
     const before = readdirSync('/proc/self/fd').length;
     const child = await clone('/bin/sh', ['-c', 'echo ready; read -r line'], { pty: true });
     // The loader has opened and closed libraries by then.
-    await once(child.pty!, 'data');
+    await once(child.pty, 'data');
     expect(readdirSync(`/proc/${child.pid}/fd`).toSorted()).toEqual(['0', '1', '2']);
     // Our end, the pidfd and the memory file of the child, which goes back into the pool.
     expect(readdirSync('/proc/self/fd').length - before).toBeLessThanOrEqual(4);

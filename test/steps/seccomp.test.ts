@@ -177,7 +177,7 @@ describe('seccomp, seen from inside', () => {
     expect(mode(child.pid)).toBe(ours);
     await child.start();
     expect(mode(child.pid)).toBe('2');
-    child.stdin!.end();
+    child.stdin.end();
     expect(await child.exited).toMatchObject({ code: 0 });
   });
   test('pid 1 of init has none: it has to go on reaping', async () => {

@@ -98,7 +98,7 @@ describe('pid 1', () => {
   withCompiler('is closed from the first moment of the program on', async () => {
     for (let round = 0; round < 10; round++) {
       const child = await clone(look.path, ['1'], { ...container, init: true, stdio: ['ignore', 'pipe', 'inherit'] });
-      expect(reached(await nextLine(child.stdout!))).toEqual([]);
+      expect(reached(await nextLine(child.stdout))).toEqual([]);
       await child.exited;
     }
   });
@@ -202,14 +202,14 @@ describe('on its way', () => {
         ...container,
         stdio: ['pipe', 'pipe', 'inherit'],
       });
-      expect(await nextLine(hunter.stdout!)).toBe('ready');
+      expect(await nextLine(hunter.stdout)).toBe('ready');
       for (let round = 0; round < count; round++) {
         const child = await clone('/bin/true', { ...quiet, ...options, join: hunter });
         if (options.hold) await child.start();
         await child.exited;
       }
-      hunter.stdin!.end('stop\n');
-      expect(JSON.parse(await nextLine(hunter.stdout!))).toEqual({ caught: 0 });
+      hunter.stdin.end('stop\n');
+      expect(JSON.parse(await nextLine(hunter.stdout))).toEqual({ caught: 0 });
       await hunter.exited;
     });
   }

@@ -96,8 +96,8 @@ rootOnly('a pipe of another child that is passed on stays that one’s', async (
   const before = fstatSync(fd).uid;
   const two = await clone('/bin/cat', [], { stdio: [stdout, 'pipe', 'inherit'], uid: 1000, gid: 1000 });
   expect(fstatSync(fd).uid).toBe(before);
-  one.stdin!.end('through\n');
-  expect(await text(two.stdout!)).toBe('through\n');
+  one.stdin.end('through\n');
+  expect(await text(two.stdout)).toBe('through\n');
   stdout.destroy();
   await Promise.all([one.exited, two.exited]);
 });

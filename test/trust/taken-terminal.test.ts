@@ -33,10 +33,10 @@ async function atTerminal(script: string, typed = ''): Promise<string> {
     timeout: slow(25_000),
   });
   let output = '';
-  for await (const chunk of shell.pty!) {
+  for await (const chunk of shell.pty) {
     output += String(chunk);
     if (typed !== '' && output.includes('ready')) {
-      shell.pty!.write(typed);
+      shell.pty.write(typed);
       typed = '';
     }
   }
