@@ -2,6 +2,7 @@
 export { clone } from './clone';
 export { AbortError } from './errors/abort-error';
 export { isArgumentError } from './errors/argument-error';
+export { MaxBufferError } from './errors/max-buffer-error';
 export { SyscallError } from './errors/syscall-error';
 export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';

@@ -6,6 +6,7 @@ import type { Collected, OutputEncoding, RunOptions, RunResult } from '../types/
 import { integer, plainObject } from './check';
 import { clone } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { MaxBufferError } from './errors/max-buffer-error';
 import { SyscallError } from './errors/syscall-error';
 import { Child } from './process/child';
 import { unwatch, watch } from './process/ending';
@@ -14,15 +15,6 @@ import { clearTimeout, now, setImmediate, setTimeout } from './timers';
 
 /** As in execFile(). */
 const defaultMaxBuffer = 1024 * 1024;
-
-/** As that of execFile(), with what was collected. */
-class TooMuch extends RangeError {
-  readonly code = 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER';
-
-  constructor(name: 'stdout' | 'stderr') {
-    super(`${name} maxBuffer length exceeded`);
-  }
-}
 
 interface Collecting {
   readonly input: string | Uint8Array | Readable | undefined;
@@ -33,15 +25,15 @@ interface Collecting {
 /**
  * Starts a command as {@link clone} does, waits for its end and collects what it writes.
  *
- * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, and with
- * `ERR_CHILD_PROCESS_STDIO_MAXBUFFER` (a RangeError with `stdout` and `stderr`) where it wrote more than `maxBuffer` bytes to one
- * of them, and with the error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end.
+ * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, and with a
+ * {@link MaxBufferError}, which has `stdout` and `stderr`, where it wrote more than `maxBuffer` bytes to one of them, and with the
+ * error of an `input` stream that fails; it is then killed. Without `input` its stdin is at its end.
  * `signal` and `timeout` also end the waiting for output that children of the command hold open after its own end: `endedBy`
  * tells, and the output is what there was.
  *
  * A command that has become somebody else by itself, as sudo(8) does, may be one that we may not end: then the SyscallError of that
  * (`EPERM`, `pidfd_send_signal`), with `stdout` and `stderr` so far, is what run() rejects with at once, and the command runs on.
- * @throws ArgumentError, SyscallError
+ * @throws ArgumentError, SyscallError, MaxBufferError
  */
 export function run<E extends OutputEncoding = 'utf8'>(
   command: string,
@@ -53,7 +45,7 @@ export function run<E extends OutputEncoding = 'utf8'>(
  *
  * Resolves however the command ends: look at `code` and `signal`. Rejects where it could not be started, or wrote more than
  * `maxBuffer` bytes.
- * @throws ArgumentError, SyscallError
+ * @throws ArgumentError, SyscallError, MaxBufferError
  */
 export function run<E extends OutputEncoding = 'utf8'>(
   command: string,
@@ -206,7 +198,7 @@ async function collect(
     tellFailed();
   };
   const [out, err] = (['stdout', 'stderr'] as const).map(
-    (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new TooMuch(name))),
+    (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new MaxBufferError(name))),
   ) as [Gathered, Gathered];
   feed(child.stdin, input, (error) => fail('input', error));
   const status = await Promise.race([child.exited, refused]);
@@ -233,5 +225,5 @@ async function collect(
   const ended: ExitStatus = endedBy === undefined ? status : { ...status, endedBy };
   const result = { ...ended, stdout: stdout!, stderr: stderr! };
   if (failure === undefined) return result;
-  throw failure instanceof TooMuch ? Object.assign(failure, { ...result, code: failure.code }) : failure;
+  throw failure instanceof MaxBufferError ? Object.assign(failure, { ...result, code: failure.code }) : failure;
 }

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 
 import { expectTypeOf } from 'expect-type';
 
-import { Flags, run, type RunOptions, type RunResult } from '../lib';
+import { Flags, MaxBufferError, run, type RunOptions, type RunResult } from '../lib';
 import { rootOnly } from './support/capability';
 import { owned } from './support/inside';
 import { lasting } from './support/lasting';
@@ -234,8 +234,11 @@ describe('maxBuffer', () => {
   });
   test.each(['stdout', 'stderr'] as const)('is an error beyond that, with what there was: %s', async (name) => {
     const redirect = name === 'stderr' ? '>&2' : '';
-    await expect(sh(`printf 123456 ${redirect}; exec sleep 1000`, { maxBuffer: 5 })).rejects.toMatchObject({
-      name: 'RangeError',
+    const error: unknown = await sh(`printf 123456 ${redirect}; exec sleep 1000`, { maxBuffer: 5 }).catch((e) => e);
+    expect(error).toBeInstanceOf(MaxBufferError);
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error).toMatchObject({
+      name: 'MaxBufferError',
       code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER',
       message: `${name} maxBuffer length exceeded`,
       signal: 'SIGKILL',
