@@ -59,6 +59,8 @@ export async function run(command: unknown, args?: unknown, options?: unknown): 
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  // It may break before there is somebody to read it: that is told when there is.
+  if (collecting.input instanceof Readable) collecting.input.on('error', () => {});
   const began = now();
   const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
   return collect(child, collecting, new Patience(rest, began));

@@ -216,6 +216,16 @@ describe('input', () => {
       expect(result).toMatchObject({ status: 'rejected', reason: expected });
     }
   });
+  test('a stream that fails before there is a child to read it', async () => {
+    const missing = createReadStream('/no/such/file');
+    await expect(run('/bin/cat', { input: missing })).rejects.toMatchObject({ code: 'ENOENT', path: '/no/such/file' });
+    const broken = new PassThrough().on('error', () => {});
+    broken.destroy(new Error('broken'));
+    await new Promise(setImmediate);
+    await expect(run('/bin/cat', { input: broken })).rejects.toThrow('broken');
+    const both = createReadStream('/no/such/file');
+    await expect(run('/no/such/command', { input: both })).rejects.toMatchObject({ syscall: 'execve' });
+  });
   test('that breaks after the command has ended is no error', async () => {
     const input = new PassThrough();
     const closed = new Promise((resolve) => input.once('close', resolve));
