@@ -5,6 +5,7 @@
 //   ts run root        the same, where we have CAP_SYS_ADMIN; the document says why
 //   text output        what the `ts run` before it prints; a second one has the lines that an ordinary user sees instead
 //   ts file=FILE       is all of FILE             ts part=FILE     is a part of FILE
+//   text hints=FILES   has all hints of these files of lib/, see errors.test.ts
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
