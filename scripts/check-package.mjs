@@ -11,15 +11,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const wanted = [
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
   'LICENSE',
   'README.md',
+  'SECURITY.md',
   'binding.gyp',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
@@ -32,7 +34,9 @@ const wanted = [
   'scripts/node-headers.mjs',
 ];
 const allowed =
-  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py))$/;
+  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
+/** Unpacked. */
+const mostBytes = 1_500_000;
 
 const runsThere = `
   const child = await clone('/bin/true');
@@ -72,7 +76,7 @@ const heading = (text) => console.log(`package: ${text}`);
 /** Packs a folder with npm, and tells the archive's path and what is in it. */
 function pack(folder, into) {
   const [packed] = JSON.parse(run('npm', ['pack', folder, '--ignore-scripts', '--json', `--pack-destination=${into}`]));
-  return { archive: join(into, packed.filename), files: packed.files.map(({ path }) => path), size: packed.size };
+  return { ...packed, archive: join(into, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 
 function checkFiles(files) {
@@ -81,6 +85,19 @@ function checkFiles(files) {
   if (missing.length > 0) console.error(`package: lacks ${missing.join(', ')} (npm run build; npm run prebuilds)`);
   if (foreign.length > 0) console.error(`package: should not have ${foreign.join(', ')}`);
   if (missing.length + foreign.length > 0) process.exit(1);
+}
+
+/** What a page of a registry shows must lead somewhere: links are absolute, or to what is packed too. */
+function checkLinks(files) {
+  const isThere = (target) => files.some((file) => file === target || file.startsWith(`${target}/`));
+  const broken = files
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((file) =>
+      Array.from(readFileSync(join(root, file), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g), ([, link]) => link)
+        .filter((link) => !link.includes('://') && !isThere(posix.join(posix.dirname(file), link)))
+        .map((link) => `${file}: ${link}`),
+    );
+  if (broken.length > 0) throw new Error(`links to what is not in the package: ${broken.join(', ')}`);
 }
 
 /** An empty project with the archive in it. Its dependencies come from our node_modules: no network is needed. */
@@ -105,9 +122,11 @@ function use(folder, stub) {
 }
 
 function check(folder) {
-  const { archive, files, size } = pack(root, folder);
+  const { archive, files, size, unpackedSize } = pack(root, folder);
   heading(`${files.length} files, ${Math.round(size / 1024)} kB packed`);
   checkFiles(files);
+  checkLinks(files);
+  if (unpackedSize > mostBytes) throw new Error(`${unpackedSize} bytes unpacked are more than ${mostBytes}`);
   heading('publint');
   run(tool('publint'), ['run', archive, '--strict']);
   heading('are the types wrong?');
