@@ -26,6 +26,7 @@ const wanted = [
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
   'dist/lib/index.js',
+  'dist/lib/index.js.map',
   'dist/lib/index.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
@@ -34,7 +35,7 @@ const wanted = [
   'scripts/node-headers.mjs',
 ];
 const allowed =
-  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
+  /^(dist\/lib\/index\.js\.map|dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
 /** Unpacked. */
 const mostBytes = 1_500_000;
 
