@@ -3,6 +3,7 @@ import type { ClonedProcess, ClonedCommand } from '../types/child';
 import type { CloneOptions, StartOptions } from '../types/options';
 import type { RecordedOptions } from '../types/record';
 import type { PtyOption, Stdio } from '../types/stdio';
+import { type Note, noteCaller, ofCall } from './errors/caller';
 import { Plan, takesArguments } from './plan';
 import { startCommand, startPlan } from './process/start';
 import { startRecorded } from './process/start-recorded';
@@ -64,6 +65,19 @@ export function clone<T extends string | Plan | Program<unknown>>(
   options?: OptionsFor<T>,
 ): Promise<ClonedProcess<ResultsOf<T>>>;
 export async function clone(what: unknown, args?: unknown, options?: unknown): Promise<ClonedProcess<unknown>> {
+  let note: Note | undefined;
+  try {
+    const starting = start(what, args, options);
+    // The child is on its way: this does not make it wait.
+    note = noteCaller(clone);
+    return await starting;
+  } catch (error) {
+    throw ofCall(error, clone, note);
+  }
+}
+
+/** What `clone()` does, for functions of the API that are the caller's call themselves. */
+export function start(what: unknown, args: unknown, options: unknown): Promise<ClonedProcess<unknown>> {
   if (what instanceof Program) return startRecorded(what as Program<unknown>, args);
   if (what instanceof Plan) return startPlan(what as Plan, args);
   return takesArguments(args, options) ? startCommand(what, args, options) : startCommand(what, undefined, args);

@@ -1,4 +1,5 @@
 // A plan: a command's program, checked and written once, printable, and started as often as wanted.
+import { ofCall } from './errors/caller';
 import { list } from './program/listing';
 import { Writer } from './program/writer';
 import { assemble, checkRequest } from './steps/assemble';
@@ -53,9 +54,13 @@ export function plan<const S extends Stdio = 'pipe', const P extends PtyOption =
   options?: CloneOptions<S, P>,
 ): Plan<S, P>;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
-  return new Plan(
-    takesArguments(args, options) ? checkRequest(command, args, options) : checkRequest(command, undefined, args),
-  );
+  try {
+    return new Plan(
+      takesArguments(args, options) ? checkRequest(command, args, options) : checkRequest(command, undefined, args),
+    );
+  } catch (error) {
+    throw ofCall(error, plan);
+  }
 }
 
 /** Whether these are args and options, and not options alone, as child_process sorts them out. */

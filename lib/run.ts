@@ -4,8 +4,9 @@ import { finished, Readable, type Writable } from 'node:stream';
 import type { ClonedProcess, ExitStatus } from '../types/child';
 import type { Collected, OutputEncoding, RunOptions, RunResult } from '../types/run';
 import { integer, plainObject } from './check';
-import { clone } from './clone';
+import { start } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { type Note, noteCaller, ofCall } from './errors/caller';
 import { MaxBufferError } from './errors/max-buffer-error';
 import { SyscallError } from './errors/syscall-error';
 import { Child } from './process/child';
@@ -52,6 +53,18 @@ export function run<E extends OutputEncoding = 'utf8'>(
   options?: RunOptions<E>,
 ): Promise<RunResult<Collected<E>>>;
 export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
+  let note: Note | undefined;
+  try {
+    const running = startCollecting(command, args, options);
+    note = noteCaller(run);
+    return await running;
+  } catch (error) {
+    throw ofCall(error, run, note);
+  }
+}
+
+/** @throws what is refused before there is a child */
+function startCollecting(command: unknown, args: unknown, options: unknown): Promise<RunResult<string | Buffer>> {
   const hasArgs = takesArguments(args, options);
   const given = (hasArgs ? options : args) ?? {};
   if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
@@ -62,8 +75,8 @@ export async function run(command: unknown, args?: unknown, options?: unknown): 
   // It may break before there is somebody to read it: that is told when there is.
   if (collecting.input instanceof Readable) collecting.input.on('error', () => {});
   const began = now();
-  const child = await clone(command as string, (hasArgs ? args : undefined) as readonly string[] | undefined, rest);
-  return collect(child, collecting, new Patience(rest, began));
+  const starting = start(command, hasArgs ? args : undefined, rest) as Promise<ClonedProcess>;
+  return starting.then((child) => collect(child, collecting, new Patience(rest, began)));
 }
 
 /** What leaves nothing to collect, or never ends by itself. */

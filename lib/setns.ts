@@ -1,6 +1,7 @@
 // setns(): the calling thread enters namespaces that exist.
 import type { JoinTarget } from '../types/join-target';
 import { addon } from './addon';
+import { ofCall } from './errors/caller';
 import { SyscallError } from './errors/syscall-error';
 import { holdsEverywhere, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
@@ -27,6 +28,23 @@ const reasons: readonly (readonly [flag: number, reason: string])[] = [
  * ENOENT, ESRCH
  */
 export function setnsSync(target: JoinTarget, flags?: number): void {
+  try {
+    enterAll(target, flags);
+  } catch (error) {
+    throw ofCall(error, setnsSync);
+  }
+}
+
+/** {@link setnsSync} as a Promise: done when the function returns, never throws. */
+export async function setns(target: JoinTarget, flags?: number): Promise<void> {
+  try {
+    enterAll(target, flags);
+  } catch (error) {
+    throw ofCall(error, setns);
+  }
+}
+
+function enterAll(target: unknown, flags: unknown): void {
   const wanted = flags === undefined ? undefined : checkKinds(flags, 'flags argument');
   const targets = checkTargets(target, 'target argument', wanted);
   for (const { flags: kinds } of targets) refuseForThreads('target argument', kinds, reasons);
@@ -44,11 +62,6 @@ function enter(checked: Target): void {
   } finally {
     if (own) addon().close(descriptor);
   }
-}
-
-/** {@link setnsSync} as a Promise: done when the function returns, never throws. */
-export async function setns(target: JoinTarget, flags?: number): Promise<void> {
-  setnsSync(target, flags);
 }
 
 function must(result: number, syscall: string, path: string | undefined): void {

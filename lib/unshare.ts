@@ -2,6 +2,7 @@
 import { addon } from './addon';
 import { flags as checkFlags } from './check';
 import { refusedOption } from './errors/argument-error';
+import { ofCall } from './errors/caller';
 import { SyscallError } from './errors/syscall-error';
 import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
@@ -37,6 +38,23 @@ export function refuseForThreads(option: string, flags: number, refused: typeof 
  * @throws ArgumentError for flags that can only hurt; SyscallError EPERM without CAP_SYS_ADMIN, ENOSPC at a limit
  */
 export function unshareSync(flags: number): void {
+  try {
+    leave(flags);
+  } catch (error) {
+    throw ofCall(error, unshareSync);
+  }
+}
+
+/** {@link unshareSync} as a Promise: done when the function returns, never throws. */
+export async function unshare(flags: number): Promise<void> {
+  try {
+    leave(flags);
+  } catch (error) {
+    throw ofCall(error, unshare);
+  }
+}
+
+function leave(flags: number): void {
   const value = checkFlags(flags, 'flags argument');
   refuseForThreads('flags argument', value, reasons);
   const other = (value & ~allowed) >>> 0;
@@ -49,11 +67,6 @@ export function unshareSync(flags: number): void {
     const error = { errno: -result, syscall: 'unshare', option: 'flags', path: formatFlags(value) };
     throw new SyscallError({ ...error, hint: hintFor(new SyscallError(error).code) });
   }
-}
-
-/** {@link unshareSync} as a Promise: done when the function returns, never throws. */
-export async function unshare(flags: number): Promise<void> {
-  unshareSync(flags);
 }
 
 /** Before a thread enters a pid namespace: libuv aborts when it cannot start its pool later. */

@@ -1,4 +1,5 @@
 // The error of an aborted call.
+import { isOurs } from './caller';
 
 /** A call ended by its AbortSignal; `cause` is the signal's reason. As Node's own: `code` is 'ABORT_ERR'. */
 export class AbortError extends Error {
@@ -10,5 +11,6 @@ export class AbortError extends Error {
 
   constructor(cause?: unknown, message = 'The operation was aborted') {
     super(message, cause === undefined ? undefined : { cause });
+    isOurs(this);
   }
 }

@@ -2,6 +2,7 @@
 import { isNativeError } from 'node:util/types';
 
 import type { ArgumentError, ArgumentErrorCode } from '../../types/errors';
+import { isOurs } from './caller';
 import { didYouMean } from './nearest';
 import { printable } from './printable';
 import { receivedNumber, receivedType, receivedValue } from './received';
@@ -44,6 +45,7 @@ function make(
   Reflect.deleteProperty(error, 'name');
   error.code = code;
   if (option !== undefined) error.option = bareName(option);
+  isOurs(error);
   return error;
 }
 

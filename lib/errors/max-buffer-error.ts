@@ -1,5 +1,6 @@
 // The error of a command that wrote more than run() was to collect.
 import type { ExitStatus } from '../../types/child';
+import { isOurs } from './caller';
 
 /**
  * A command wrote more than `maxBuffer` bytes to its stdout or stderr, and was killed. As that of `execFile()`: a RangeError with what
@@ -22,5 +23,6 @@ export class MaxBufferError extends RangeError implements Omit<ExitStatus, 'code
   /** @internal */
   constructor(name: 'stdout' | 'stderr') {
     super(`${name} maxBuffer length exceeded`);
+    isOurs(this);
   }
 }

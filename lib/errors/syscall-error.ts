@@ -1,6 +1,7 @@
 // The error of a system call that the kernel refused.
 import type { SyscallErrorFields } from '../../types/errors';
 import { errnoByName, errnoMessage, errnoName } from '../kernel/errno';
+import { isOurs } from './caller';
 import { printable } from './printable';
 
 /** What a {@link SyscallError} is made from: its fields, one of `errno` and `code` being enough. */
@@ -48,6 +49,7 @@ export class SyscallError extends Error implements SyscallErrorFields {
     for (const [name, value] of Object.entries(fields)) {
       if (value !== undefined) Object.assign(this, { [name]: value });
     }
+    isOurs(this);
   }
 }
 

@@ -7,6 +7,7 @@ import type { ClonedProcess, ExitStatus, PtyStream } from '../../types/child';
 import type { NamespaceKind } from '../../types/flags';
 import { addon } from '../addon';
 import { refusedOption, unknownSignal } from '../errors/argument-error';
+import { ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno';
 import { signalNames, signalNumber } from '../kernel/signals';
@@ -251,6 +252,15 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   async start(): Promise<void> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      // oxlint-disable-next-line typescript/unbound-method -- only named
+      throw ofCall(error, this.start);
+    }
+  }
+
+  #start(): Promise<void> {
     if (this.#held !== 'waiting' || this.#hasEnded) {
       throw refusedOption(
         'hold',

@@ -4,6 +4,7 @@ import { debuglog } from 'node:util';
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { AbortError } from '../errors/abort-error';
+import { rehearseNote } from '../errors/caller';
 import { handsOver } from '../handed-namespaces';
 import type { Opened } from '../join-target';
 import { procForStub } from '../proc';
@@ -34,6 +35,7 @@ export function rehearse(): void {
     const written = programOf(`/bin/${i}`, [], { stdio: 'ignore' });
     new Pipes(written.request, written.writer).closeAll();
     written.release();
+    rehearseNote();
   }
 }
 
