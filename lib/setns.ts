@@ -45,6 +45,7 @@ export async function setns(target: JoinTarget, flags?: number): Promise<void> {
 }
 
 function enterAll(target: unknown, flags: unknown): void {
+  addon();
   const wanted = flags === undefined ? undefined : checkKinds(flags, 'flags argument');
   const targets = checkTargets(target, 'target argument', wanted);
   for (const { flags: kinds } of targets) refuseForThreads('target argument', kinds, reasons);

@@ -60,9 +60,10 @@ function leave(flags: number): void {
   const other = (value & ~allowed) >>> 0;
   if (other !== 0)
     throw refusedOption('flags argument', `cannot have ${formatFlags(other)}: unshare(2) does not know it`);
+  const native = addon();
   if (value === 0) return;
   if ((value & Flags.NEWPID) !== 0) startThreadPool();
-  const result = addon().unshare(value);
+  const result = native.unshare(value);
   if (result < 0) {
     const error = { errno: -result, syscall: 'unshare', option: 'flags', path: formatFlags(value) };
     throw new SyscallError({ ...error, hint: hintFor(new SyscallError(error).code) });
