@@ -55,6 +55,16 @@ function candidates(request: Request): string[] {
   return [...new Set(path.split(':'))].map((folder) => (folder === '' ? command : `${folder}/${command}`));
 }
 
+/** Of whoever looks: what is here executed by this name would be the stub, which has taken our place by then. */
+const ownExecutable = /^\/proc\/(?:thread-)?self\/(?:task\/\d+\/)?exe$/;
+
+function refuseOwnExecutable({ command, files, cwd }: Request): void {
+  if (!command.endsWith('exe')) return;
+  if (!files.some((file) => ownExecutable.test(resolve(cwd ?? '', file)))) return;
+  const reason = 'must not be what /proc calls our own executable: in the child that is the program which sets it up';
+  throw invalidArgValue('command argument', command, `${reason}; Node is process.execPath`);
+}
+
 /**
  * execvp(3) as a line that only goes forward. Three blocks: the candidates as long as none was forbidden, which end in
  * ENOENT; the same once one was, which end in EACCES; and a shell for each candidate that has no format the kernel knows.
@@ -157,6 +167,7 @@ export const command: Step = {
       request.ownEnvironment = own;
     }
     request.files = candidates(request);
+    refuseOwnExecutable(request);
   },
 
   emit(writer, request) {

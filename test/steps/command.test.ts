@@ -1,5 +1,5 @@
 // Step `command`: the last look at the parent, then the exec. How files are searched is in test/clone/exec.test.ts.
-import { clone, plan } from '../../lib';
+import { clone, type CloneOptions, plan, run } from '../../lib';
 import { calls, failAt, failureAt, fieldsOf } from '../support/fault';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -16,6 +16,18 @@ describe('command rejects', () => {
   });
   test.each([5, null, undefined, {}, Buffer.from('ls')])('the command %p', (command) => {
     expect(() => plan(command as string)).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'command'));
+  });
+  test.each<[string, CloneOptions?]>([
+    ['/proc/self/exe'],
+    ['/proc/thread-self/exe'],
+    ['/proc/./self//exe'],
+    [`/proc/self/task/${process.pid}/exe`],
+    ['self/exe', { cwd: '/proc' }],
+    ['exe', { env: { PATH: '/bin:/proc/self' } }],
+  ])('%s %j, which in the child is another program than here', (command, options = {}) => {
+    expect(() => plan(command, options)).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'command', 'the program which sets it up; Node is process.execPath'),
+    );
   });
   test('arguments that are no strings, or have NUL bytes', () => {
     expect(() => plan('ls', ['a', 5 as unknown as string])).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'args[1]'));
@@ -36,6 +48,12 @@ describe('command rejects', () => {
   test.each([5, null, [], {}])('argv0 %p', (argv0) => {
     expect(planning({ argv0 })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'argv0'));
   });
+});
+
+test('Node is executed by its path, and by the name that /proc has for our process', async () => {
+  for (const node of [process.execPath, `/proc/${process.pid}/exe`]) {
+    expect(await run(node, ['-p', '6 * 7'])).toMatchObject({ code: 0, stdout: '42\n' });
+  }
 });
 
 describe('command emits', () => {
