@@ -100,6 +100,30 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
   }
 }
 
+/** What our own user namespace asks for, by the option, and what else there is for an ordinary user. */
+const needs: Readonly<Record<string, { readonly capabilities: readonly number[]; readonly hint: string }>> = {
+  uid: {
+    capabilities: [CAP_SETUID, CAP_SETGID],
+    hint: 'needs CAP_SETUID, and CAP_SETGID to leave our groups; with Flags.NEWUSER an ordinary user has the ids of uidMap and gidMap',
+  },
+  gid: {
+    capabilities: [CAP_SETGID],
+    hint: 'needs CAP_SETGID; with Flags.NEWUSER an ordinary user has the ids of uidMap and gidMap',
+  },
+  groups: {
+    capabilities: [CAP_SETGID],
+    hint: "needs CAP_SETGID; with Flags.NEWUSER and gidMap: 'auto' an ordinary user has the groups that were lent",
+  },
+  securebits: {
+    capabilities: [CAP_SETPCAP],
+    hint: 'needs CAP_SETPCAP, which everybody has in a new user namespace; add Flags.NEWUSER',
+  },
+  'capabilities.bounding': {
+    capabilities: [CAP_SETPCAP],
+    hint: 'to take from the bounding set needs CAP_SETPCAP; capabilities: { permitted: [], effective: [] } does without, and with noNewPrivileges the program can get no others',
+  },
+};
+
 /** What the kernel has against these sets. */
 function whyNoCapabilities({
   permitted,
@@ -147,10 +171,11 @@ function emitBounding(writer: Writer, bounding: bigint, last: number): void {
   }
 }
 
-function emitGroups(writer: Writer, groups: readonly number[], mayBeDenied: boolean): void {
+/** @param option the one that asked for these groups */
+function emitGroups(writer: Writer, groups: readonly number[], option: string, mayBeDenied: boolean): void {
   const list = writer.reserve(groups.length * 4 + 4);
   groups.forEach((group, index) => writer.setInt32(list + index * 4, group | 0));
-  writer.about('identity', 'groups').add(call.setgroups, groups.length, list);
+  writer.about('identity', option).add(call.setgroups, groups.length, list);
   // Of a joined user namespace only the kernel knows; where it denies them, nobody asked for any.
   if (mayBeDenied) writer.accept('EPERM');
 }
@@ -220,7 +245,11 @@ export const identity: Step = {
       const bits = keeps ? securebits | constants.SECBIT_KEEP_CAPS : securebits;
       writer.about(this.name, 'securebits').add(call.prctl, PR_SET_SECUREBITS, bits);
     }
-    if (groups !== undefined) emitGroups(writer, groups, request.groupsByDefault && request.joinsUser);
+    if (groups !== undefined) {
+      const { groupsByDefault } = request;
+      const option = !groupsByDefault ? 'groups' : uid === undefined ? 'gid' : 'uid';
+      emitGroups(writer, groups, option, groupsByDefault && request.joinsUser);
+    }
     if (gid !== undefined) writer.about(this.name, 'gid').add(call.setresgid, gid, gid, gid);
     if (uid !== undefined) {
       writer.about(this.name, 'uid');
@@ -241,14 +270,8 @@ export const identity: Step = {
     }
     if (code !== 'EPERM') return undefined;
     if (label.option === 'capabilities') return whyNoCapabilities(request.capabilities!);
-    const needed =
-      label.option === 'uid'
-        ? CAP_SETUID
-        : label.option === 'gid' || label.option === 'groups'
-          ? CAP_SETGID
-          : CAP_SETPCAP;
-    return request.creates(Flags.NEWUSER) || request.joinsUser || holds(needed) === true
-      ? undefined
-      : 'needs CAP_SETUID, CAP_SETGID or CAP_SETPCAP; add Flags.NEWUSER';
+    const need = needs[label.option ?? ''];
+    if (need === undefined || request.creates(Flags.NEWUSER) || request.joinsUser) return undefined;
+    return need.capabilities.every((one) => holds(one) === true) ? undefined : need.hint;
   },
 };

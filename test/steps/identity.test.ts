@@ -210,9 +210,9 @@ describe('identity emits', () => {
       ...last,
     ]);
   });
-  test('no groups for an id alone', () => {
-    expect(emitted('identity', { uid: 5 })).toEqual(['groups: setgroups(0, [])', 'uid: setresuid(5, 5, 5)', ...last]);
-    expect(emitted('identity', { gid: 5 })).toEqual(['groups: setgroups(0, [])', 'gid: setresgid(5, 5, 5)', ...last]);
+  test('no groups for an id alone, which is what asks for that', () => {
+    expect(emitted('identity', { uid: 5 })).toEqual(['uid: setgroups(0, [])', 'uid: setresuid(5, 5, 5)', ...last]);
+    expect(emitted('identity', { gid: 5 })).toEqual(['gid: setgroups(0, [])', 'gid: setresgid(5, 5, 5)', ...last]);
   });
   test('groups alone', () => {
     expect(emitted('identity', { groups: [7] })).toEqual(['groups: setgroups(1, [7])']);
@@ -242,7 +242,7 @@ describe('identity emits', () => {
   });
   test('one capset, then the ambient ones, cleared and raised', () => {
     const lines = emitted('identity', { ...ranges, uid: 5, capabilities: { ambient: ['CAP_KILL', 'CAP_CHOWN'] } });
-    expect(lines.filter((line) => !line.startsWith('groups'))).toEqual([
+    expect(lines.filter((line) => !line.includes('setgroups'))).toEqual([
       'uid: prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)',
       'uid: setresuid(5, 5, 5)',
       expect.stringMatching(/^capabilities: capset\(/),
@@ -495,26 +495,47 @@ describe('capabilities of a uid that is not 0, seen from inside', () => {
 });
 
 describe('identity, when the kernel refuses', () => {
-  const needed = 'needs CAP_SETUID, CAP_SETGID or CAP_SETPCAP; add Flags.NEWUSER';
+  const ofMaps = 'with Flags.NEWUSER an ordinary user has the ids of uidMap and gidMap';
 
   userOnly('an id without privilege, with what it takes', async () => {
-    const error = await clone('/bin/true', { groups: [], uid: 0 }).catch((reason: unknown) => reason as never);
+    const error = await clone('/bin/true', { uid: 0 }).catch((reason: unknown) => reason as never);
+    const hint = `needs CAP_SETUID, and CAP_SETGID to leave our groups; ${ofMaps}`;
     expect(fieldsOf(error as never)).toEqual({
       code: 'EPERM',
       errno: -1,
       step: 'identity',
-      option: 'groups',
+      option: 'uid',
       syscall: 'setgroups',
-      hint: needed,
-      message: `EPERM: operation not permitted, setgroups (groups): ${needed}`,
+      hint,
+      message: `EPERM: operation not permitted, setgroups (uid): ${hint}`,
+    });
+    await expect(clone('/bin/true', { gid: 0 })).rejects.toMatchObject({
+      option: 'gid',
+      hint: `needs CAP_SETGID; ${ofMaps}`,
     });
   });
-  userOnly('the bounding set without privilege', async () => {
+  userOnly('groups without privilege', async () => {
+    await expect(clone('/bin/true', { groups: [], uid: 0 })).rejects.toMatchObject({
+      option: 'groups',
+      hint: expect.stringMatching(/^needs CAP_SETGID; .*gidMap: 'auto'/),
+    });
+  });
+  userOnly('secure bits without privilege', async () => {
+    await expect(clone('/bin/true', { securebits: ['NOROOT'] })).rejects.toMatchObject({
+      option: 'securebits',
+      hint: expect.stringMatching(/^needs CAP_SETPCAP/),
+    });
+  });
+  userOnly('the bounding set without privilege, with what does without', async () => {
     await expect(clone('/bin/true', { capabilities: [] })).rejects.toMatchObject({
       code: 'EPERM',
       option: 'capabilities.bounding',
       syscall: 'prctl',
-      hint: needed,
+      hint: expect.stringContaining('capabilities: { permitted: [], effective: [] } does without'),
+    });
+    expect(await statusWith({ capabilities: { permitted: [], effective: [] }, noNewPrivileges: true })).toMatchObject({
+      permitted: 0n,
+      effective: 0n,
     });
   });
   test.each([
