@@ -1,6 +1,6 @@
 // From arguments to a checked request, and from a request to a program: the two places that know that there are many steps.
 import { array, copyObject, plainObject, string } from '../check';
-import { invalidArgType, unknownOption } from '../errors/argument-error';
+import { invalidArgType, refusedOption, unknownOption } from '../errors/argument-error';
 import type { Writer } from '../program/writer';
 import { order } from './order';
 import { Request } from './request';
@@ -21,6 +21,17 @@ const owners = new Map<string, Entry>(
 const settling = entries.filter(({ step }) => step.settle !== undefined);
 const emitting = entries.filter(({ step }) => step.emit !== undefined);
 const known = [...owners.keys()] as OptionName[];
+
+/** What people know from child_process, and where it is here. */
+const ofRun = 'is an option of run(), which collects the output';
+const elsewhere: Readonly<Record<string, string>> = {
+  shell: "is unknown: the command is no line for a shell; execute one, with '/bin/sh', ['-c', line]",
+  input: ofRun,
+  encoding: ofRun,
+  maxBuffer: ofRun,
+  windowsHide: 'is unknown: it is about Windows',
+  windowsVerbatimArguments: 'is unknown: it is about Windows',
+};
 
 /** The names of all options of clone(). */
 export const optionNames: readonly string[] = known;
@@ -68,12 +79,18 @@ function settle(request: Request): void {
   }
 }
 
+/** An option that is none of ours, with what there is in its place. */
+function strangeOption(name: string): Error {
+  if (Object.hasOwn(elsewhere, name)) return refusedOption(name, elsewhere[name]!);
+  return unknownOption(name, name, known);
+}
+
 function check(given: Given, request: Request): void {
   const checked: Step[] = [];
   for (const name of Object.keys(given) as OptionName[]) {
     if (given[name] === undefined) continue;
     const entry = owners.get(name);
-    if (entry === undefined) throw unknownOption(name, name, known);
+    if (entry === undefined) throw strangeOption(name);
     const { step, bit } = entry;
     request.given |= bit;
     if (step.options.length > 1) {

@@ -38,8 +38,9 @@ const types = ['proc'] as const;
 const fields = ['type', 'target', ...booleans] as const;
 
 function checkMount(value: unknown, option: string): Mount {
+  // The type first: which fields there are depends on it.
+  const type = oneOf(plainObject<'type'>(value, option).type, `${option}.type`, types);
   const given = plainObject(value, option, fields);
-  const type = oneOf(given.type, `${option}.type`, types);
   const target = string(given.target, `${option}.target`, { nonEmpty: true });
   if (!target.startsWith('/')) throw invalidArgValue(`${option}.target`, target, 'must be an absolute path');
   const mount: Mount = { type, target, nosuid: true, nodev: true, noexec: true };

@@ -37,8 +37,14 @@ describe('unknown options', () => {
       refusal('ERR_INVALID_ARG_VALUE', 'xyzzy', /^The "xyzzy" option is unknown$/),
     );
   });
-  test('of child_process that mean something else here', async () => {
-    for (const name of ['shell', 'windowsHide']) expect(isArgumentError(await refused({ [name]: true }))).toBe(true);
+  test.each([
+    ['shell', "execute one, with '/bin/sh', ['-c', line]"],
+    ['encoding', 'is an option of run()'],
+    ['maxBuffer', 'is an option of run()'],
+    ['input', 'is an option of run()'],
+    ['windowsHide', 'it is about Windows'],
+  ])('%s of child_process, with what there is here', async (name, message) => {
+    expect(await refused({ [name]: true })).toEqual(refusal('ERR_INVALID_ARG_VALUE', name, message));
   });
   test('but undefined counts as not given', async () => {
     expect(await inside('echo ok', { xyzzy: undefined, hostname: undefined, cwd: undefined } as CloneOptions)).toBe(

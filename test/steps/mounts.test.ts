@@ -53,6 +53,11 @@ describe('mounts rejects', () => {
       expect.objectContaining({ option: 'mounts[0].type' }),
     );
   });
+  test('a type that there is not before the fields that only it would have', () => {
+    expect(planning({ ...base, mounts: [{ source: '/a', type: 'nowhere', target: '/b' }] })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].type', "must be one of: 'proc'"),
+    );
+  });
   test('an unknown field, with the nearest', () => {
     expect(planning({ ...base, mounts: [{ ...proc, readOnly: true }] })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].readOnly', 'did you mean "readonly"?'),
