@@ -13,6 +13,7 @@ const unfit = new Set([
   'AF_LOCAL',
   'AF_ROUTE',
   'AF_FILE',
+  'CAP_LAST_CAP',
   'MS_RMT_MASK',
   'MS_MGC_MSK',
   'O_LARGEFILE',

@@ -33,6 +33,8 @@ export interface Label {
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly dest: string | undefined;
+  /** What a reader of the listing is told beside the call: what we do while the stub waits. */
+  remark: string | undefined;
 }
 
 export type { Place } from './data-writer';
@@ -203,6 +205,7 @@ export class Writer extends DataWriter {
       detail: this.#detail,
       path: this.#path,
       dest: this.#dest,
+      remark: undefined,
     });
   }
 
@@ -305,6 +308,13 @@ export class Writer extends DataWriter {
     if (index === MaxRules) throw new RangeError(`a system call has at most ${MaxRules} rules`);
     words[at + Field.Head]! += 0x10000;
     words[at + Field.Rules + index] = errno | (count << 16);
+    return this;
+  }
+
+  /** What the listing says of it; made only where there are labels. */
+  remark(text: () => string): this {
+    const label = this.labels?.at(-1);
+    if (label !== undefined) label.remark = text();
     return this;
   }
 

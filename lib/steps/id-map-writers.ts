@@ -25,6 +25,16 @@ export function mapText(map: IdMap): string {
   return map.ranges.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('');
 }
 
+/** What the stub waits for: 'which writes uid_map "0 1000 1, 1 100000 65536" with newuidmap'. */
+export function whoWritesWhat({ uidMap, gidMap }: Request): string {
+  const maps = [['uid', uidMap] as const, ['gid', gidMap] as const].flatMap(([kind, map]) => {
+    if (map === undefined || map.writer === 'stub') return [];
+    const ranges = mapText(map).trimEnd().replaceAll('\n', ', ');
+    return [`${kind}_map "${ranges}"${map.writer === 'helper' ? ` with new${kind}map` : ''}`];
+  });
+  return `which writes ${maps.join(' and ')}`;
+}
+
 /** The first range that is not within one of our own user namespace, as the kernel wants it. */
 function whyStrange(map: IdMap, kind: Kind): { index: number; hint: string } | undefined {
   if (ownMap(kind).length === 0) return undefined;

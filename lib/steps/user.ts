@@ -11,7 +11,7 @@ import * as call from './calls';
 import { whileDumpable } from './closed-to-others';
 import { changeable } from './fact';
 import { whyForbidden } from './forbidden-user-namespaces';
-import { explain, mapText, serveMaps } from './id-map-writers';
+import { explain, mapText, serveMaps, whoWritesWhat } from './id-map-writers';
 import { needs } from './needs';
 import { fillProcFile, openProcFile } from './proc-file';
 import { type IdMap, insideID, mapsZero, type Request } from './request';
@@ -185,7 +185,10 @@ export const user: Step = {
     if (uidMap?.writer === 'stub') writeMap(writer, request, 'uidMap', 'uid_map', mapText(uidMap));
     if (denies) writeMap(writer, request, 'setgroups', 'setgroups', 'deny');
     if (gidMap?.writer === 'stub') writeMap(writer, request, 'gidMap', 'gid_map', mapText(gidMap));
-    if (request.mapsByParent) writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
+    if (request.mapsByParent) {
+      writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
+      writer.remark(() => whoWritesWhat(request));
+    }
   },
 
   serve: serveMaps,

@@ -76,7 +76,7 @@ function unnumbered(listing: string): string[] {
     .split('\n')
     .map((line) =>
       line
-        .replace(/^ *\d+/, '')
+        .replace(/^ *\d+(–\d+)?/, '')
         .replaceAll(/\br\d+/g, 'r')
         .replaceAll(/data\[\d+\]/g, 'data')
         .replaceAll(/go to \d+/g, 'go to')
@@ -84,7 +84,7 @@ function unnumbered(listing: string): string[] {
     );
 }
 
-const ofUser = (line: string): boolean => /^ *\d* *user /.test(line);
+const ofUser = (line: string): boolean => /^ *[\d–]* *user /.test(line);
 const capabilities = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
 /** CAP_SETGID: who has it writes the map of groups for the child. */
 const privileged = (BigInt(`0x${capabilities}`) & (1n << 6n)) !== 0n;

@@ -92,7 +92,7 @@ describe('user emits', () => {
     expect(emitted('user', root)).toEqual([
       'flags: unshare(CLONE_NEWUSER)',
       ...writing('uidMap', 'uid_map', `0 ${uid} 1\\n`, 0),
-      'gidMap: wait for the parent',
+      `gidMap: wait for the parent, which writes gid_map "0 ${gid} 1"`,
     ]);
     expect(emitted('user', { ...root, setgroups: 'allow' })).toEqual(emitted('user', root));
   });

@@ -1,5 +1,6 @@
 // A plan's listing, taken apart: which instruction does what.
 import { type CloneOptions, type Plan, plan } from '../../lib';
+import { rowsOf } from '../../lib/program/listing';
 
 /** One instruction of a plan. */
 export interface Line {
@@ -11,24 +12,9 @@ export interface Line {
   readonly call: string;
 }
 
-/** The instructions of a plan, as its listing has them. */
+/** The instructions of a plan, as its listing has them, one by one. */
 export function linesOf(made: Plan): Line[] {
-  const { labels } = made.writer;
-  return made
-    .toString()
-    .split('\n')
-    .filter((text) => !text.startsWith('# '))
-    .map((text, number) => {
-      const { step, option } = labels![number]!;
-      const [, shown, rest] = /^ *(\d+) {2}(.*)$/.exec(text)!;
-      if (Number(shown) !== number) throw new Error(`line ${number} of the listing has the number ${shown}`);
-      const call = rest!
-        .slice(step.length)
-        .trimStart()
-        .slice(option?.length ?? 0)
-        .trimStart();
-      return { number, step, option: option ?? '', call };
-    });
+  return rowsOf(made.writer).map(([number, step, option, call]) => ({ number: Number(number), step, option, call }));
 }
 
 /** Whether it is a system call, or a wait: a word that is written into the data can neither fail nor be stopped at. */
