@@ -48,6 +48,7 @@ export type {
   PidTarget,
   PidfdTarget,
 } from '../types/join-target';
+export type { ListedArgument, ListedCall, ListedPlan, ListedProgram } from '../types/listing';
 export type { Mount, MountBase, ProcMount } from '../types/mounts';
 export type {
   Capabilities,

@@ -1,26 +1,31 @@
 // A plan: a command's program, checked and written once, printable, and started as often as wanted.
+import { inspect } from 'node:util';
+
 import { ofCall } from './errors/caller';
 import { list } from './program/listing';
+import { structure } from './program/structure';
 import { Writer } from './program/writer';
 import { assemble, checkRequest } from './steps/assemble';
 import type { Request } from './steps/request';
+import type { ListedPlan } from '../types/listing';
 import type { CloneOptions } from '../types/options';
 import type { PtyOption, Stdio } from '../types/stdio';
 
 /** What `plan()` makes. Nothing has been cloned yet. */
 export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
   /** @internal */
-  readonly request: Request;
+  declare readonly request: Request;
   /** @internal */
-  readonly writer: Writer;
+  declare readonly writer: Writer;
   /** Only a type: nothing else is a plan, and the streams of what it starts, see `ClonedProcess`. */
   declare protected readonly streams: [stdio: S, pty: P];
 
   /** @internal */
   constructor(request: Request) {
-    this.request = request;
-    this.writer = new Writer().reset(true);
-    assemble(this.writer, request);
+    const writer = new Writer().reset(true);
+    // Whoever shows all fields of an object does not show the environment.
+    Object.defineProperties(this, { request: { value: request }, writer: { value: writer } });
+    assemble(writer, request);
   }
 
   /**
@@ -30,6 +35,17 @@ export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
    */
   toString(): string {
     return [...this.request.notes.map((note) => `# ${note}`), list(this.writer)].join('\n');
+  }
+
+  /** The same as data, for `JSON.stringify()`: every instruction, with its arguments; of the environment, how large it is. */
+  toJSON(): ListedPlan {
+    const { command, args, notes } = this.request;
+    return { command, args: [...args], notes: [...notes], calls: structure(this.writer) };
+  }
+
+  /** @internal `console.log()` shows the listing. */
+  [inspect.custom](depth: number): string {
+    return depth < 0 ? '[Plan]' : this.toString();
   }
 }
 

@@ -1,23 +1,27 @@
 // record(): a child's line of system calls, recorded by a callback that runs now, in the parent.
+import { inspect } from 'node:util';
+
+import type { ListedProgram } from '../types/listing';
 import type { Recorder, Results, Returned } from '../types/record';
 import { invalidArgType, invalidArgValue } from './errors/argument-error';
 import { list } from './program/listing';
+import { structure } from './program/structure';
 import { Recording, recorderOf } from './program/recorder';
 import { type Bring, bringOf } from './program/results';
 
 /** What `record()` makes. Nothing has been cloned yet; start it with `clone(program)`, as often as wanted. */
 export class Program<R = undefined> {
   /** @internal */
-  readonly recording: Recording;
+  declare readonly recording: Recording;
   /** @internal */
-  readonly bring: Bring;
+  declare readonly bring: Bring;
   /** Only a type: what a child that runs it brings back, see `ClonedProcess.results`. */
   declare protected readonly results: R;
 
   /** @internal */
   constructor(recording: Recording, bring: Bring) {
-    this.recording = recording;
-    this.bring = bring;
+    // Whoever shows all fields of an object does not show what was recorded of an environment.
+    Object.defineProperties(this, { recording: { value: recording }, bring: { value: bring } });
   }
 
   /**
@@ -27,6 +31,16 @@ export class Program<R = undefined> {
    */
   toString(): string {
     return list(this.recording.writer);
+  }
+
+  /** The same as data, for `JSON.stringify()`: every instruction, with its arguments; of an environment, how large it is. */
+  toJSON(): ListedProgram {
+    return { calls: structure(this.recording.writer) };
+  }
+
+  /** @internal `console.log()` shows the listing. */
+  [inspect.custom](depth: number): string {
+    return depth < 0 ? '[Program]' : this.toString();
   }
 }
 
