@@ -26,7 +26,7 @@ export function mapText(map: IdMap): string {
 }
 
 /** What the stub waits for: 'which writes uid_map "0 1000 1, 1 100000 65536" with newuidmap'. */
-export function whoWritesWhat({ uidMap, gidMap }: Request): string {
+export function writingWhat({ uidMap, gidMap }: Request): string {
   const maps = [['uid', uidMap] as const, ['gid', gidMap] as const].flatMap(([kind, map]) => {
     if (map === undefined || map.writer === 'stub') return [];
     const ranges = mapText(map).trimEnd().replaceAll('\n', ', ');

@@ -11,7 +11,7 @@ import * as call from './calls';
 import { whileDumpable } from './closed-to-others';
 import { changeable } from './fact';
 import { whyForbidden } from './forbidden-user-namespaces';
-import { explain, mapText, serveMaps, whoWritesWhat } from './id-map-writers';
+import { explain, mapText, serveMaps, writingWhat } from './id-map-writers';
 import { needs } from './needs';
 import { fillProcFile, openProcFile } from './proc-file';
 import { type IdMap, insideID, mapsZero, type Request } from './request';
@@ -187,7 +187,7 @@ export const user: Step = {
     if (gidMap?.writer === 'stub') writeMap(writer, request, 'gidMap', 'gid_map', mapText(gidMap));
     if (request.mapsByParent) {
       writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
-      writer.remark(() => whoWritesWhat(request));
+      writer.remark(() => writingWhat(request));
     }
   },
 
