@@ -8,9 +8,11 @@ import { packageRoot } from './package-files';
 
 /** The stub as a file, which hosts need that let nobody execute memory; undefined where there is none. */
 function stubFile(): string | undefined {
+  const root = packageRoot();
+  if (root === undefined) return undefined;
   // In the order in which the addon is looked for.
   const folders = ['build/Release', `prebuilds/${process.platform}-${process.arch}`];
-  return folders.map((folder) => join(packageRoot(), folder, 'nsclone_stub')).find((file) => existsSync(file));
+  return folders.map((folder) => join(root, folder, 'nsclone_stub')).find((file) => existsSync(file));
 }
 
 /** What keeps a memory file from being executed. */

@@ -1,7 +1,4 @@
 // Builds the addon with node-gyp: what is out of date in a checkout, all of it where nothing was built yet.
-//
-//   node scripts/build-native.mjs                     builds
-//   node scripts/build-native.mjs --unless-prebuilt   after an install: builds only where no prebuilt addon loads
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,15 +9,6 @@ import { withNodeHeaders } from './node-headers.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
-
-function loads() {
-  try {
-    require('node-gyp-build')(root);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The pinned node-gyp of a checkout, else the one that npm brings. */
 function nodeGyp() {
@@ -46,9 +34,4 @@ function build() {
   return run('rebuild');
 }
 
-const afterInstall = process.argv.includes('--unless-prebuilt');
-const fromSource = process.env.npm_config_build_from_source === 'true';
-// Elsewhere the package can be imported, and every call says that it needs Linux.
-if (process.platform !== 'linux') process.exit(0);
-if (afterInstall && !fromSource && loads()) process.exit(0);
 process.exit(build() ? 0 : 1);

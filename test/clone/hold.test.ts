@@ -71,7 +71,7 @@ describe('hold emits', () => {
     const steps = made
       .toString()
       .split('\n')
-      .map((line) => line.slice(4).split('  ')[0]!.trim());
+      .map((line) => /^ *\S+  (.*?)(?: {2}|$)/.exec(line)![1]!);
     const after = new Set(steps.slice(steps.lastIndexOf('hold') + 1));
     expect([...after]).toEqual(['parentDeathSignal', 'signal mask', 'seccomp', 'command']);
   });
