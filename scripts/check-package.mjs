@@ -74,9 +74,8 @@ function pack(folder, into) {
 function checkFiles(files) {
   const missing = wanted.filter((file) => !files.includes(file));
   const foreign = files.filter((file) => !wanted.includes(file) && !allowed.test(file));
-  if (missing.length > 0) console.error(`package: lacks ${missing.join(', ')} (npm run build; npm run prebuilds)`);
-  if (foreign.length > 0) console.error(`package: should not have ${foreign.join(', ')}`);
-  if (missing.length + foreign.length > 0) process.exit(1);
+  if (missing.length > 0) throw new Error(`lacks ${missing.join(', ')} (npm run build; npm run prebuilds)`);
+  if (foreign.length > 0) throw new Error(`should not have ${foreign.join(', ')}`);
 }
 
 /** What a page of a registry shows must lead somewhere: links are absolute, or to what is packed too. */

@@ -1,7 +1,7 @@
 // Where the kernel would allow a call, a refusal is that of a seccomp filter, and no capability is blamed.
 import { type CloneOptions, Flags, type SyscallError } from '../../lib';
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
-import { compiled, withCompiler } from '../robustness/compiled';
+import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, withCapability } from '../support/capability';
 import { calls, failAt } from '../support/fault';
 import { hosts, onHost } from '../support/host';
@@ -101,7 +101,7 @@ test('the exec after a filter of the child’s own', async () => {
 });
 
 describe('a filter that is there', () => {
-  const refuse = compiled('refuse', ['-shared', '-fPIC']);
+  const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);
   /** What the call of a Node rejects with, whose filter answers this system call with this errno. */
   const failure = (name: SyscallName, errno: number, given: string): Pick<SyscallError, 'code' | 'hint' | 'syscall'> =>
     evaluate(`process.env.REFUSE = '${syscalls[name]}=${errno}';

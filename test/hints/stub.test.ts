@@ -1,7 +1,7 @@
 // The stub that is not executed: by a sysctl, by a profile, by a filter; and the way out.
 import { stubHint } from '../../lib/stub-hint';
 import { syscalls } from '../../lib/kernel/syscalls';
-import { compiled, withCompiler } from '../robustness/compiled';
+import { compiled, withCompiler } from '../support/compiled';
 import { hosts, onHost } from '../support/host';
 import { evaluate } from '../support/own-process';
 
@@ -41,7 +41,7 @@ test('nor for another error', async () => {
 });
 
 describe('a filter', () => {
-  const refuse = compiled('refuse', ['-shared', '-fPIC']);
+  const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);
 
   for (const name of ['memfd_create', 'execveat'] as const) {
     withCompiler(`that refuses ${name} is named`, () => {

@@ -1,13 +1,13 @@
 // Hosts whose seccomp profile refuses clone3(2), as containers' do, or execve(2).
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { evaluate } from '../support/own-process';
-import { compiled, withCompiler } from './compiled';
+import { compiled, withCompiler } from '../support/compiled';
 
 const ENOSYS = 38;
 const EPERM = 1;
 const E2BIG = 7;
 
-const refuse = compiled('refuse', ['-shared', '-fPIC']);
+const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);
 
 type Refusals = Partial<Record<SyscallName, number | 'kill'>>;
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 import { withCapability } from '../support/capability';
 import { evaluate } from '../support/own-process';
-import { compiled, compiler } from './compiled';
+import { compiled, compiler } from '../support/compiled';
 
 const ends = `
   const { clone, Flags } = nsclone;
@@ -134,7 +134,7 @@ describe('NSCLONE_STUB', () => {
 });
 
 describe('a debugger that holds on to an ended child', () => {
-  const hold = compiled('hold-zombie');
+  const hold = compiled('robustness/hold-zombie');
 
   withCapability('CAP_SYS_PTRACE', 'its end is told when the debugger lets go, and Node sleeps until then', () => {
     if (compiler === undefined) return;

@@ -1,8 +1,8 @@
 // Somebody else in the process reaps our children: the end is told truly, or as unknown, and the loop goes on.
 import { evaluate } from '../support/own-process';
-import { compiled, withCompiler } from './compiled';
+import { compiled, withCompiler } from '../support/compiled';
 
-const reap = compiled('reap', ['-shared', '-fPIC', '-pthread', '-Wl,-z,nodelete']);
+const reap = compiled('robustness/reap', ['-shared', '-fPIC', '-pthread', '-Wl,-z,nodelete']);
 
 function evaluateWith<T>(how: string, source: string): T {
   return evaluate<T>(`

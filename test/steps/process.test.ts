@@ -12,7 +12,7 @@ import {
 
 import { clone, type CloneOptions, Flags, plan, type SyscallError } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
-import { compiled, withCompiler } from '../robustness/compiled';
+import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, userOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
@@ -242,7 +242,7 @@ describe('the cgroup, seen from inside', () => {
 });
 
 describe('the cgroup where clone3 is forbidden, as in containers', () => {
-  const refuse = compiled('refuse', ['-shared', '-fPIC']);
+  const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);
   /** Runs a script whose JavaScript thread, and what it starts, cannot call clone3(2). */
   const without = <T>(errno: number, source: string): T =>
     evaluate<T>(`process.env.REFUSE = '${syscalls.clone3}=${errno}';

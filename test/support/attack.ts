@@ -1,44 +1,15 @@
-// What the attacks of test/trust/ have in common: hostile programs in C, containers that they are root of, bystanders.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+// What the attacks of test/trust/ have in common: containers that they are root of, bystanders.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
 import { type CloneOptions, Flags } from '../../lib';
-import { compiler } from '../robustness/compiled';
 import { rootOnly } from './capability';
+import { compiler } from './compiled';
 import { slow, until } from './slow';
 
-/** Compiles `test/trust/NAME.c` for the tests of a file; the path is there once they run, and open to any user. */
-export function hostile(name: string): { readonly path: string } {
-  const result = { path: '' };
-  let folder: string | undefined;
-  beforeAll(() => {
-    if (compiler === undefined) return;
-    folder = mkdtempSync(join(tmpdir(), 'nsclone-hostile-'));
-    chmodSync(folder, 0o755);
-    result.path = join(folder, name);
-    const source = join(__dirname, '../trust', `${name}.c`);
-    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', '-O1', source, '-o', result.path], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(stderr);
-  });
-  afterAll(() => {
-    if (folder !== undefined) rmSync(folder, { recursive: true });
-  });
-  return result;
-}
-
 type Body = Parameters<typeof rootOnly>[1];
-
-/** As `test()`, for what needs a hostile program. */
-export function withCompiler(name: string, body: Body): void {
-  if (compiler === undefined) test.skip(`${name} (skipped: needs a C compiler)`, body);
-  else test(name, body);
-}
 
 /** As `test()`, for what needs a hostile program that is root of the host. */
 export function rootWithCompiler(name: string, body: Body): void {

@@ -1,11 +1,12 @@
 // Who is who, the kernel says: a container's root that writes into the page that we share with a child of ours does not
 // get a process of the host taken for that child.
 import { type CloneOptions, run } from '../../lib';
-import { Bystanders, containers, hostile, longer, rootWithCompiler, withCompiler } from '../support/attack';
+import { Bystanders, containers, longer, rootWithCompiler } from '../support/attack';
+import { compiled, withCompiler } from '../support/compiled';
 import { evaluate } from '../support/own-process';
 import { slow } from '../support/slow';
 
-const rewrite = hostile('rewrite-report');
+const rewrite = compiled('trust/rewrite-report');
 
 /** Every word of the page by itself, so that all else that it says stays plausible; and the whole page. */
 const words = [...Array.from({ length: 16 }, (_, index) => index), -1];

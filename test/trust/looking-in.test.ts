@@ -3,13 +3,14 @@
 import { readFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
-import { asleep, containers, hostile, longer, nextLine, withCompiler } from '../support/attack';
+import { asleep, containers, longer, nextLine } from '../support/attack';
+import { compiled, withCompiler } from '../support/compiled';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 
 leavesNothing();
 
-const look = hostile('look-into');
+const look = compiled('trust/look-into');
 const { NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS } = Flags;
 const container = containers['root of a user namespace'];
 

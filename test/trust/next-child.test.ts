@@ -1,8 +1,9 @@
 // Children share nothing: no container changes what the next child is made of (the class of CVE-2019-5736).
-import { containers, hostile, longer, rootWithCompiler, withCompiler } from '../support/attack';
+import { containers, longer, rootWithCompiler } from '../support/attack';
+import { compiled, withCompiler } from '../support/compiled';
 import { evaluate } from '../support/own-process';
 
-const spoil = hostile('spoil-files');
+const spoil = compiled('trust/spoil-files');
 
 interface Outcome {
   /** What the attack says, file by file. */

@@ -1,14 +1,13 @@
 // What we do on our own account is told through the promise: a kill that the kernel refuses, and one that came too late.
 import { chmodSync } from 'node:fs';
 
-import { compiler } from '../robustness/compiled';
 import { longer } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
-import { compiled } from './said-compiled';
+import { compiled, compiler } from '../support/compiled';
 
 describe('a program that became root by itself, and Node that is not root', () => {
-  const program = compiled('said-root');
+  const program = compiled('trust/said-root');
   beforeAll(() => {
     if (process.geteuid!() === 0 && compiler !== undefined) chmodSync(program.path, 0o4755);
   });

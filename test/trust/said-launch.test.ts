@@ -1,9 +1,9 @@
 // A start that fails before there is a child: the error names the call that failed, nothing is lost, and no promise stays open.
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { evaluate } from '../support/own-process';
-import { compiled, library, withCompiler } from './said-compiled';
+import { compiled, library, withCompiler } from '../support/compiled';
 
-const refuse = compiled('../robustness/refuse', library);
+const refuse = compiled('robustness/refuse', library);
 
 const common = `
   const { clone, Flags, record } = nsclone;

@@ -3,9 +3,9 @@ import { accessSync, constants as files, mkdirSync, rmdirSync, writeFileSync } f
 
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { evaluate } from '../support/own-process';
-import { compiled, library, withCompiler } from './said-compiled';
+import { compiled, library, withCompiler } from '../support/compiled';
 
-const refuse = compiled('../robustness/refuse', library);
+const refuse = compiled('robustness/refuse', library);
 
 const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
   try {

@@ -4,10 +4,10 @@ import { syscalls } from '../../lib/kernel/syscalls';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
-import { compiled, library, withCompiler } from './said-compiled';
+import { compiled, library, withCompiler } from '../support/compiled';
 
 describe('a program that takes the name of the stub', () => {
-  const program = compiled('said-own-name');
+  const program = compiled('trust/said-own-name');
 
   // Node looks when the program has its name already, or has ended.
   const started = (how: string, then: string): string => `
@@ -128,7 +128,7 @@ describe('an execve(2) that a filter answers with 0', () => {
 });
 
 describe('an execveat(2) that a filter of Node itself answers with 0', () => {
-  const refuse = compiled('../robustness/refuse', library);
+  const refuse = compiled('robustness/refuse', library);
 
   withCompiler('the stub has not started, and nor has a program', () => {
     const outcome = evaluate(`

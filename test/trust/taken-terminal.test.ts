@@ -5,11 +5,11 @@ import { clone } from '../../lib';
 import { buildExamples, example } from '../examples/built';
 import { leavesNothing } from '../support/leftovers';
 import { slow } from '../support/slow';
-import { compiled, withCompiler } from './said-compiled';
+import { compiled, withCompiler } from '../support/compiled';
 
 leavesNothing();
 
-const typing = compiled('taken-typing');
+const typing = compiled('trust/taken-typing');
 
 beforeAll(buildExamples);
 

@@ -1,10 +1,10 @@
-// C sources of this folder and of `robustness`, compiled when a test needs them, where every user may execute them.
+// C programs and libraries of the tests, compiled when a file needs them, where every user may execute them.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-import { compiler } from '../robustness/compiled';
+export const compiler = ['gcc', 'cc', 'clang-19'].find((command) => spawnSync(command, ['--version']).status === 0);
 
 /** What a library has to be compiled with whose loading is all that it does. */
 export const library = ['-shared', '-fPIC', '-Wl,-z,nodelete'] as const;
@@ -15,7 +15,7 @@ export function withCompiler(name: string, body: (() => void) | (() => Promise<u
   else test(name, body);
 }
 
-/** Compiles `source`.c for the tests of this file; the path is there once they run. */
+/** Compiles `source`.c, a path below test/, for the tests of a file; the path is there once they run. */
 export function compiled(source: string, options: readonly string[] = []): { readonly path: string } {
   const result = { path: '' };
   let folder: string | undefined;
@@ -24,8 +24,8 @@ export function compiled(source: string, options: readonly string[] = []): { rea
     folder = mkdtempSync(join(tmpdir(), 'nsclone-compiled-'));
     chmodSync(folder, 0o755);
     result.path = join(folder, basename(source));
-    const file = join(__dirname, `${source}.c`);
-    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', ...options, file, '-o', result.path], {
+    const file = join(__dirname, '..', `${source}.c`);
+    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', '-O1', ...options, file, '-o', result.path], {
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(stderr);
