@@ -6,7 +6,7 @@ import { packageRoot } from './package-files';
 let loaded: Addon | undefined;
 
 /** What to do, for why Node would not load it. */
-function whyNot(cause: unknown, root: string): string {
+function messageFor(cause: unknown, root: string): string {
   const { code, message } = cause as { code?: unknown; message?: unknown };
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'nsclone is a native addon, and this Node loads none: run it without --no-addons, or with --allow-addons beside --permission';
@@ -27,7 +27,7 @@ function load(): Addon {
     // oxlint-disable-next-line typescript/no-require-imports -- a .node file cannot be imported
     return (require('node-gyp-build') as (folder: string) => Addon)(root);
   } catch (cause) {
-    throw new Error(whyNot(cause, root), { cause });
+    throw new Error(messageFor(cause, root), { cause });
   }
 }
 
