@@ -163,8 +163,8 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /** Ends the child after so many milliseconds, set-up included; 0 is never, as in child_process. */
   timeout?: number | undefined;
   /**
-   * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` SIGKILL, as a pid 1 ignores most
-   * signals.
+   * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` and without `init` SIGKILL, as a
+   * program that is pid 1 itself ignores most signals.
    */
   killSignal?: Signal | undefined;
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
