@@ -10,6 +10,10 @@ export type ArgumentErrorCode =
 
 /** A refused argument: a TypeError, or a RangeError for `ERR_OUT_OF_RANGE`; nothing was done. */
 export interface ArgumentError extends Error {
+  /**
+   * 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE', 'ERR_OUT_OF_RANGE', 'ERR_UNKNOWN_SIGNAL' or
+   * 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'.
+   */
   code: ArgumentErrorCode;
   /** The option or argument that was refused ('mounts[0].target'); missing where the whole platform is. */
   option?: string;

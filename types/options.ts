@@ -10,8 +10,11 @@ export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable' | 'uncha
 
 /** A range of ids: `size` ids from `containerID` on are those from `hostID` on outside, see user_namespaces(7). */
 export interface IdMapping {
+  /** The first id inside. */
   containerID: number;
+  /** The first id outside. */
   hostID: number;
+  /** How many, at least 1. */
   size: number;
 }
 
@@ -49,7 +52,7 @@ export type RlimitName =
 
 type LimitValue = number | 'unlimited';
 
-/** Both limits, or each of them; in the units of getrlimit(2), bytes for sizes. */
+/** Both limits, or each of them, a number or 'unlimited'; in the units of getrlimit(2), bytes for sizes. */
 export type Limit = LimitValue | { soft: LimitValue; hard: LimitValue };
 
 /** Sets of capabilities ('CAP_NET_ADMIN', …), see capabilities(7). */

@@ -18,8 +18,8 @@ export interface RunOptions<E extends OutputEncoding = BufferEncoding> extends O
 }
 
 /**
- * How a command ended and what it wrote. `endedBy` is also there where the command has ended by itself, and children of its own held
- * its output open until `signal` or `timeout`.
+ * How a command ended and what it wrote: strings, or Buffers where `encoding` is 'buffer' or null. `endedBy` is also there
+ * where the command has ended by itself, and children of its own held its output open until `signal` or `timeout`.
  */
 export interface RunResult<T extends string | Buffer> extends ExitStatus {
   stdout: T;
