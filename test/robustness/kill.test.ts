@@ -110,7 +110,9 @@ traced('what the kernel saw is what is told, under a tracer that sees the zombie
     else if (/execve\(.*(<unfinished \.\.\.>|= \?)$/.test(line)) unclear.add(pid);
   }
   const started = all.map((run) => run.started).filter((pid) => pid !== 0);
-  expect(started.filter((pid) => !executed.has(pid) && !unclear.has(pid))).toEqual([]);
+  const lied = started.filter((pid) => !executed.has(pid) && !unclear.has(pid));
+  // With what the kernel saw of each.
+  expect(lied.map((pid) => [pid, ...lines.filter((line) => Number.parseInt(line, 10) === pid)])).toEqual([]);
   const failed = all.filter((run) => run.started === 0).flatMap((run) => run.killed);
   expect(failed.filter((pid) => executed.has(pid))).toEqual([]);
 });
