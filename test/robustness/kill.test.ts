@@ -105,9 +105,10 @@ traced('what the kernel saw is what is told, under a tracer that sees the zombie
   const unclear = new Set<number>();
   for (const line of lines) {
     const pid = Number.parseInt(line, 10);
-    // The line of one that is interrupted by another's is split in two; of one that is killed in between the second half is missing.
+    // The line of one that is interrupted by another's is split in two. Of one that is killed in between the second half is missing,
+    // or has "= ?", "<detached ...>" or what was left in a register: all but 0 and an errno with a name.
     if (/execve(\(.*| resumed>.*)\) += 0$/.test(line)) executed.add(pid);
-    else if (/execve\(.*(<unfinished \.\.\.>|= \?)$/.test(line)) unclear.add(pid);
+    else if (line.includes('execve') && !/= -1 E[A-Z]/.test(line)) unclear.add(pid);
   }
   const started = all.map((run) => run.started).filter((pid) => pid !== 0);
   const lied = started.filter((pid) => !executed.has(pid) && !unclear.has(pid));
