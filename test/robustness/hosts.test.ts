@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 
 import { withCapability } from '../support/capability';
-import { evaluate } from '../support/own-process';
 import { compiled, compiler } from '../support/compiled';
+import { evaluate } from '../support/own-process';
 
 const ends = `
   const { clone, Flags } = nsclone;

@@ -3,6 +3,8 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { withCapability } from '../support/capability';
+import { compiled, compiler } from '../support/compiled';
 import { evaluate, root } from '../support/own-process';
 
 const common = `
@@ -83,6 +85,30 @@ describe('a Worker that ends with children', () => {
       return settled(before);`);
     expect(result).toEqual(nothing);
   });
+
+  const hold = compiled('robustness/hold-zombie');
+
+  withCapability(
+    'CAP_SYS_PTRACE',
+    'that a debugger holds on to: who is left reaps them when it lets go, unasked',
+    () => {
+      if (compiler === undefined) return;
+      const source = `const child = await clone('/bin/sleep', ['100'], { stdio: 'ignore' }); parentPort.postMessage(child.pid);
+      await sleep(100_000);`;
+      const result = evaluate(`${common}
+      const worker = start(${JSON.stringify(source)});
+      const [pid] = await once(worker, 'message');
+      const tracer = require('node:child_process').spawn(${JSON.stringify(hold.path)}, [String(pid), '2000']);
+      const gone = once(tracer, 'exit');
+      await once(tracer.stdout, 'data');
+      // That waits for its children, but not for ever.
+      await worker.terminate();
+      const held = children().filter((child) => child.startsWith(pid + ' '));
+      await gone;
+      return [held.length, await settled(before)];`);
+      expect(result).toEqual([1, nothing]);
+    },
+  );
 
   test('while a child of another one lives, which is not touched', () => {
     const result = evaluate(`${common}
