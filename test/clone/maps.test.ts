@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { clone, type CloneOptions, Flags, type IdMapping, plan } from '../../lib';
 import { subordinateRanges, type SubordinateRange } from '../../lib/steps/subordinate-ids';
-import { rootOnly, userOnly } from '../support/capability';
+import { needing, rootOnly, userOnly } from '../support/capability';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { planning, refusal } from '../support/refusal';
@@ -224,7 +224,10 @@ describe('the program sees', () => {
 describe('before its maps are in place', () => {
   const options: CloneOptions =
     uid === 0 ? { uidMap: apart(200), gidMap: apart(200) } : { uidMap: 'auto', gidMap: 'auto' };
-  const before = uid === 0 || (uids !== undefined && groups !== undefined) ? test : test.skip;
+  const before = needing(
+    uid === 0 || (uids !== undefined && groups !== undefined),
+    'ids in /etc/subuid and /etc/subgid',
+  );
 
   before('the program has not run an instruction, however many start at once', async () => {
     const started = Array.from({ length: 20 }, () =>

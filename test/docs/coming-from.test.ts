@@ -5,8 +5,8 @@ import { join } from 'node:path';
 
 import { clone, constants, Flags, run } from '../../lib';
 import type { RunOptions } from '../../types/run';
-import { hasCapability, rootOnly } from '../support/capability';
-import { read, root } from './documents';
+import { hasCapability, needing, rootOnly } from '../support/capability';
+import { compile, read, root } from './documents';
 
 const page = 'docs/guides/coming-from.md';
 
@@ -90,14 +90,7 @@ test('every option of ours compiles, and every option of child_process is in the
       'void (left satisfies never[]);',
     ];
     writeFileSync(join(folder, 'tables.mts'), `${placeholders}${lines.join('\n')}\n`);
-    const options = {
-      extends: '../../tsconfig.json',
-      compilerOptions: { rootDirs: ['.', '../..'], paths: { nsclone: ['../../lib/index.ts'] } },
-      include: ['.'],
-    };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const { stdout } = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' });
+    const stdout = compile(folder);
     const source = `${placeholders}${lines.join('\n')}`.split('\n');
     const wrong = Array.from(stdout.matchAll(/^tables\.mts\((\d+),.*?(error TS.*)$/gm), ([, line, error]) => [
       source[Number(line) - 1],
@@ -117,7 +110,7 @@ function outputOf(command: string, ...args: readonly string[]): string {
 }
 
 const isThere = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
-const ifThere = (command: string): typeof test => (isThere(command) ? test : test.skip);
+const ifThere = (command: string): ReturnType<typeof needing> => needing(isThere(command), command);
 
 /** The options in the order of `--help`, long and short. */
 function optionsOf(command: string): string[] {
@@ -137,7 +130,7 @@ describe.each(['unshare', 'nsenter', 'setpriv', 'bwrap'])('%s', (command) => {
   const version = /^As of [a-z-]+ (\d+\.\d+)/m.exec(sections.find((text) => text.startsWith(section))!)![1]!;
   const isSame = outputOf(command, '--version').includes(` ${version}.`);
 
-  (isSame ? test : test.skip)(`has every option of version ${version}, and no other`, () => {
+  needing(isSame, `that version of ${command}`)(`has every option of version ${version}, and no other`, () => {
     const names = listed.map((name) => name.replace(/=.*/, ''));
     const sorted = (options: readonly string[]): string[] =>
       [...new Set(options)].filter((name) => !backported.test(name)).sort();

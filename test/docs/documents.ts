@@ -6,6 +6,7 @@
 //   text output        what the `ts run` before it prints; a second one has the lines that an ordinary user sees instead
 //   ts file=FILE       is all of FILE             ts part=FILE     is a part of FILE
 //   text hints=FILES   has all hints of these files of lib/, see errors.test.ts
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -38,6 +39,18 @@ export const documents: readonly string[] = [
 /** The text of a file of the project. */
 export function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
+}
+
+/** What the compiler prints of the files in a folder two levels below the root. `nsclone` is the library's sources there. */
+export function compile(folder: string): string {
+  const options = {
+    extends: '../../tsconfig.json',
+    compilerOptions: { rootDirs: ['.', '../..'], paths: { nsclone: ['../../lib/index.ts'] } },
+    include: ['.'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  return spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' }).stdout;
 }
 
 export function exists(file: string): boolean {

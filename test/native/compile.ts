@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 import { root } from '../support/own-process';
 
-export const compiler = ['g++', 'c++', 'clang++-19'].find((command) => spawnSync(command, ['--version']).status === 0);
+/** The addon was built with one, so it is an error if there is none. */
+const compiler = ['g++', 'c++', 'clang++-19'].find((command) => spawnSync(command, ['--version']).status === 0);
 
 /** The folder of node_api.h and uv.h that the addon was built with. */
 export function nodeHeaders(): string | undefined {

@@ -1,7 +1,7 @@
 // Hosts and processes in a bad state: no /proc or a wrong one, no stdio, no descriptors left, no executable memory, a debugger.
 import { spawnSync } from 'node:child_process';
 
-import { withCapability } from '../support/capability';
+import { needing, withCapability } from '../support/capability';
 import { compiled, compiler } from '../support/compiled';
 import { evaluate } from '../support/own-process';
 
@@ -109,14 +109,20 @@ describe('executable memory files forbidden (vm.memfd_noexec)', () => {
   const supported = spawnSync(forbidding[0]!, [...forbidding.slice(1), 'true']);
   const can = supported.status === 0 && supported.stderr.length === 0;
 
-  (can ? test : test.skip)('the call rejects and names the way out, which works', () => {
-    const script = `${ends}
+  needing(can, 'a pid namespace of ours, and the sysctl vm.memfd_noexec')(
+    'the call rejects and names the way out, which works',
+    () => {
+      const script = `${ends}
       const refused = await failure(clone('/bin/true'));
       const { hint } = await clone('/bin/true').catch((error) => error);
       process.env.NSCLONE_STUB = /set NSCLONE_STUB=(\\S+)$/.exec(hint)[1];
       return [refused, await endsOf()];`;
-    expect(evaluate(script, forbidding)).toEqual([{ code: 'EACCES', step: 'stub', syscall: 'memfd_create' }, allEnds]);
-  });
+      expect(evaluate(script, forbidding)).toEqual([
+        { code: 'EACCES', step: 'stub', syscall: 'memfd_create' },
+        allEnds,
+      ]);
+    },
+  );
 });
 
 describe('NSCLONE_STUB', () => {

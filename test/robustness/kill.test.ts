@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { needing } from '../support/capability';
 import { evaluate } from '../support/own-process';
 
 interface Run {
@@ -94,7 +95,7 @@ test('every promise settles, and one that rejects is of a program that never ran
   expect(failed.length).toBeLessThan(450);
 });
 
-const traced = spawnSync('strace', ['-f', 'true']).status === 0 ? test : test.skip;
+const traced = needing(spawnSync('strace', ['-f', 'true']).status === 0, 'strace, and leave to trace');
 
 traced('what the kernel saw is what is told, under a tracer that sees the zombies first', () => {
   const log = join(folder, 'log');

@@ -13,7 +13,7 @@ import {
 import { clone, type CloneOptions, Flags, plan, type SyscallError } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
-import { rootOnly, userOnly } from '../support/capability';
+import { needing, rootOnly, userOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -334,13 +334,10 @@ describe('the cgroup, when the kernel refuses', () => {
       message: `EBADF: bad file descriptor, clone3 /etc (cgroup): ${hint}`,
     });
   });
-  (v1 === undefined ? test.skip : test)(
-    `a cgroup of v1${v1 === undefined ? ' (skipped: none is mounted here)' : ''}`,
-    async () => {
-      const error = await failure({ cgroup: v1! });
-      expect(error).toMatchObject({ code: 'EBADF', option: 'cgroup', syscall: 'clone3', path: v1, hint });
-    },
-  );
+  needing(v1 !== undefined, 'a mounted hierarchy')('a cgroup of v1', async () => {
+    const error = await failure({ cgroup: v1! });
+    expect(error).toMatchObject({ code: 'EBADF', option: 'cgroup', syscall: 'clone3', path: v1, hint });
+  });
   test('a path that is not there, or no folder', async () => {
     expect(await failure({ cgroup: '/no/such/cgroup' })).toMatchObject({
       code: 'ENOENT',

@@ -1,4 +1,4 @@
-// Tests that need a capability, and say so where it is missing.
+// Tests that need something of the host, most often a capability, and say so where it is missing.
 import { Credentials } from '../../lib/privilege';
 import { constants } from '../../lib';
 
@@ -8,6 +8,11 @@ export function hasCapability(capability: number): boolean {
 }
 
 type Body = (() => void) | (() => Promise<unknown>);
+
+/** As `test()` where this holds, else a skip that names what is missing. */
+export function needing(holds: boolean, what: string): (name: string, body: Body) => void {
+  return (name, body) => (holds ? test(name, body) : test.skip(`${name} (skipped: needs ${what})`, body));
+}
 
 /** As `test()`, for what an ordinary user may not do. */
 export function rootOnly(name: string, body: Body): void {
