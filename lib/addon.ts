@@ -1,34 +1,83 @@
 // Loads the addon, when it is first needed: an import works on every platform and costs nothing.
+import { existsSync, readdirSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+
+import { module } from './builtin';
 import { featureUnavailable } from './errors/argument-error';
 import type { Addon } from './native-interface';
-import { packageRoot } from './package-files';
+import { home } from './package-files';
+
+/** Names the addon's file where a user has it elsewhere. */
+const variable = 'NSCLONE_ADDON';
 
 let loaded: Addon | undefined;
 
-/** What to do, for why Node would not load it. */
-function messageFor(cause: unknown, root: string): string {
+/** In no way that a bundler would follow. */
+function requireFrom(folder: string, id: string): unknown {
+  return module().createRequire(join(folder, 'nsclone.js'))(id);
+}
+
+/** What to do, for why Node would not load it. @param otherwise what helps where it is not a setting of Node's */
+function messageFor(cause: unknown, otherwise: string): string {
   const { code, message } = cause as { code?: unknown; message?: unknown };
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'nsclone is a native addon, and this Node loads none: run it without --no-addons, or with --allow-addons beside --permission';
-  // `install` scripts are blocked by now in most clients: this is none.
-  const build = `build it with: npm --prefix '${root}' run build:native`;
-  if (code === 'ERR_DLOPEN_FAILED') return `the addon of nsclone does not load here (${String(message)}); ${build}`;
-  return `nsclone has no prebuilt addon for ${process.platform} ${process.arch} here; ${build}`;
+  if (code === 'ERR_DLOPEN_FAILED') return `the addon of nsclone does not load here (${String(message)}); ${otherwise}`;
+  return `nsclone has no prebuilt addon for ${process.platform} ${process.arch} here; ${otherwise}`;
+}
+
+function loadNamed(file: string): Addon {
+  const must = `${variable} must be the absolute path of an nsclone.node that was built for this machine`;
+  if (!isAbsolute(file)) throw new Error(`${must}. It is '${file}'`);
+  try {
+    return requireFrom('/', file) as Addon;
+  } catch (cause) {
+    throw new Error(messageFor(cause, must), { cause });
+  }
+}
+
+function loadFromPackage(root: string): Addon {
+  try {
+    return (requireFrom(root, 'node-gyp-build') as (folder: string) => Addon)(root);
+  } catch (cause) {
+    // `install` scripts are blocked by now in most clients: this is none.
+    throw new Error(messageFor(cause, `build it with: npm --prefix '${root}' run build:native`), { cause });
+  }
+}
+
+/** What may be the addon beside a bundle: the file alone, or one of the folder of all that are prebuilt. */
+function filesBeside(folder: string): string[] {
+  return [folder, join(folder, 'prebuilds', `${process.platform}-${process.arch}`)].flatMap((place) =>
+    existsSync(place)
+      ? readdirSync(place)
+          .filter((name) => /^nsclone(\.\w+)?\.node$/.test(name))
+          .map((name) => join(place, name))
+      : [],
+  );
+}
+
+function loadBeside(folder: string | undefined): Addon {
+  const away =
+    `nsclone has been bundled away from its package: copy its folder prebuilds to ${folder ?? 'where the bundle lies'}, ` +
+    `or set ${variable} to the path of its addon`;
+  let last: unknown;
+  for (const file of folder === undefined ? [] : filesBeside(folder)) {
+    try {
+      return requireFrom('/', file) as Addon;
+    } catch (cause) {
+      // There may be one for each C library.
+      last = cause;
+    }
+  }
+  throw last === undefined ? new Error(away) : new Error(messageFor(last, away), { cause: last });
 }
 
 function load(): Addon {
   if (process.platform !== 'linux') throw featureUnavailable('nsclone');
-  const root = packageRoot();
-  if (root === undefined)
-    throw new Error(
-      'nsclone has been bundled away from its package, in which its addon lies; have the bundler leave it out (external), and install it beside the bundle',
-    );
-  try {
-    // oxlint-disable-next-line typescript/no-require-imports -- a .node file cannot be imported
-    return (require('node-gyp-build') as (folder: string) => Addon)(root);
-  } catch (cause) {
-    throw new Error(messageFor(cause, root), { cause });
-  }
+  const named = process.env[variable];
+  if (named !== undefined && named !== '') return loadNamed(named);
+  const { folder, isPackage } = home();
+  return isPackage ? loadFromPackage(folder!) : loadBeside(folder);
 }
 
 /** The addon. @throws ERR_FEATURE_UNAVAILABLE_ON_PLATFORM where this is not Linux */

@@ -1,23 +1,31 @@
 // Modules of Node that are loaded when first needed: each costs an import of the package some milliseconds.
 import type * as ChildProcess from 'node:child_process';
+import type Module from 'node:module';
 import type * as Net from 'node:net';
 import type * as OS from 'node:os';
+import type Stream from 'node:stream';
 import type * as TTY from 'node:tty';
 
-/* oxlint-disable typescript/no-require-imports -- an import would load them at once */
-
 export function childProcess(): typeof ChildProcess {
-  return require('node:child_process') as typeof ChildProcess;
+  return process.getBuiltinModule('node:child_process');
+}
+
+export function module(): typeof Module {
+  return process.getBuiltinModule('node:module');
 }
 
 export function net(): typeof Net {
-  return require('node:net') as typeof Net;
+  return process.getBuiltinModule('node:net');
 }
 
 export function os(): typeof OS {
-  return require('node:os') as typeof OS;
+  return process.getBuiltinModule('node:os');
+}
+
+export function streams(): typeof Stream {
+  return process.getBuiltinModule('node:stream');
 }
 
 export function tty(): typeof TTY {
-  return require('node:tty') as typeof TTY;
+  return process.getBuiltinModule('node:tty');
 }

@@ -3,11 +3,12 @@ import { inspect } from 'node:util';
 
 import type { ListedProgram } from '../types/listing';
 import type { Recorder, Results, Returned } from '../types/record';
-import { invalidArgType, invalidArgValue } from './errors/argument-error';
+import { invalidArgType } from './errors/argument-error';
 import { list } from './program/listing';
+import { recordLine } from './program/record-line';
+import type { Recording } from './program/recorder';
+import type { Bring } from './program/results';
 import { structure } from './program/structure';
-import { Recording, recorderOf } from './program/recorder';
-import { type Bring, bringOf } from './program/results';
 
 /** What `record()` makes. Nothing has been cloned yet; start it with `clone(program)`, as often as wanted. */
 export class Program<R = undefined> {
@@ -56,22 +57,6 @@ export class Program<R = undefined> {
  */
 export function record<const T extends Returned | void>(callback: (recorder: Recorder) => T): Program<Results<T>> {
   if (typeof callback !== 'function') throw invalidArgType('callback argument', 'of type function', callback);
-  const recording = new Recording();
-  try {
-    const returned = callback(recorderOf(recording));
-    refusePromise(returned);
-    const bring = bringOf(recording, returned);
-    recording.writer.finish();
-    return new Program(recording, bring);
-  } finally {
-    recording.close('the callback has returned, and what runs later is not part of the recording');
-  }
-}
-
-function refusePromise(returned: unknown): void {
-  const then = (returned as { then?: unknown } | null | undefined)?.then;
-  if (typeof then !== 'function') return;
-  // Its calls after the first await are refused: that rejection is told here and nowhere else.
-  Promise.resolve(returned).catch(() => {});
-  throw invalidArgValue('callback argument', returned, 'must not be async: the line is recorded before it returns');
+  const { recording, bring } = recordLine(callback);
+  return new Program(recording, bring);
 }

@@ -1,8 +1,9 @@
 // run(): a command whose output is collected.
-import { finished, Readable, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import type { ClonedProcess, ExitStatus } from '../types/child';
 import type { Collected, OutputEncoding, RunOptions, RunResult } from '../types/run';
+import { streams } from './builtin';
 import { integer, plainObject } from './check';
 import { start } from './clone';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
@@ -73,7 +74,7 @@ function startCollecting(command: unknown, args: unknown, options: unknown): Pro
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
   // It may break before there is somebody to read it: that is told when there is.
-  if (collecting.input instanceof Readable) collecting.input.on('error', () => {});
+  if (collecting.input instanceof streams().Readable) collecting.input.on('error', () => {});
   const began = now();
   const starting = start(command, hasArgs ? args : undefined, rest) as Promise<ClonedProcess>;
   return starting.then((child) => collect(child, collecting, new Patience(rest, began)));
@@ -92,7 +93,7 @@ function refuseUncollectable(given: object): void {
 }
 
 function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown): Collecting {
-  const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof Readable;
+  const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof streams().Readable;
   if (input !== undefined && !isInput)
     throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
   if (encoding !== undefined && encoding !== null && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
@@ -128,7 +129,7 @@ class Gathered {
     this.done = new Promise((resolve) => {
       if (stream === null) return resolve();
       // Also one that breaks: what it brought until then is what there is.
-      finished(stream, { writable: false }, () => resolve());
+      streams().finished(stream, { writable: false }, () => resolve());
       stream.on('data', (chunk: Buffer) => {
         const room = most - this.#size;
         this.#size += chunk.length;
@@ -154,13 +155,13 @@ function feed(stdin: Writable | null, input: Collecting['input'], fail: (error: 
   if (stdin === null) return;
   // A command that does not read all of it is no error of ours.
   stdin.on('error', () => {});
-  if (!(input instanceof Readable)) return void stdin.end(input);
+  if (!(input instanceof streams().Readable)) return void stdin.end(input);
   let wanted = true;
   stdin.once('close', () => {
     wanted = false;
     input.destroy();
   });
-  finished(input, { writable: false }, (error) => {
+  streams().finished(input, { writable: false }, (error) => {
     if (error === undefined || error === null) stdin.end();
     else if (wanted) fail(error);
   });

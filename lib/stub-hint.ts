@@ -4,11 +4,11 @@ import { join } from 'node:path';
 
 import { host } from './host/host';
 import { profile, spell, whoRefuses } from './host/ourselves';
-import { packageRoot } from './package-files';
+import { home } from './package-files';
 
 /** The stub as a file, which hosts need that let nobody execute memory; undefined where there is none. */
 function stubFile(): string | undefined {
-  const root = packageRoot();
+  const { folder: root } = home();
   if (root === undefined) return undefined;
   // In the order in which the addon is looked for.
   const folders = ['build/Release', `prebuilds/${process.platform}-${process.arch}`];

@@ -1,7 +1,7 @@
 // The children of this environment: who hears what of which child.
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
-import { errnoName } from './kernel/errno';
+import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
 import { Mail, type News } from './native-interface';
 import { stubHint } from './stub-hint';

@@ -16,8 +16,7 @@ const wanted = [
   'binding.gyp',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  'dist/lib/index.js',
-  'dist/lib/index.js.map',
+  ...['core', 'index', 'late'].flatMap((name) => [`dist/lib/${name}.js`, `dist/lib/${name}.js.map`]),
   'dist/lib/index.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
@@ -26,7 +25,7 @@ const wanted = [
   'scripts/node-headers.mjs',
 ];
 const allowed =
-  /^(dist\/lib\/index\.js\.map|dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
+  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
 /** Unpacked. */
 const mostBytes = 1_500_000;
 
@@ -132,7 +131,7 @@ function check(folder) {
   const installed = join(consumer, 'node_modules/nsclone');
   rmSync(join(installed, 'prebuilds'), { recursive: true });
   const failed = spawnSync(process.execPath, ['use.cjs'], { cwd: consumer, encoding: 'utf8' });
-  const command = /build it with: (.*)/.exec(failed.stderr)?.[1];
+  const command = /^Error: .*build it with: (.*)$/m.exec(failed.stderr)?.[1];
   if (command === undefined) throw new Error(`without an addon: ${failed.stderr}`);
   run('sh', ['-c', `npm_config_ignore_scripts=true ${command}`], consumer);
   use(consumer, 'build/Release/nsclone_stub');

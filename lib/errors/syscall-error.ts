@@ -1,6 +1,7 @@
 // The error of a system call that the kernel refused.
 import type { SyscallErrorFields } from '../../types/errors';
-import { errnoByName, errnoMessage, errnoName } from '../kernel/errno';
+import { errnoByName } from '../kernel/errno';
+import { errnoMessage, errnoName } from '../kernel/errno-texts';
 import { isOurs } from './caller';
 import { printable } from './printable';
 

@@ -46,10 +46,10 @@ function count(path: string, word: string): number {
 }
 
 /** All that the kernel means by EAGAIN, where no cgroup shows that it was that. */
-export const processLimits = 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
+const processLimits = 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
 
-/** Which `pids.max` has refused a process. */
-export function whyNoMoreProcesses(given?: Given): string | undefined {
+/** Which `pids.max` has refused a process, where it was one. */
+export function whyNoMoreProcesses(given?: Given): string {
   let refused = false;
   for (const folder of foldersFor(given, 'pids')) {
     // Who asked has ended since, so that there may be room by now. Some kernels count below the limit, others at it.
@@ -58,7 +58,7 @@ export function whyNoMoreProcesses(given?: Given): string | undefined {
     const isFull = Number(host.read(`${folder}/pids.current`)) >= limit;
     if (!Number.isNaN(limit) && (refused || isFull)) return `pids.max of the cgroup ${folder} is ${limit}`;
   }
-  return undefined;
+  return processLimits;
 }
 
 /** Where the kernel has killed for want of memory. */

@@ -1,5 +1,5 @@
 // Why no child came about at all: what the host shows, or what the error alone tells.
-import { processLimits, whyNoMoreProcesses } from './control-groups';
+import { whyNoMoreProcesses } from './control-groups';
 import { whyTooOld } from './kernel-version';
 import { whoRefuses } from './ourselves';
 
@@ -7,7 +7,7 @@ import { whoRefuses } from './ourselves';
 export function whyNotLaunched(code: string, call: string): string | undefined {
   switch (code) {
     case 'EAGAIN':
-      return whyNoMoreProcesses() ?? processLimits;
+      return whyNoMoreProcesses();
     case 'EMFILE':
       return 'too many open files; see RLIMIT_NOFILE';
     case 'ENFILE':

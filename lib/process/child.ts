@@ -9,7 +9,7 @@ import { addon } from '../addon';
 import { refusedOption, unknownSignal } from '../errors/argument-error';
 import { ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { signalNames, signalNumber } from '../kernel/signals';
 import { Mail, News } from '../native-interface';
 import { Namespace } from '../namespace';

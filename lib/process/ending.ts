@@ -1,7 +1,7 @@
 // Ends a child from here: by its AbortSignal, or when its time is over.
 import { AbortError } from '../errors/abort-error';
 import { SyscallError } from '../errors/syscall-error';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { clearTimeout, setTimeout } from '../timers';
 import type { ExitStatus } from '../../types/child';
 

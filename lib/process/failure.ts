@@ -2,7 +2,7 @@
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { whyKilled } from '../host/control-groups';
 import { whoRefuses } from '../host/ourselves';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';

@@ -1,7 +1,7 @@
 // The signals that a child is sent. What we send on our own account is never told by an event: of a child that run() has, nobody hears.
 import { addon } from '../addon';
 import type { SyscallError } from '../errors/syscall-error';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import type { ExitStatus } from '../../types/child';
 import { type Cause, Ending, type EndingOptions, type Mortal, refusedKill } from './ending';
 import type { SetUp } from './set-up';

@@ -1,7 +1,7 @@
 // The error of a launch that failed before there was a child: which call of ours it was, as the addon tells.
 import { SyscallError } from '../errors/syscall-error';
 import { whyNotLaunched } from '../host/launching';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { syscallName } from '../kernel/syscalls';
 import { Mail } from '../native-interface';
 import { mailbox } from '../watch';

@@ -8,7 +8,7 @@ import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
 import { holds, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
 import { callAt } from '../program/listing';

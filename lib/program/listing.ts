@@ -1,6 +1,6 @@
 // A program as text: read back from the bytes that will run, so that a listing cannot say anything else.
 import { printable } from '../errors/printable';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { optionOf, type Run, runsOf, spellRun } from './runs';

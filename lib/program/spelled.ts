@@ -1,6 +1,6 @@
 // Instructions spelled with the kernel's names, argument by argument.
 import { constants } from '../kernel/constants';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { spellSocketAddress } from './calls/socket-address';
 import { AnyErrno, ChannelWord, Kind, Policy, ProcWord, Reserved } from './format';

@@ -1,6 +1,6 @@
 // A program as data, for JSON: what its listing says, with the arguments as what they are.
 import type { ListedArgument, ListedCall } from '../../types/listing';
-import { errnoName } from '../kernel/errno';
+import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { kindOf } from './signatures';

@@ -2,7 +2,7 @@
 import { boolean } from '../check';
 import { refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
-import { processLimits, whyNoMoreProcesses } from '../host/control-groups';
+import { whyNoMoreProcesses } from '../host/control-groups';
 import { constants } from '../kernel/constants';
 import * as call from './calls';
 import type { Step } from './step';
@@ -49,6 +49,5 @@ export const init: Step = {
       .add(call.closeAt, ends);
   },
 
-  hint: (code, _label, request) =>
-    code === 'EAGAIN' ? (whyNoMoreProcesses(request.cgroup) ?? processLimits) : undefined,
+  hint: (code, _label, request) => (code === 'EAGAIN' ? whyNoMoreProcesses(request.cgroup) : undefined),
 };

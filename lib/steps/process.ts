@@ -2,7 +2,7 @@
 import { fileDescriptor, path } from '../check';
 import { invalidArgType } from '../errors/argument-error';
 import { Flags } from '../flags';
-import { processLimits, whyNoMoreProcesses, whyNotSupported } from '../host/control-groups';
+import { whyNoMoreProcesses, whyNotSupported } from '../host/control-groups';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message, ReportPid } from '../program/format';
@@ -86,7 +86,7 @@ function whyNoProcess(code: string, request: Request): string | undefined {
   if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
     return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }
-  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup) ?? processLimits;
+  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup);
   return undefined;
 }
 

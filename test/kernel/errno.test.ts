@@ -1,7 +1,8 @@
 // The vendored error numbers against the system's headers and against Node.
 import { getSystemErrorMap } from 'node:util';
 
-import { errnoByName, errnoMessage, errnoName } from '../../lib/kernel/errno';
+import { errnoByName } from '../../lib/kernel/errno';
+import { errnoMessage, errnoName } from '../../lib/kernel/errno-texts';
 import { macroNames, testWithHeaders, valuesOf } from './headers';
 
 for (const arch of ['x64', 'arm64'] as const) {

@@ -1,0 +1,27 @@
+// One recording from its beginning to its end: the callback is run, and what it returns is what the child brings back.
+import type { Recorder } from '../../types/record';
+import { invalidArgValue } from '../errors/argument-error';
+import { Recording, recorderOf } from './recorder';
+import { type Bring, bringOf } from './results';
+
+/** @throws ArgumentError, SyscallError E2BIG, and what the callback throws */
+export function recordLine(callback: (recorder: Recorder) => unknown): { recording: Recording; bring: Bring } {
+  const recording = new Recording();
+  try {
+    const returned = callback(recorderOf(recording));
+    refusePromise(returned);
+    const bring = bringOf(recording, returned);
+    recording.writer.finish();
+    return { recording, bring };
+  } finally {
+    recording.close('the callback has returned, and what runs later is not part of the recording');
+  }
+}
+
+function refusePromise(returned: unknown): void {
+  const then = (returned as { then?: unknown } | null | undefined)?.then;
+  if (typeof then !== 'function') return;
+  // Its calls after the first await are refused: that rejection is told here and nowhere else.
+  Promise.resolve(returned).catch(() => {});
+  throw invalidArgValue('callback argument', returned, 'must not be async: the line is recorded before it returns');
+}
