@@ -2,20 +2,23 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { buildSync } from 'esbuild';
 
 import { root } from '../support/own-process';
 import { slow } from '../support/slow';
 
-/** A file's module, and how its first call fails. */
+/** A program that uses what `file` exports, and tells how its first call ends. */
 const program = (file: string): string =>
-  `require(${JSON.stringify(file)}).clone('true').then(() => console.log('started'), (error) => console.log(error.message));`;
+  `import { clone } from ${JSON.stringify(file)};
+  clone('true').then(() => console.log('started'), (error) => console.log(error.message));`;
 
 let folder: string;
+let env: NodeJS.ProcessEnv;
 
 beforeEach(() => {
+  env = {};
   folder = mkdtempSync(join(tmpdir(), 'nsclone-loading-'));
 });
 
@@ -23,11 +26,17 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function messageOf(file: string, ...flags: string[]): string {
-  const options = { encoding: 'utf8', timeout: slow(20_000) } as const;
-  const { stdout, stderr, signal } = spawnSync(process.execPath, [...flags, '-e', program(file)], options);
+/** What a program of arguments of Node prints. */
+function outputOf(...args: string[]): string {
+  const options = { encoding: 'utf8', timeout: slow(20_000), env: { ...process.env, ...env } } as const;
+  const { stdout, stderr, signal } = spawnSync(process.execPath, args, options);
   expect({ stderr, signal }).toEqual({ stderr: '', signal: null });
   return stdout.trimEnd();
+}
+
+/** How the first call of the package in a folder ends. */
+function messageOf(home: string, ...flags: string[]): string {
+  return outputOf(...flags, '--input-type=module', '-e', program(join(home, 'dist/lib/index.mjs')));
 }
 
 /** A copy of the package without an addon. */
@@ -40,17 +49,74 @@ function withoutAddon(): string {
   return copy;
 }
 
-test('a bundle with no package above it ends, and says that it has left its addon', () => {
-  const outfile = join(folder, 'bundle.js');
-  buildSync({ entryPoints: [join(root, 'dist/lib/index.js')], bundle: true, platform: 'node', outfile });
-  expect(messageOf(outfile)).toMatch(/^nsclone has been bundled away from its package, .*external/);
+/** Bundles a program with the package into a folder of its own, with the file of its addon beside it or not. */
+function bundled(format: 'cjs' | 'esm', beside?: { readonly as: string; readonly content?: string }): string {
+  const outfile = join(folder, 'app', format === 'cjs' ? 'bundle.js' : 'bundle.mjs');
+  const contents = program(join(root, 'dist/lib/index.mjs'));
+  buildSync({ stdin: { contents, resolveDir: folder }, bundle: true, platform: 'node', format, outfile });
+  if (beside === undefined) return outfile;
+  const addon = join(folder, 'app', beside.as);
+  mkdirSync(dirname(addon), { recursive: true });
+  if (beside.content === undefined) cpSync(join(root, 'build/Release/nsclone.node'), addon);
+  else writeFileSync(addon, beside.content);
+  return outfile;
+}
+
+const prebuilt = `prebuilds/linux-${process.arch}`;
+
+describe.each(['cjs', 'esm'] as const)('a bundle of format %s', (format) => {
+  test('works where the addon lies beside it', () => {
+    expect(outputOf(bundled(format, { as: 'nsclone.node' }))).toBe('started');
+  });
+
+  test('works where the folder of the prebuilt addons lies beside it', () => {
+    expect(outputOf(bundled(format, { as: `${prebuilt}/nsclone.glibc.node` }))).toBe('started');
+  });
+
+  test('works where NSCLONE_ADDON says', () => {
+    env = { NSCLONE_ADDON: join(root, 'build/Release/nsclone.node') };
+    expect(outputOf(bundled(format))).toBe('started');
+  });
+
+  test('says what to copy where, with no package above it', () => {
+    expect(outputOf(bundled(format))).toBe(
+      `nsclone has been bundled away from its package: copy its folder prebuilds to ${join(folder, 'app')}, or set NSCLONE_ADDON to the path of its addon`,
+    );
+  });
+
+  test('is not taken for the program whose package it lies in', () => {
+    writeFileSync(join(folder, 'package.json'), '{ "name": "app" }');
+    expect(outputOf(bundled(format))).toMatch(/^nsclone has been bundled away from its package/);
+  });
+
+  test('says why the addon beside it does not load', () => {
+    const message = outputOf(bundled(format, { as: `${prebuilt}/nsclone.glibc.node`, content: 'no ELF' }));
+    expect(message).toMatch(/^the addon of nsclone does not load here \(.+\); nsclone has been bundled away .*: copy /);
+  });
 });
 
-test('a bundle is not taken for the program whose package it lies in', () => {
-  writeFileSync(join(folder, 'package.json'), '{ "name": "app" }');
-  const outfile = join(folder, 'bundle.js');
-  buildSync({ entryPoints: [join(root, 'dist/lib/index.js')], bundle: true, platform: 'node', outfile });
-  expect(messageOf(outfile)).toMatch(/^nsclone has been bundled away from its package/);
+test('of two addons beside a bundle the one that loads is taken', () => {
+  const bundle = bundled('cjs', { as: `${prebuilt}/nsclone.musl.node` });
+  writeFileSync(join(folder, 'app', prebuilt, 'nsclone.glibc.node'), 'of another C library');
+  expect(outputOf(bundle)).toBe('started');
+});
+
+test('code that is evaluated from text finds the addon beside the file that evaluates it', () => {
+  const bundle = bundled('cjs', { as: 'nsclone.node' });
+  const evaluating = join(folder, 'app', 'main.js');
+  const text = JSON.stringify(readFileSync(bundle, 'utf8'));
+  writeFileSync(evaluating, `eval(${text});`);
+  rmSync(bundle);
+  expect(outputOf(evaluating)).toBe('started');
+});
+
+test('an NSCLONE_ADDON that is no path is refused, and one that leads nowhere is named', () => {
+  env = { NSCLONE_ADDON: 'nsclone.node' };
+  expect(messageOf(root)).toBe(
+    "NSCLONE_ADDON must be the absolute path of an nsclone.node that was built for this machine. It is 'nsclone.node'",
+  );
+  env = { NSCLONE_ADDON: '/nowhere/nsclone.node' };
+  expect(messageOf(root)).toMatch(/; NSCLONE_ADDON must be the absolute path of an nsclone.node/);
 });
 
 test('a Node that loads no addons is named as the cause', () => {
