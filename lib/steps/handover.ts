@@ -53,7 +53,9 @@ export const handover: Step = {
       writer.store(slot, descriptors + index * 4, 4);
       return slot;
     });
-    writer.subject(undefined).add(call.sendmsg, ChannelWord, message, MSG_NOSIGNAL);
+    // unix(7): as many descriptors are on their way between processes of our user as we may have open. They are lost then, as they
+    // are where Node has no number left for them, and are told to be.
+    writer.subject(undefined).add(call.sendmsg, ChannelWord, message, MSG_NOSIGNAL).accept('ETOOMANYREFS');
     for (const slot of slots) writer.add(call.close, slot);
   },
 };
