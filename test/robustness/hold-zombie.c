@@ -1,4 +1,4 @@
-// A tracer that holds on to a process that has ended, as a debugger does: hold-zombie PID MILLISECONDS
+// A tracer that holds on to a process that has ended, as a debugger does, until its input ends: hold-zombie PID
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 int main(int count, char** arguments) {
-  if (count != 3) return 2;
+  if (count != 2) return 2;
   const pid_t pid = atoi(arguments[1]);
   if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) {
     perror("PTRACE_SEIZE");
@@ -18,6 +18,8 @@ int main(int count, char** arguments) {
   siginfo_t info;
   // Looked at, not reaped: until we end nobody else can.
   if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) != 0) return 1;
-  usleep((useconds_t)atoi(arguments[2]) * 1000);
+  char byte;
+  while (read(0, &byte, 1) > 0) {
+  }
   return 0;
 }

@@ -146,11 +146,12 @@ describe('a debugger that holds on to an ended child', () => {
     if (compiler === undefined) return;
     const [code, busy, waited] = evaluate<[number, number, number]>(`${ends}
       const child = await clone('/bin/sh', ['-c', 'read line; exit 6'], { stdio: ['pipe', 'ignore', 'ignore'] });
-      const tracer = require('node:child_process').spawn(${JSON.stringify(hold.path)}, [String(child.pid), '1000']);
+      const tracer = require('node:child_process').spawn(${JSON.stringify(hold.path)}, [String(child.pid)]);
       await new Promise((resolve, reject) => tracer.stdout.once('data', resolve).once('end', reject));
       const from = performance.now();
       const cpu = process.cpuUsage();
       child.stdin.end('go\\n');
+      setTimeout(() => tracer.stdin.end(), 1000);
       const { code } = await child.exited;
       const { user, system } = process.cpuUsage(cpu);
       return [code, (user + system) / 1000, performance.now() - from];`);

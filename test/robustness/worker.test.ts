@@ -98,12 +98,13 @@ describe('a Worker that ends with children', () => {
       const result = evaluate(`${common}
       const worker = start(${JSON.stringify(source)});
       const [pid] = await once(worker, 'message');
-      const tracer = require('node:child_process').spawn(${JSON.stringify(hold.path)}, [String(pid), '2000']);
+      const tracer = require('node:child_process').spawn(${JSON.stringify(hold.path)}, [String(pid)]);
       const gone = once(tracer, 'exit');
       await once(tracer.stdout, 'data');
       // That waits for its children, but not for ever.
       await worker.terminate();
       const held = children().filter((child) => child.startsWith(pid + ' '));
+      tracer.stdin.end();
       await gone;
       return [held.length, await settled(before)];`);
       expect(result).toEqual([1, nothing]);
