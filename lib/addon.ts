@@ -36,7 +36,41 @@ function loadNamed(file: string): Addon {
   }
 }
 
+function prebuildsIn(folder: string): string {
+  return join(folder, 'prebuilds', `${process.platform}-${process.arch}`);
+}
+
+/** What may be the addon in these folders. */
+function filesIn(...folders: string[]): string[] {
+  return folders.flatMap((folder) =>
+    existsSync(folder)
+      ? readdirSync(folder)
+          .filter((name) => /^nsclone(\.\w+)?\.node$/.test(name))
+          .map((name) => join(folder, name))
+      : [],
+  );
+}
+
+/** The first of these files that loads; `instead` where none does, with why the last one did not. */
+function loadFirst(files: readonly string[], instead: (cause: unknown) => Addon): Addon {
+  let last: unknown;
+  for (const file of files) {
+    try {
+      return requireFrom('/', file) as Addon;
+    } catch (cause) {
+      // There may be one for each C library.
+      last = cause;
+    }
+  }
+  return instead(last);
+}
+
 function loadFromPackage(root: string): Addon {
+  // node-gyp-build looks there first too, and finds what has another name; it takes a third of an import.
+  return loadFirst(filesIn(join(root, 'build/Release'), prebuildsIn(root)), () => loadByOthers(root));
+}
+
+function loadByOthers(root: string): Addon {
   try {
     return (requireFrom(root, 'node-gyp-build') as (folder: string) => Addon)(root);
   } catch (cause) {
@@ -45,31 +79,14 @@ function loadFromPackage(root: string): Addon {
   }
 }
 
-/** What may be the addon beside a bundle: the file alone, or one of the folder of all that are prebuilt. */
-function filesBeside(folder: string): string[] {
-  return [folder, join(folder, 'prebuilds', `${process.platform}-${process.arch}`)].flatMap((place) =>
-    existsSync(place)
-      ? readdirSync(place)
-          .filter((name) => /^nsclone(\.\w+)?\.node$/.test(name))
-          .map((name) => join(place, name))
-      : [],
-  );
-}
-
+/** Beside a bundle: the file alone, or the folder of all that are prebuilt. */
 function loadBeside(folder: string | undefined): Addon {
   const away =
     `nsclone has been bundled away from its package: copy its folder prebuilds to ${folder ?? 'where the bundle lies'}, ` +
     `or set ${variable} to the path of its addon`;
-  let last: unknown;
-  for (const file of folder === undefined ? [] : filesBeside(folder)) {
-    try {
-      return requireFrom('/', file) as Addon;
-    } catch (cause) {
-      // There may be one for each C library.
-      last = cause;
-    }
-  }
-  throw last === undefined ? new Error(away) : new Error(messageFor(last, away), { cause: last });
+  return loadFirst(folder === undefined ? [] : filesIn(folder, prebuildsIn(folder)), (cause) => {
+    throw cause === undefined ? new Error(away) : new Error(messageFor(cause, away), { cause });
+  });
 }
 
 function load(): Addon {

@@ -49,8 +49,14 @@ export interface Home {
   readonly isPackage: boolean;
 }
 
+let found: Home | undefined;
+
 /** Where the package's files are, the addon first of all. */
 export function home(): Home {
+  return (found ??= find());
+}
+
+function find(): Home {
   const executable = executableFolder();
   if (executable !== undefined) return { folder: executable, isPackage: false };
   const own = ownFolder();

@@ -8,80 +8,149 @@
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
 // process.getBuiltinModule().
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileFunction } from 'node:vm';
 
 import { build, transform } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist/lib');
-const common = { platform: 'node', target: 'node20.17', logLevel: 'warning', charset: 'utf8', sourcesContent: false };
+const common = { platform: 'node', target: 'node20.17', logLevel: 'warning', sourcesContent: false };
 
-/** The files of late.js. Others import nothing but functions of them. */
-const late = [
-  'errors/nearest',
-  'host/control-groups',
-  'host/executable',
-  'host/mount-table',
-  'kernel/errno-texts',
-  'process/failure',
-  'process/launch-failure',
-  'process/start-recorded',
-  'program/listing',
-  'program/record-line',
-  'program/structure',
-  'steps/forbidden-user-namespaces',
-  'stub-hint',
-].map((name) => join(root, 'lib', `${name}.ts`));
+/** The files that are loaded late, and together. Others import nothing of them but functions, and objects of functions: steps. */
+const groups = {
+  // Who has options, most of them.
+  options: [
+    'handed-namespaces',
+    'host/mount-table',
+    'join-target',
+    'steps/capabilities',
+    'steps/capability-sets',
+    'steps/cgroup',
+    'steps/clone-into-cgroup',
+    'steps/cpu-affinity',
+    'steps/id-map-writers',
+    'steps/id-maps',
+    'steps/init',
+    'steps/join',
+    'steps/keyring',
+    'steps/loopback',
+    'steps/mounts',
+    'steps/oom-score-adj',
+    'steps/pty',
+    'steps/rlimits',
+    'steps/seccomp',
+    'steps/securebits',
+    'steps/subordinate-ids',
+    'steps/sysctl',
+  ],
+  // Who collects output.
+  output: ['collect'],
+  // Who records, prints, or fails.
+  late: [
+    'errors/argument-error',
+    'errors/nearest',
+    'host/control-groups',
+    'host/executable',
+    'host/host',
+    'host/ourselves',
+    'kernel/errno-texts',
+    'process/failure',
+    'process/launch-failure',
+    'process/start-recorded',
+    'program/listing',
+    'program/record-line',
+    'program/structure',
+    'steps/forbidden-user-namespaces',
+    'steps/why-no-process',
+    'steps/why-not-executed',
+    'stub-hint',
+  ],
+};
+const fileOf = (name) => join(root, 'lib', `${name}.ts`);
+const groupOf = (file) => Object.keys(groups).find((group) => groups[group].some((name) => fileOf(name) === file));
 
-/** The functions that a file exports. */
-function functionsOf(file) {
-  return Array.from(readFileSync(file, 'utf8').matchAll(/^export (?:async )?function (\w+)/gm), ([, name]) => name);
+/** What a file exports: it is run for that. */
+async function exportsOf(file) {
+  const options = { ...common, entryPoints: [file], bundle: true, format: 'cjs', write: false };
+  const [{ text }] = (await build(options)).outputFiles;
+  const module = { exports: {} };
+  compileFunction(text, ['module', 'exports', 'require'])(module, module.exports, createRequire(import.meta.url));
+  return module.exports;
 }
 
-/** In the place of a late file: each of its functions loads late.js, and goes on there. */
-function stand(file) {
-  return functionsOf(file)
-    .map((name) => `export function ${name}(...args) { return __require__('./late.js').${name}(...args); }`)
-    .join('\n');
+/** In the place of a late file: each of its functions loads the group, and goes on there. */
+async function stand(file) {
+  const isFunction = (value) => typeof value === 'function';
+  const field = (name, [key, value]) =>
+    isFunction(value)
+      ? `${key}(...args) { return home().${name}.${key}(...args); }`
+      : `${key}: ${JSON.stringify(value)}`;
+  const group = groupOf(file);
+  const loads = [
+    `import { load } from ${JSON.stringify(fileOf('late-file'))};`,
+    'let group;',
+    `const home = () => (group ??= load('${group}', () => __require__('./${group}.js')));`,
+  ].join('\n');
+  const stands = Object.entries(await exportsOf(file)).map(([name, value]) => {
+    if (isFunction(value)) return `export function ${name}(...args) { return home().${name}(...args); }`;
+    if (typeof value !== 'object' || !Object.values(value).some(isFunction)) return '';
+    // Nobody asks a step at run time what it comes after.
+    const fields = Object.entries(value)
+      .filter(([key]) => key !== 'after')
+      .map((entry) => field(name, entry));
+    return `export const ${name} = { ${fields.join(', ')} };`;
+  });
+  return [loads, ...stands].join('\n');
 }
 
-/** late.js itself. */
-function allLate() {
-  const names = late.flatMap(functionsOf);
-  const twice = names.filter((name, index) => names.indexOf(name) !== index);
-  if (twice.length > 0) throw new Error(`late.js would have two of ${twice.join(', ')}`);
-  return late.map((file) => `export { ${functionsOf(file).join(', ')} } from ${JSON.stringify(file)};`).join('\n');
+/** The file of a group. What two entries share becomes a file of its own: the core, with all that index has. */
+function together(group) {
+  const exports = groups[group].map((name) => `export * from './lib/${name}.ts';`);
+  return ["import './lib/index.ts';", ...exports].join('\n');
 }
 
 const lateFiles = {
   name: 'late-files',
   setup({ onLoad, onResolve, resolve }) {
-    onResolve({ filter: /^late$/ }, () => ({ path: 'late', namespace: 'all-late' }));
-    onLoad({ filter: /.*/, namespace: 'all-late' }, () => ({ contents: allLate(), resolveDir: root }));
-    onResolve({ filter: /^\./ }, async ({ path: from, importer, kind, resolveDir, pluginData }) => {
-      if (pluginData === 'resolving') return undefined;
+    onResolve({ filter: /^group:/ }, ({ path }) => ({ path, namespace: 'group' }));
+    onLoad({ filter: /.*/, namespace: 'group' }, ({ path }) => ({
+      contents: together(path.slice('group:'.length)),
+      resolveDir: root,
+    }));
+    onResolve({ filter: /^\./ }, async ({ path: from, importer, kind, namespace, resolveDir, pluginData }) => {
+      if (pluginData === 'resolving' || namespace === 'group') return undefined;
       const { path } = await resolve(from, { importer, kind, resolveDir, pluginData: 'resolving' });
-      return late.includes(path) ? { path, namespace: 'late' } : undefined;
+      const group = groupOf(path);
+      if (group === undefined || group === groupOf(importer)) return undefined;
+      // One for each group: what two of them share would become a file of its own.
+      return { path, namespace: 'late', suffix: `?in=${groupOf(importer) ?? 'core'}` };
     });
-    onLoad({ filter: /.*/, namespace: 'late' }, ({ path }) => ({ contents: stand(path) }));
+    onLoad({ filter: /.*/, namespace: 'late' }, async ({ path }) => ({
+      contents: await stand(path),
+      resolveDir: root,
+    }));
   },
 };
 
-/** The shared parts of index and late come out as a file of their own: the core. */
 async function buildModules() {
   const { outputFiles } = await build({
     ...common,
     absWorkingDir: root,
-    entryPoints: { index: 'lib/index.ts', late: 'late' },
+    entryPoints: {
+      index: 'lib/index.ts',
+      ...Object.fromEntries(Object.keys(groups).map((group) => [group, `group:${group}`])),
+    },
     outdir: dist,
     bundle: true,
     splitting: true,
     chunkNames: 'core',
     format: 'esm',
     sourcemap: 'inline',
+    define: { lateFiles: JSON.stringify(Object.keys(groups)), core: '__core__' },
     plugins: [lateFiles],
     write: false,
   });
@@ -94,7 +163,10 @@ async function writeCommonJS({ path, text }) {
   const { code, map } = await transform(text, { ...common, format: 'cjs', sourcemap: 'external', sourcefile: name });
   const js = code
     .replaceAll(/\brequire\("(node:[^"]+)"\)/g, 'process.getBuiltinModule("$1")')
-    .replaceAll('__require__(', 'require(');
+    .replaceAll('__require__(', 'require(')
+    .replaceAll('__core__', 'module.exports')
+    // Only ours require the others: they can do without a second object with a getter for each name.
+    .replace(/^module\.exports = __toCommonJS\(((?!index)\w+_exports)\);$/m, 'module.exports = $1;');
   writeFileSync(path, `${js}//# sourceMappingURL=${name}.map\n`);
   writeFileSync(`${path}.map`, map);
 }

@@ -12,9 +12,17 @@ interface Entry {
   readonly bit: number;
 }
 
-let bits = 0;
-const entries = order.map((step): Entry => ({ step, bit: step.onlyWhenGiven === true ? 1 << bits++ : 0 }));
-if (bits > 32) throw new RangeError('more steps are asked only when given than Request.given has bits');
+const bits = new Map<Step, number>();
+for (const step of order) if (step.onlyWhenGiven === true) bits.set(step, 1 << bits.size);
+if (bits.size > 32) throw new RangeError('more steps are asked only when given than Request.given has bits');
+
+function bitOf(step: Step): number {
+  const { onlyWhenGiven: option } = step;
+  const given = typeof option === 'string' ? order.find(({ options }) => options.includes(option))! : step;
+  return bits.get(given) ?? 0;
+}
+
+const entries = order.map((step): Entry => ({ step, bit: bitOf(step) }));
 const owners = new Map<string, Entry>(
   entries.flatMap((entry) => entry.step.options.map((option) => [option, entry] as const)),
 );

@@ -30,6 +30,7 @@ export const hold: Step = {
 export const holdPidOne: Step = {
   name: 'hold of pid 1',
   options: [],
+  onlyWhenGiven: 'hold',
   after: { mounts: 'what pid 1 and the program share is all set up' },
 
   emit(writer, request) {

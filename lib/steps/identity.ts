@@ -3,18 +3,17 @@
 // bounding set (needs CAP_SETPCAP) → securebits → setgroups → gid → uid (takes the right to the two before) → capset →
 // ambient (must be permitted and inheritable). A change of ids clears the parent-death signal, so that once more.
 import { array, integer } from '../check';
-import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
+import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from './calls';
-import { availableSet, type CapabilitySets, checkCapabilities, emptySet, namesOf } from './capability-sets';
-import { changeable } from './fact';
-import type { Request } from './request';
+import { emitBounding, emitCapabilities, settleCapabilities, whyNoCapabilities } from './capabilities';
+import { checkCapabilities } from './capability-sets';
+import { checkSecurebits } from './securebits';
 import type { Step } from './step';
 
-const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE } = constants;
 const { CAP_SETGID, CAP_SETPCAP, CAP_SETUID } = constants;
 const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;
 
@@ -22,83 +21,7 @@ const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;
 const largestId = 0xffff_fffe;
 /** NGROUPS_MAX of linux/limits.h. */
 const mostGroups = 65_536;
-/** A message with forty names would be read by nobody. */
-const mostNamed = 5;
-const capabilityVersion3 = 0x20080522;
 const SIGKILL = 9;
-
-const securebitNames: Readonly<Record<string, number>> = Object.fromEntries(
-  Object.entries(constants).flatMap(([name, value]) =>
-    name.startsWith('SECBIT_') && typeof value === 'number'
-      ? [
-          [name, value],
-          [name.slice('SECBIT_'.length), value],
-        ]
-      : [],
-  ),
-);
-
-function checkSecurebits(value: unknown): number {
-  if (typeof value === 'number') return integer(value, 'securebits', 0, 0xff);
-  if (!Array.isArray(value)) throw invalidArgType('securebits', 'of type number or an instance of Array', value);
-  return value.reduce<number>((bits, name: unknown, index) => {
-    const bit = typeof name === 'string' && Object.hasOwn(securebitNames, name) ? securebitNames[name] : undefined;
-    if (bit === undefined) {
-      const names = Object.keys(securebitNames).filter((known) => !known.startsWith('SECBIT_'));
-      throw invalidArgValue(`securebits[${index}]`, name, `must be one of: ${names.join(', ')}`);
-    }
-    return bits | bit;
-  }, 0);
-}
-
-/** Whether the ids are those of root for the exec: then it fills the permitted set from the bounding one. */
-function isRootAtExec(request: Request): boolean {
-  const noRoot = ((request.securebits ?? 0) & constants.SECBIT_NOROOT) !== 0;
-  return request.finalUid() === 0 && !noRoot;
-}
-
-/** The names in a set, the first few of many. */
-function listNames(set: bigint): string {
-  const names = namesOf(set);
-  const more = names.length - mostNamed;
-  return more > 1 ? `${names.slice(0, mostNamed).join(', ')} and ${more} more` : names.join(', ');
-}
-
-/** What the exec would take away, or give, against what was asked for. */
-function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
-  const wanted = (sets.permitted ?? emptySet) | (sets.effective ?? emptySet);
-  const ambient = sets.ambient ?? emptySet;
-  if (isRootAtExec(request)) {
-    // capabilities(7): for root, permitted becomes inheritable and bounding; and ambient, where that is kept.
-    const filled = sets.bounding ?? sets.available;
-    const kept = filled | (sets.inheritable ?? emptySet) | ambient;
-    const taken = sets.bounding === undefined ? emptySet : wanted & ~kept;
-    if (taken !== emptySet) {
-      throw refusedOption(
-        'capabilities',
-        `would be lost at the exec, because capabilities.bounding leaves them out: ${listNames(taken)}; put them into bounding, inheritable or ambient`,
-      );
-    }
-    for (const name of ['permitted', 'effective'] as const) {
-      const set = sets[name];
-      if (set === undefined || (filled & ~set) === emptySet) continue;
-      const more = listNames(filled & ~set);
-      throw refusedOption(
-        `capabilities.${name}`,
-        `cannot be less than bounding for uid 0: the exec gives ${more} back; leave them out of bounding too`,
-      );
-    }
-    return;
-  }
-  const lost = wanted & ~ambient;
-  if (lost !== emptySet) {
-    const why = request.finalUid() === 0 ? 'securebits have NOROOT' : 'the final uid is not 0';
-    throw refusedOption(
-      'capabilities',
-      `would be lost at the exec, because ${why}: ${listNames(lost)}; put them into capabilities.ambient`,
-    );
-  }
-}
 
 /** What our own user namespace asks for, by the option, and what else there is for an ordinary user. */
 const needs: Readonly<Record<string, { readonly capabilities: readonly number[]; readonly hint: string }>> = {
@@ -123,53 +46,6 @@ const needs: Readonly<Record<string, { readonly capabilities: readonly number[];
     hint: 'to take from the bounding set needs CAP_SETPCAP; capabilities: { permitted: [], effective: [] } does without, and with noNewPrivileges the program can get no others',
   },
 };
-
-/** What the kernel has against these sets. */
-function whyNoCapabilities({
-  permitted,
-  effective,
-  inheritable,
-  ambient,
-  bounding,
-  available,
-}: CapabilitySets): string {
-  const inherited = (inheritable ?? emptySet) | (ambient ?? emptySet);
-  const lacking = ((permitted ?? emptySet) | (effective ?? emptySet) | inherited) & ~available;
-  if (lacking !== emptySet) return `we do not have ${listNames(lacking)} ourselves`;
-  const left = bounding === undefined ? emptySet : inherited & ~bounding;
-  if (left !== emptySet) return `what bounding leaves out cannot become inheritable: ${listNames(left)}`;
-  return 'needs CAP_SETPCAP';
-}
-
-function emitCapabilities(writer: Writer, sets: CapabilitySets): void {
-  const ambient = sets.ambient ?? emptySet;
-  const inheritable = (sets.inheritable ?? emptySet) | ambient;
-  const bounded = sets.available & (sets.bounding ?? sets.available);
-  const permitted = (sets.permitted ?? bounded) | ambient;
-  const effective = (sets.effective ?? permitted) & permitted;
-  const header = writer.reserve(8);
-  writer.setInt32(header, capabilityVersion3);
-  const data = writer.reserve(24);
-  [effective, permitted, inheritable].forEach((set, index) => {
-    writer.setInt32(data + index * 4, Number(BigInt.asIntN(32, set)));
-    writer.setInt32(data + 12 + index * 4, Number(BigInt.asIntN(32, set >> 32n)));
-  });
-  writer.about('identity', 'capabilities').add(call.capset, header, data);
-  writer.about('identity', 'capabilities.ambient');
-  writer.add(call.prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
-  for (let capability = 0n; ambient >> capability !== emptySet; capability++) {
-    if (((ambient >> capability) & 1n) === 0n) continue;
-    writer.add(call.prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, Number(capability));
-  }
-}
-
-function emitBounding(writer: Writer, bounding: bigint, last: number): void {
-  writer.about('identity', 'capabilities.bounding');
-  for (let capability = 0; capability <= last; capability++) {
-    if (((bounding >> BigInt(capability)) & 1n) !== 0n) continue;
-    writer.add(call.prctl, PR_CAPBSET_DROP, capability);
-  }
-}
 
 /** @param option the one that asked for these groups */
 function emitGroups(writer: Writer, groups: readonly number[], option: string, mayBeDenied: boolean): void {
@@ -222,17 +98,7 @@ export const identity: Step = {
       request.groupsByDefault ||= request.groups === undefined;
       request.groups ??= [];
     }
-    const sets = request.capabilities;
-    if (sets !== undefined) {
-      const isNew = request.creates(Flags.NEWUSER) || request.joinsUser;
-      if (!isNew) request.facts.push(changeable);
-      sets.available = availableSet(isNew);
-    }
-    if (sets !== undefined) refuseWhatTheExecUndoes(request, sets);
-    const raises = ((request.securebits ?? 0) & constants.SECBIT_NO_CAP_AMBIENT_RAISE) === 0;
-    if (!raises && (sets?.ambient ?? emptySet) !== emptySet) {
-      throw refusedOption('securebits', 'cannot have NO_CAP_AMBIENT_RAISE beside capabilities.ambient');
-    }
+    if (request.capabilities !== undefined) settleCapabilities(request.capabilities, request);
   },
 
   emit(writer, request) {

@@ -36,6 +36,7 @@ function aboutEntry(writer: Writer, { option, path }: JoinEntry): Writer {
 export const joinSources: Step = {
   name: 'join sources',
   options: [],
+  onlyWhenGiven: 'join',
   after: { 'stdio sources': 'the words of the descriptors are made there' },
 
   emit(writer, request) {

@@ -6,10 +6,7 @@ import * as call from './calls';
 import type { Step } from './step';
 
 /** cgroup first: its root is the cgroup that the process is in at that moment. */
-const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET].map((flag) => ({
-  flag,
-  name: formatFlags(flag),
-}));
+const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET];
 
 export const namespaces: Step = {
   name: 'namespaces',
@@ -22,8 +19,8 @@ export const namespaces: Step = {
   emit(writer, request) {
     if (request.flags === 0) return;
     writer.about(this.name, 'flags');
-    for (const { flag, name } of inOrder) {
-      if (request.creates(flag)) writer.detail(name).add(call.unshare, flag);
+    for (const flag of inOrder) {
+      if (request.creates(flag)) writer.detail(formatFlags(flag)).add(call.unshare, flag);
     }
   },
 

@@ -1,4 +1,5 @@
 // The order of all steps. test/steps/order.test.ts checks it against what each step says it must come after.
+import { cgroupFolder } from './cgroup';
 import { closeFds } from './close-fds';
 import { command } from './command';
 import { control } from './control';
@@ -23,7 +24,7 @@ import { oomScoreAdj } from './oom-score-adj';
 import { parentDeathSignal } from './parent-death-signal';
 import { personality } from './personality';
 import { pipeOwner, pipeOwnerOutside } from './pipe-owner';
-import { cgroupFolder, process } from './process';
+import { process } from './process';
 import { propagation } from './propagation';
 import { foreground, pty, ptyOwner } from './pty';
 import { raisedRlimits, rlimits } from './rlimits';

@@ -22,6 +22,7 @@ function isOwnerLeftOut(request: Request): boolean {
 export const ptyOwner: Step = {
   name: 'pty owner',
   options: [],
+  onlyWhenGiven: 'pty',
   after: { stdio: 'it is descriptor 0' },
 
   settle(request) {
@@ -85,6 +86,7 @@ export const pty: Step = {
 export const foreground: Step = {
   name: 'foreground',
   options: [],
+  onlyWhenGiven: 'pty',
   after: { init: 'it is the program that leads', pty: 'it is the foreground of that terminal' },
 
   emit(writer, request) {

@@ -72,6 +72,7 @@ function setLimit(writer: Writer, limit: Rlimit, soft: number, hard: number): vo
 export const raisedRlimits: Step = {
   name: 'raised rlimits',
   options: [],
+  onlyWhenGiven: 'rlimits',
   after: {},
 
   emit(writer, request) {

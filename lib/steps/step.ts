@@ -13,8 +13,10 @@ export interface Step {
   readonly name: string;
   /** The options that it is the home of. */
   readonly options: readonly OptionName[];
-  /** Without its options there is nothing to settle and nothing to emit: it is then not asked. */
-  readonly onlyWhenGiven?: true;
+  /**
+   * Without its options, or without this one of another step, there is nothing to settle and nothing to emit: it is then not asked.
+   */
+  readonly onlyWhenGiven?: true | OptionName;
   /** The steps that must come before it, where both are part of a program, and why. */
   readonly after: Readonly<Record<string, string>>;
   /** Checks its options and leaves in the request what {@link emit} needs. Called only where one of them is given. */

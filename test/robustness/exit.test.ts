@@ -138,7 +138,7 @@ async function outcomeAt({ number }: Line, options: CloneOptions): Promise<Outco
   const node = start(`
     // The first child opens what takes the fault.
     await (await clone('/bin/true')).exited;
-    if (require('node-gyp-build')().setFault(${number}, ${nodeKilled}) !== 0) process.exit(1);
+    if (require(process.env.NSCLONE_ADDON).setFault(${number}, ${nodeKilled}) !== 0) process.exit(1);
     const child = await clone('/bin/sh', ['-c', 'echo > ${folder}/${marker}'], ${JSON.stringify(options)});
     if (${options.hold === true}) await child.start();
     await child.exited;

@@ -17,8 +17,7 @@ export interface Outcome {
 const slowness = JSON.stringify(join(__dirname, 'slow.js'));
 
 /** Put before the first `require()` of the package, in a script: it takes the test build of the addon, with the fault hook. */
-export const withTestBuild = `require.cache[require.resolve(${JSON.stringify(join(root, 'node_modules/node-gyp-build'))})] =
-  { exports: () => require(${JSON.stringify(join(root, 'build/Release/nsclone_test.node'))}) };`;
+export const withTestBuild = `process.env.NSCLONE_ADDON = ${JSON.stringify(join(root, 'build/Release/nsclone_test.node'))};`;
 
 /** Runs CommonJS source; `nsclone`, `fs`, `slow`, `until` and `inTime` are defined in it, and `await` is allowed. */
 export function runScript(source: string, wrapper: readonly string[] = []): Outcome {

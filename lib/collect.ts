@@ -1,0 +1,208 @@
+// What run() does: the output of a command is collected until its end.
+import type { Readable, Writable } from 'node:stream';
+
+import type { ClonedProcess, ExitStatus } from '../types/child';
+import type { RunOptions, RunResult } from '../types/run';
+import { streams } from './builtin';
+import { integer, plainObject } from './check';
+import { start } from './clone';
+import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { MaxBufferError } from './errors/max-buffer-error';
+import { SyscallError } from './errors/syscall-error';
+import { Child } from './process/child';
+import { unwatch, watch } from './process/ending';
+import { takesArguments } from './plan';
+import { clearTimeout, now, setImmediate, setTimeout } from './timers';
+
+/** As in execFile(). */
+const defaultMaxBuffer = 1024 * 1024;
+
+interface Collecting {
+  readonly input: string | Uint8Array | Readable | undefined;
+  readonly encoding: BufferEncoding | 'buffer';
+  readonly maxBuffer: number;
+}
+
+/** @throws what is refused before there is a child */
+export function startCollecting(
+  command: unknown,
+  args: unknown,
+  options: unknown,
+): Promise<RunResult<string | Buffer>> {
+  const hasArgs = takesArguments(args, options);
+  const given = (hasArgs ? options : args) ?? {};
+  if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
+  refuseUncollectable(given);
+  const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
+  const collecting = checkCollecting(input, encoding, maxBuffer);
+  if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  // It may break before there is somebody to read it: that is told when there is.
+  if (collecting.input instanceof streams().Readable) collecting.input.on('error', () => {});
+  const began = now();
+  const starting = start(command, hasArgs ? args : undefined, rest) as Promise<ClonedProcess>;
+  return starting.then((child) => collect(child, collecting, new Patience(rest, began)));
+}
+
+/** What leaves nothing to collect, or never ends by itself. */
+function refuseUncollectable(given: object): void {
+  const { hold, pty } = given as { hold?: unknown; pty?: unknown };
+  if (hold === true) throw refusedOption('hold', 'cannot be given to run(): nobody could start() the child');
+  if (pty !== undefined && pty !== false) {
+    throw refusedOption(
+      'pty',
+      'cannot be given to run(): a terminal has no stdout of its own; use clone() and child.pty',
+    );
+  }
+}
+
+function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown): Collecting {
+  const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof streams().Readable;
+  if (input !== undefined && !isInput)
+    throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
+  if (encoding !== undefined && encoding !== null && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
+    throw invalidArgValue('encoding', encoding, "must be an encoding of Buffer, or 'buffer'");
+  }
+  return {
+    input: isInput ? input : undefined,
+    // null is that of execFile().
+    encoding: (encoding === null ? 'buffer' : (encoding ?? 'utf8')) as BufferEncoding | 'buffer',
+    maxBuffer: maxBuffer === Infinity ? Infinity : integer(maxBuffer ?? defaultMaxBuffer, 'maxBuffer', 0),
+  };
+}
+
+function hasStdinPipe(stdio: RunOptions['stdio']): boolean {
+  const first: unknown = Array.isArray(stdio) ? stdio[0] : stdio;
+  return first === undefined || first === null || first === 'pipe' || first === 'overlapped' || first === 'socket';
+}
+
+/** After the next look for what there is to read. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** What a stream brings, up to a size. */
+class Gathered {
+  readonly #chunks: Buffer[] = [];
+  readonly #stream: Readable | null;
+  #size = 0;
+  /** At the end of the stream. */
+  readonly done: Promise<void>;
+
+  /** `full` is called when there is more than `most`. */
+  constructor(stream: Readable | null, most: number, full: () => void) {
+    this.#stream = stream;
+    this.done = new Promise((resolve) => {
+      if (stream === null) return resolve();
+      // Also one that breaks: what it brought until then is what there is.
+      streams().finished(stream, { writable: false }, () => resolve());
+      stream.on('data', (chunk: Buffer) => {
+        const room = most - this.#size;
+        this.#size += chunk.length;
+        if (chunk.length <= room) return void this.#chunks.push(chunk);
+        if (room > 0) this.#chunks.push(chunk.subarray(0, room));
+        stream.destroy();
+        full();
+      });
+    });
+  }
+
+  stop(): void {
+    this.#stream?.destroy();
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
+/** Writes the input; `fail` is called where a stream of the caller's breaks. */
+function feed(stdin: Writable | null, input: Collecting['input'], fail: (error: Error) => void): void {
+  if (stdin === null) return;
+  // A command that does not read all of it is no error of ours.
+  stdin.on('error', () => {});
+  if (!(input instanceof streams().Readable)) return void stdin.end(input);
+  let wanted = true;
+  stdin.once('close', () => {
+    wanted = false;
+    input.destroy();
+  });
+  streams().finished(input, { writable: false }, (error) => {
+    if (error === undefined || error === null) stdin.end();
+    else if (wanted) fail(error);
+  });
+  input.pipe(stdin);
+}
+
+/** How long the output is waited for once the command has ended: children of its own may hold it open for ever. */
+class Patience {
+  readonly #signal: AbortSignal | undefined;
+  readonly #until: number;
+
+  /** Of options that clone() has checked. `timeout` in milliseconds from `began`; 0 and none are for ever. */
+  constructor({ signal, timeout }: Pick<RunOptions, 'signal' | 'timeout'>, began: number) {
+    this.#signal = signal;
+    this.#until = timeout === undefined || timeout === 0 ? Infinity : began + timeout;
+  }
+
+  /** Waits for `done`, and tells what ended the waiting before that. */
+  wait(done: Promise<unknown>): Promise<ExitStatus['endedBy']> {
+    const signal = this.#signal;
+    const left = this.#until - now();
+    return new Promise((resolve) => {
+      const waiting = { abort: () => end('abort') };
+      const timer = left < Infinity ? setTimeout(() => end('timeout'), Math.max(0, left)) : undefined;
+      const end = (by: ExitStatus['endedBy']): void => {
+        clearTimeout(timer);
+        if (signal !== undefined) unwatch(signal, waiting);
+        resolve(by);
+      };
+      if (signal !== undefined) watch(signal, waiting);
+      if (signal?.aborted === true) return end('abort');
+      void done.then(() => end(undefined));
+    });
+  }
+}
+
+async function collect(
+  child: ClonedProcess,
+  { input, encoding, maxBuffer }: Collecting,
+  patience: Patience,
+): Promise<RunResult<string | Buffer>> {
+  const killing = Child.killingOf(child);
+  let failure: Error | undefined;
+  let tellFailed!: () => void;
+  const failed = new Promise<void>((resolve) => (tellFailed = resolve));
+  const refused = new Promise<SyscallError>((resolve) => (killing.tellRefused = resolve));
+  const fail = (option: string, error: Error): void => {
+    failure ??= error;
+    killing.kill(option, error);
+    tellFailed();
+  };
+  const [out, err] = (['stdout', 'stderr'] as const).map(
+    (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new MaxBufferError(name))),
+  ) as [Gathered, Gathered];
+  feed(child.stdin, input, (error) => fail('input', error));
+  const status = await Promise.race([child.exited, refused]);
+  const done = Promise.all([out.done, err.done]);
+  const isLeft = status instanceof SyscallError;
+  const endedBy = isLeft ? undefined : (status.endedBy ?? (await patience.wait(Promise.race([done, failed]))));
+  if (isLeft || failure !== undefined || endedBy !== undefined) {
+    // What is in the pipes still is read in these turns; children of its own may hold them open for ever.
+    await nextTurn();
+    await nextTurn();
+    out.stop();
+    err.stop();
+  }
+  await done;
+  const [stdout, stderr] = [out, err].map((output) =>
+    encoding === 'buffer' ? output.bytes() : output.bytes().toString(encoding),
+  );
+  if (isLeft) {
+    // Nobody waits for it any more.
+    child.stdin?.destroy();
+    child.unref();
+    throw Object.assign(status, { stdout, stderr });
+  }
+  const ended: ExitStatus = endedBy === undefined ? status : { ...status, endedBy };
+  const result = { ...ended, stdout: stdout!, stderr: stderr! };
+  if (failure === undefined) return result;
+  throw failure instanceof MaxBufferError ? Object.assign(failure, { ...result, code: failure.code }) : failure;
+}

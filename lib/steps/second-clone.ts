@@ -1,0 +1,16 @@
+// The second clone, by clone(2): the program is born into what only a new process can enter.
+import { Flags } from '../flags';
+import { ReportPid } from '../program/format';
+import type { Writer } from '../program/writer';
+import * as call from './calls';
+import type { Request } from './request';
+
+/** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is known should it be killed before its first word. */
+export function flagsOf(request: Request): number {
+  return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
+}
+
+/** Writes it. */
+export function legacyClone(writer: Writer, request: Request): void {
+  writer.add(call.clone, flagsOf(request), 0, ReportPid).fork();
+}

@@ -1,0 +1,49 @@
+// What a person can do where the command is not executed.
+import { resolve } from 'node:path';
+
+import { Flags } from '../flags';
+import { whyNotExecuted } from '../host/executable';
+import { host } from '../host/host';
+import { holds } from '../host/ourselves';
+import { constants } from '../kernel/constants';
+import { type IdMap, insideID, outsideID, type Request } from './request';
+
+/** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
+export function whyNotExecutedBy(request: Request): string | undefined {
+  if (request.joinsAny(Flags.NEWNS | Flags.NEWUSER) || request.capabilities !== undefined) return undefined;
+  const { own, uid, gid, uidMap, gidMap } = request;
+  const isNew = request.creates(Flags.NEWUSER);
+  const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
+  // Where 0 is mapped and nothing else is asked for, the child became that.
+  const outside = (id: number | undefined, map: IdMap | undefined, before: number): number | undefined =>
+    isNew ? (outsideID(map, id ?? 0) ?? (id === undefined ? before : undefined)) : (id ?? before);
+  const group = outside(gid, gidMap, own.gid);
+  const user = outside(uid, uidMap, own.uid);
+  if (user === undefined) return undefined;
+  const keeps = (uid ?? own.uid) === 0 || own.uid !== 0;
+  const privileged = [constants.CAP_DAC_OVERRIDE, constants.CAP_DAC_READ_SEARCH].some((one) => holds(one) !== false);
+  return whyNotExecuted(
+    request.files,
+    {
+      uid: user,
+      groups: [...groups, group].filter((one) => one !== undefined),
+      // See capable_wrt_inode_uidgid() in the kernel: inside, over files whose ids are mapped.
+      overrides: (status) =>
+        isNew
+          ? insideID(uidMap, status.uid) !== undefined && insideID(gidMap, status.gid) !== undefined
+          : keeps && privileged,
+    },
+    request.cwd,
+  );
+}
+
+/** Where nobody else's files are meant, one that is there has an interpreter that is not. */
+export function whyMissing(request: Request): string {
+  const isOurView = !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0;
+  const there = isOurView
+    ? request.files.find((file) => host.stat(resolve(request.cwd ?? '.', file)) !== undefined)
+    : undefined;
+  if (there !== undefined) return `${there} is there, but not the interpreter that it names`;
+  if (!request.command.includes('/')) return 'there is no such command in PATH';
+  return 'the file, or the interpreter that it names, is missing';
+}
