@@ -194,6 +194,11 @@ describe.each<[string, CloneOptions]>([
     const rest = lines.slice(last + 1);
     expect(lines[last]!.step).toBe('parentDeathSignal');
     expect(rest.map(({ step }) => step)).toEqual(['signal mask', 'command', 'command']);
-    expect([...(await outcomesAt(rest, options)).values()].toSorted()).toEqual(['it ran', 'it ran', 'not reached']);
+    const outcomes = [...(await outcomesAt(rest, options)).values()].toSorted();
+    // A pid 1 dies with Node, and takes a program with it that has not come to do anything yet.
+    const ran = options.init === true ? expect.stringMatching(/ran$/) : 'it ran';
+    const never = outcomes.indexOf('not reached');
+    expect(outcomes.toSpliced(never, 1)).toEqual([ran, ran]);
+    expect(never).not.toBe(-1);
   });
 });
