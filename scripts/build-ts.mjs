@@ -1,14 +1,15 @@
-// Builds dist/: declarations by tsc, and the library by esbuild, as three CommonJS files with an ESM façade:
+// Builds dist/: by tsc the declarations that a public one leads to, by esbuild CommonJS files with an ESM façade.
 //
-//   core.js    all that the start of a command needs. One file, because Node takes a third of a millisecond for each that it loads.
-//   late.js    what only some calls need, loaded by the first of them: an import of the package pays for every byte that it compiles.
-//   index.js   the public names
-//   index.mjs  the same names and the same classes for `import`
+//   core.js      all that the start of a command needs. One file, because Node takes a third of a millisecond for each that it loads.
+//   options.js   what options need, output.js what collects output, late.js what records, lists and explains: each compiled by
+//                the first call that needs it, as an import pays for every byte that it compiles
+//   index.js     the public names
+//   index.mjs    the same names and the same classes for `import`
 //
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
 // process.getBuiltinModule().
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -189,3 +190,19 @@ const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconf
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;
+
+/** The declarations that one leads to. */
+function reached(file, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, from] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+?)(?:\.js)?['"]/g)) {
+    reached(`${join(dirname(file), from)}.d.ts`, found);
+  }
+  return found;
+}
+
+const wanted = new Set([...reached(join(dist, 'index.d.ts')), join(dist, 'index.d.mts')]);
+for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
+  const file = join(root, 'dist', name);
+  if (/\.d\.m?ts$/.test(name) && !wanted.has(file)) rmSync(file);
+}

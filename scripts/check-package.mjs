@@ -16,7 +16,10 @@ const wanted = [
   'binding.gyp',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'index', 'late', 'options', 'output'].flatMap((name) => [`dist/lib/${name}.js`, `dist/lib/${name}.js.map`]),
+  ...['core', 'index', 'late', 'options', 'output'].flatMap((name) => [
+    `dist/lib/${name}.js`,
+    `dist/lib/${name}.js.map`,
+  ]),
   'dist/lib/index.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
