@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 
 import { needing, withCapability } from '../support/capability';
 import { compiled, compiler } from '../support/compiled';
+import { fewDescriptors } from '../support/few-descriptors';
 import { evaluate } from '../support/own-process';
 
 const ends = `
@@ -98,7 +99,7 @@ describe('descriptors', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       for (const number of taken) fs.closeSync(number);
       return [(await (await child).exited).code, refused.code, await endsOf()];`,
-      ['prlimit', '--nofile=80'],
+      fewDescriptors,
     );
     expect(result).toEqual([6, 'EMFILE', allEnds]);
   });
