@@ -1,12 +1,11 @@
 // Packs the package as it would be published, looks at it, installs it into an empty project and uses it there.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, posix } from 'node:path';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+import { install, pack, root, run, use } from './packed.mjs';
+
 const wanted = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
@@ -32,10 +31,6 @@ const allowed =
 /** Unpacked. */
 const mostBytes = 1_500_000;
 
-const runsThere = `
-  const child = await clone('/bin/true');
-  const { code } = await child.exited;
-  if (code !== 0) throw new Error('/bin/true ended with ' + code);`;
 const typed = `
 export async function codeOf(command: string): Promise<number | null> {
   const child: ClonedProcess = await clone(command, ['-c', 'exit 3'], { flags: Flags.NEWUSER | Flags.NEWPID });
@@ -45,14 +40,6 @@ export async function codeOf(command: string): Promise<number | null> {
 void clone('/bin/true', { hostname: 5 });
 `;
 const sources = {
-  'use.cjs': `const { clone } = require('nsclone');\n(async () => {${runsThere}\n})();\n`,
-  'use.mjs': `import * as module from 'nsclone';
-  import { createRequire } from 'node:module';
-  const { clone } = module;${runsThere}
-  // One copy of every class, under the same names, whichever way it is loaded.
-  const names = Object.entries(createRequire(import.meta.url)('nsclone'));
-  const other = names.filter(([name, value]) => module[name] !== value).map(([name]) => name);
-  if (other.length > 0) throw new Error('import lacks, or has others of: ' + other.join(', '));\n`,
   'typed.cts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
   'typed.mts': `import { clone, Flags, type ClonedProcess } from 'nsclone';\n${typed}`,
   // The library's declarations are checked too: skipLibCheck stays off.
@@ -62,16 +49,8 @@ const sources = {
   }),
 };
 
-const run = (command, args, cwd = root) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const tool = (name) => join(root, 'node_modules/.bin', name);
 const heading = (text) => console.log(`package: ${text}`);
-
-/** Packs a folder with npm, and tells the archive's path and what is in it. */
-function pack(folder, into) {
-  const [packed] = JSON.parse(run('npm', ['pack', folder, '--ignore-scripts', '--json', `--pack-destination=${into}`]));
-  return { ...packed, archive: join(into, packed.filename), files: packed.files.map(({ path }) => path) };
-}
 
 function checkFiles(files) {
   const missing = wanted.filter((file) => !files.includes(file));
@@ -93,25 +72,18 @@ function checkLinks(files) {
   if (broken.length > 0) throw new Error(`links to what is not in the package: ${broken.join(', ')}`);
 }
 
-/** An empty project with the archive in it. Its dependencies come from our node_modules: no network is needed. */
-function install(folder, archive) {
-  const dependencies = { nsclone: `file:${archive}` };
-  for (const name of Object.keys(manifest.dependencies)) {
-    dependencies[name] = `file:${pack(join(root, 'node_modules', name), dirname(archive)).archive}`;
-  }
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }));
-  run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], folder);
-  for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, name), source);
+/** What is needed to compile a user of it. */
+function addTypes(consumer) {
+  for (const [name, source] of Object.entries(sources)) writeFileSync(join(consumer, name), source);
   for (const name of ['@types/node', 'undici-types']) {
-    cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
+    cpSync(join(root, 'node_modules', name), join(consumer, 'node_modules', name), { recursive: true });
   }
 }
 
-function use(folder, stub) {
-  run(process.execPath, ['use.cjs'], folder);
-  run(process.execPath, ['use.mjs'], folder);
-  run('env', [`NSCLONE_STUB=${join(folder, 'node_modules/nsclone', stub)}`, process.execPath, 'use.cjs'], folder);
+function useAll(consumer, stub) {
+  use(consumer, 'use.cjs');
+  use(consumer, 'use.mjs');
+  use(consumer, 'use.cjs', ['env', `NSCLONE_STUB=${join(consumer, 'node_modules/nsclone', stub)}`, process.execPath]);
 }
 
 function check(folder) {
@@ -127,8 +99,9 @@ function check(folder) {
   const consumer = join(folder, 'consumer');
   heading('install without scripts, use by require() and import');
   install(consumer, archive);
-  use(consumer, `prebuilds/linux-${process.arch}/nsclone_stub`);
+  useAll(consumer, `prebuilds/linux-${process.arch}/nsclone_stub`);
   heading('type-check a user of it');
+  addTypes(consumer);
   run(tool('tsc'), ['-p', consumer]);
   heading('build it from source, use it again');
   const installed = join(consumer, 'node_modules/nsclone');
@@ -137,7 +110,7 @@ function check(folder) {
   const command = /^Error: .*build it with: (.*)$/m.exec(failed.stderr)?.[1];
   if (command === undefined) throw new Error(`without an addon: ${failed.stderr}`);
   run('sh', ['-c', `npm_config_ignore_scripts=true ${command}`], consumer);
-  use(consumer, 'build/Release/nsclone_stub');
+  useAll(consumer, 'build/Release/nsclone_stub');
 }
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nsclone-package-')));
