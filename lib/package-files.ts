@@ -8,27 +8,36 @@ type Prepare = typeof Error.prepareStackTrace;
 /** Frames that are looked at. */
 const most = 20;
 
-/**
- * The folder of the file that this code is in. As V8 has it: bundlers put other things in the place of `__dirname` and
- * `import.meta`, each its own. Undefined where it is in no file.
- */
-function ownFolder(): string | undefined {
+/** What V8 says of the frames on the stack: their files; or a text, where Error is frozen or somebody else has the say. */
+function stackOf(): unknown {
+  const at: { stack?: unknown } = {};
   // oxlint-disable-next-line typescript/unbound-method -- put back, never called
   const { prepareStackTrace, stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = most;
     Error.prepareStackTrace = ((_error, sites) => sites.map((site) => site.getFileName())) satisfies Prepare;
-    const at: { stack?: unknown } = {};
     Error.captureStackTrace(at);
-    // Some bundles evaluate text: then it is the file of who has evaluated it.
-    const file = (at.stack as unknown[]).find((name) => typeof name === 'string' && /^(\/|file:)/.test(name)) as
-      | string
-      | undefined;
-    return file === undefined ? undefined : dirname(file.startsWith('file:') ? fileURLToPath(file) : file);
+    return at.stack;
+  } catch {
+    return new Error().stack;
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
-    Error.stackTraceLimit = stackTraceLimit;
+    Reflect.set(Error, 'prepareStackTrace', prepareStackTrace);
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
   }
+}
+
+/**
+ * The folder of the file that this code is in. As V8 has it: bundlers put other things in the place of `__dirname` and
+ * `import.meta`, each its own. Undefined where it is in no file.
+ */
+function ownFolder(): string | undefined {
+  const stack = stackOf();
+  const files: unknown[] = Array.isArray(stack)
+    ? stack
+    : Array.from(String(stack).matchAll(/((?:file:\/\/)?\/.*?):\d+:\d+\)?$/gm), ([, file]) => file);
+  // Some bundles evaluate text: then it is the file of who has evaluated it.
+  const file = files.find((name): name is string => typeof name === 'string' && /^(\/|file:)/.test(name));
+  return file === undefined ? undefined : dirname(file.startsWith('file:') ? fileURLToPath(file) : file);
 }
 
 function isOurs(folder: string): boolean {

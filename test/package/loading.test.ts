@@ -119,6 +119,12 @@ test('an NSCLONE_ADDON that is no path is refused, and one that leads nowhere is
   expect(messageOf(root)).toMatch(/; NSCLONE_ADDON must be the absolute path of an nsclone.node/);
 });
 
+test('a Node with frozen intrinsics finds the addon, in the package and beside a bundle', () => {
+  const flags = ['--frozen-intrinsics', '--no-warnings'];
+  expect(messageOf(root, ...flags)).toBe('started');
+  expect(outputOf(...flags, bundled('cjs', { as: 'nsclone.node' }))).toBe('started');
+});
+
 test('a Node that loads no addons is named as the cause', () => {
   expect(messageOf(root, '--no-addons')).toMatch(/^nsclone is a native addon, and this Node loads none: .*--no-addons/);
 });
