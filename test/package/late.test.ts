@@ -52,7 +52,7 @@ test.each([
   expect(filesRunBy(script)).toEqual(files);
 });
 
-test('are read at the import: a failure is told where the package is gone, or where no file can be opened', () => {
+test('are read right after the import: a failure is told where the package is gone, or where no file can be opened', () => {
   const copy = join(folder, 'nsclone');
   mkdirSync(join(copy, 'build/Release'), { recursive: true });
   for (const file of ['dist', 'package.json', 'build/Release/nsclone.node'])
@@ -61,6 +61,7 @@ test('are read at the import: a failure is told where the package is gone, or wh
   const output = outputOf(`
     const { clone, record, Flags } = require(${JSON.stringify(copy)});
     const fs = require('node:fs');
+    await new Promise((resolve) => void setImmediate(resolve));
     fs.rmSync(${JSON.stringify(copy)}, { recursive: true });
     try { for (;;) fs.openSync('/dev/null'); } catch {}
     const tell = (error) => console.log(error.name, error.code);
