@@ -1,6 +1,4 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
-import { fstatSync } from 'node:fs';
-
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
 import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
@@ -8,6 +6,7 @@ import { SyscallError } from './errors/syscall-error';
 import { constants } from './kernel/constants';
 import { formatFlags, namespaceKinds, namespaceMask } from './flags';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
+import { identify } from './open-file';
 import { namespaceId, procError, readProc, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
@@ -60,7 +59,7 @@ function ofHanded(child: object, option: string, wanted: number | undefined): Ta
     if (wanted !== undefined && (wanted & flag) === 0) continue;
     const open = (): Opened => ({ descriptor: handedNamespace(child, kind)!, own: true });
     const { descriptor } = open();
-    const { ino } = fstatSync(descriptor);
+    const ino = Number(identify(descriptor).ino);
     addon().close(descriptor);
     if (wanted === undefined && ino === namespaceId(`thread-self/ns/${kind}`)) continue;
     targets.push({ flags: flag, path: `${bareName(option)}.namespace('${kind}')`, open });

@@ -1,6 +1,4 @@
 // A namespace, held by a descriptor.
-import { type BigIntStats, fstatSync } from 'node:fs';
-
 import type { NamespaceKind } from '../types/flags';
 import type { ClonedProcess } from '../types/child';
 import type { NamespaceHandle } from '../types/namespace';
@@ -11,13 +9,14 @@ import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { handedNamespace, hasHandedOver } from './handed-namespaces';
 import { constants } from './kernel/constants';
+import { type FileIdentity, identify } from './open-file';
 import { openProc, procError } from './proc';
 
 const kinds = namespaceKinds.map(({ kind }) => kind);
 
-function identify({ fd }: Pick<NamespaceHandle, 'fd'>): BigIntStats {
+function identityOf({ fd }: Pick<NamespaceHandle, 'fd'>): FileIdentity {
   if (fd === -1) throw new SyscallError({ code: 'EBADF', syscall: 'fstat', reason: 'the namespace is closed' });
-  return fstatSync(fd, { bigint: true });
+  return identify(fd);
 }
 
 /**
@@ -99,7 +98,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed
    */
   get id(): bigint {
-    return identify(this).ino;
+    return identityOf(this).ino;
   }
 
   /**
@@ -108,7 +107,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    */
   equals(other: NamespaceHandle): boolean {
     if (typeof other?.fd !== 'number') throw invalidArgType('other argument', 'an instance of Namespace', other);
-    const [a, b] = [identify(this), identify(other)];
+    const [a, b] = [identityOf(this), identityOf(other)];
     return a.ino === b.ino && a.dev === b.dev;
   }
 

@@ -14,8 +14,15 @@ export type ImageArguments = [
 
 /** The functions of the addon. Each returns a value ≥ 0, or -errno; none throws. */
 export interface Addon {
-  /** Opens the watch of this environment; `listener(id, news)` is then called with the mailbox filled. */
-  open(listener: (id: number, news: News) => void, mailbox: Float64Array): number;
+  /**
+   * Opens the watch of this environment; `listener(id, news)` is then called with the mailbox filled. `byThread`: woken by a thread
+   * of ours, where there is no libuv to do it.
+   */
+  open(
+    listener: (id: number, news: News | typeof descriptorReady) => void,
+    mailbox: Float64Array,
+    byThread: boolean,
+  ): number;
   /** Opens the stub, from `path` where that is not ''. */
   prepare(path: string, mailbox: Float64Array): number;
   /**
@@ -58,6 +65,16 @@ export interface Addon {
   openPty(columns: number, rows: number, numbers: Int32Array, lowest: number): number;
   resizePty(descriptor: number, columns: number, rows: number): number;
   close(descriptor: number): number;
+  /** Tells the listener once of a descriptor that can be read or written; with neither, of it not any more. */
+  await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
+  /** Device and inode of an open file. */
+  identify(descriptor: number, into: BigUint64Array): number;
+  setNonBlocking(descriptor: number): number;
+  read(descriptor: number, into: Uint8Array): number;
+  /** Writes what is in `from` from `offset` on. */
+  write(descriptor: number, from: Uint8Array, offset: number): number;
+  /** Ends what we send through a socket. */
+  shutdown(descriptor: number): number;
   /** Whether this pipe is empty and nobody writes to it any more. */
   atEnd(descriptor: number): boolean;
   /** Reads our effective uid and gid, and our effective capabilities: 0 to 31, then 32 to 63. */
@@ -80,6 +97,9 @@ export interface Addon {
   /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */
   setFault?(instruction: number, errno: number): number;
 }
+
+/** In the place of news, of a descriptor whose number is in the place of an id: it can be read or written. */
+export const descriptorReady = 4;
 
 /** What a child has to say. */
 export const enum News {

@@ -1,9 +1,8 @@
 // /proc, once it has been shown to be procfs of our own pid namespace: anything may be mounted there, and the numbers of another
 // pid namespace's are other processes.
-import { fstatSync, readFileSync, writeSync } from 'node:fs';
-
 import { addon } from './addon';
 import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
+import { identify, readText, writeText } from './open-file';
 
 const EXDEV = 18;
 
@@ -24,7 +23,7 @@ export function readProc(path: string): string | undefined {
   const descriptor = openProc(path);
   if (descriptor < 0) return undefined;
   try {
-    return readFileSync(descriptor, 'utf8');
+    return readText(descriptor);
   } catch {
     return undefined;
   } finally {
@@ -37,16 +36,13 @@ export function whyNotOurs(): number {
   return Math.max(0, -addon().proc(true));
 }
 
-/** Writes all of a file of the kernel's in one go. @throws as node:fs does */
+/** Writes all of a file of the kernel's in one go. @throws SyscallError */
 export function writeProc(path: string, text: string): void {
   const proc = addon().proc(true);
   const descriptor = addon().openAt(proc, path, true);
-  if (descriptor < 0) {
-    const { code, errno, message } = new SyscallError({ errno: -descriptor, syscall: 'open' });
-    throw Object.assign(new Error(message), { code, errno, syscall: 'open' });
-  }
+  if (descriptor < 0) throw new SyscallError({ errno: -descriptor, syscall: 'open' });
   try {
-    writeSync(descriptor, text);
+    writeText(descriptor, text);
   } finally {
     addon().close(descriptor);
   }
@@ -57,7 +53,7 @@ export function namespaceId(path: string): number {
   const descriptor = openProc(path);
   if (descriptor < 0) return descriptor;
   try {
-    return fstatSync(descriptor).ino;
+    return Number(identify(descriptor).ino);
   } finally {
     addon().close(descriptor);
   }

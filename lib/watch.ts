@@ -3,7 +3,8 @@ import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
 import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
-import { Mail, type News } from './native-interface';
+import { descriptorReady, Mail, type News } from './native-interface';
+import { hasLibuv } from './runtime';
 import { stubHint } from './stub-hint';
 
 /** Who hears of a child. */
@@ -12,10 +13,25 @@ export interface Listener {
   hear(news: News): void;
 }
 
+/** Who hears that a descriptor can be read or written. */
+export interface Reader {
+  /** Called in no async context, once for each {@link awaitDescriptor}. */
+  hearReady(): void;
+}
+
+/** What a reader waits for; with neither it hears nothing. */
+export interface Awaited {
+  readonly reads: boolean;
+  readonly writes: boolean;
+  /** Whether the event loop is kept alive for it. */
+  readonly ref: boolean;
+}
+
 /** What the last call or news had to say beside its number, see {@link Mail}. */
 export const mailbox = new Float64Array(Mail.Size);
 
 const listeners = new Map<number, Listener>();
+const readers = new Map<number, Reader>();
 let opened = false;
 
 /** Opens the watch, and the stub, before the first child. */
@@ -34,7 +50,7 @@ export function openWatch(): void {
       hint: stubHint(path, errnoName(-prepared)),
     });
   }
-  const result = native.open(tell, mailbox);
+  const result = native.open(tell, mailbox, !hasLibuv);
   if (result < 0)
     throw new SyscallError({
       errno: -result,
@@ -44,8 +60,9 @@ export function openWatch(): void {
   opened = true;
 }
 
-function tell(id: number, news: News): void {
-  listeners.get(id)?.hear(news);
+function tell(id: number, news: News | typeof descriptorReady): void {
+  if (news === descriptorReady) readers.get(id)?.hearReady();
+  else listeners.get(id)?.hear(news);
 }
 
 /** From now on `listener` hears of child `id`. */
@@ -55,4 +72,14 @@ export function listen(id: number, listener: Listener): void {
 
 export function forget(id: number): void {
   listeners.delete(id);
+}
+
+/** From now on `reader` hears of a descriptor, which has to be forgotten before it is closed. @returns 0, or -errno */
+export function awaitDescriptor(descriptor: number, reader: Reader, { reads, writes, ref }: Awaited): number {
+  readers.set(descriptor, reader);
+  return addon().await(descriptor, reads, writes, ref);
+}
+
+export function forgetDescriptor(descriptor: number): void {
+  if (readers.delete(descriptor)) addon().await(descriptor, false, false, false);
 }

@@ -72,7 +72,7 @@ const native = [
   {
     of: 'src-native/watch/',
     may: ['src-native/watch/', 'src-native/launch/', 'src-native/loop/'],
-    headers: /^(?!.*(napi|node_api|v8|node)\.h$)/,
+    headers: notNode,
   },
   { of: 'src-native/binding/', may: ['src-native/'], headers: /./ },
 ];

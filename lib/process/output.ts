@@ -1,10 +1,10 @@
 // A stream of what a child writes. Once the child has ended it is read on into memory, so that its end waits for no reader.
 import type { AsyncResource } from 'node:async_hooks';
-import type { Socket } from 'node:net';
 import { Duplex, type DuplexOptions } from 'node:stream';
 
 import { SyscallError } from '../errors/syscall-error';
 import { nextTick } from '../timers';
+import type { Source } from './source';
 
 /** The most that is kept once the child has ended and nobody reads: children of its own may write on for ever. */
 const most = 1024 * 1024;
@@ -20,7 +20,7 @@ const ends: readonly unknown[] = ['EIO', 'ECONNRESET'];
 
 export class Output extends Duplex {
   readonly #scope: AsyncResource;
-  readonly #source: Socket | undefined;
+  readonly #source: Source | undefined;
   /** Somebody else reads from the descriptor: another child. */
   #lent = false;
   #atEnd = false;
@@ -36,7 +36,7 @@ export class Output extends Duplex {
    * @param writable whether it takes what is written, too
    * @param rest what was read before
    */
-  constructor(scope: AsyncResource, source: Socket | undefined, writable: boolean, rest: readonly Buffer[] = []) {
+  constructor(scope: AsyncResource, source: Source | undefined, writable: boolean, rest: readonly Buffer[] = []) {
     super({ writable: writable && source !== undefined, allowHalfOpen: false } as DuplexOptions);
     this.#scope = scope;
     this.#source = source;

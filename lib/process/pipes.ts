@@ -1,13 +1,12 @@
 // The ends of a child's pipes that we keep: opened before the clone, made into streams when first touched.
 import type { AsyncResource } from 'node:async_hooks';
-import type { Socket } from 'node:net';
 
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
-import { net } from '../builtin';
 import { Output } from './output';
 import type { Pty } from './pty';
+import { type Source, streamOver } from './source';
 import { Terminal } from './terminal';
 import type { Writer } from '../program/writer';
 import type { Request } from '../steps/request';
@@ -22,7 +21,7 @@ interface Pipe {
   readonly kind: Pair;
   /** Our end; -1 once it is closed or belongs to the stream. */
   descriptor: number;
-  stream: Socket | Output | undefined;
+  stream: Source | Output | undefined;
 }
 
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
@@ -128,7 +127,7 @@ export class Pipes {
   }
 
   /** The stream of descriptor `index`; null where it is no pipe to us. */
-  stream(index: number, scope: AsyncResource): Socket | Output | null {
+  stream(index: number, scope: AsyncResource): Source | Output | null {
     const pipe = this.#pipes.find((candidate) => candidate.index === index);
     return pipe === undefined ? null : (pipe.stream ??= makeStream(pipe, scope));
   }
@@ -151,16 +150,15 @@ export class Pipes {
   }
 }
 
-function makeStream(pipe: Pipe, scope: AsyncResource): Socket | Output {
+function makeStream(pipe: Pipe, scope: AsyncResource): Source | Output {
   const { kind, descriptor: fd } = pipe;
   pipe.descriptor = -1;
   if (kind === Pair.ChildReads) {
-    const stream = new (net().Socket)({ fd: fd < 0 ? undefined : fd, readable: false, writable: true });
+    const stream = streamOver(fd, scope, { readable: false, writable: true });
     return fd < 0 ? stream.destroy() : stream;
   }
   const writable = kind === Pair.Socket;
-  // Its other half stays open until ours is done.
-  const source = fd < 0 ? undefined : new (net().Socket)({ fd, readable: true, writable, allowHalfOpen: true });
+  const source = fd < 0 ? undefined : streamOver(fd, scope, { readable: true, writable });
   return new Output(scope, source, writable);
 }
 

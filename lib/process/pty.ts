@@ -1,15 +1,14 @@
 // Our end of a child's terminal, as a Duplex.
 import type { AsyncResource } from 'node:async_hooks';
-import { readSync, writeSync } from 'node:fs';
-import type * as TTY from 'node:tty';
 
 import { addon } from '../addon';
-import { tty } from '../builtin';
 import { integer } from '../check';
 import { SyscallError } from '../errors/syscall-error';
+import { errnoByName } from '../kernel/errno';
 import { setTimeout } from '../timers';
 import type { PtyStream } from '../../types/child';
 import { Output } from './output';
+import { type Source, terminalReader } from './source';
 
 /** How long to wait when the terminal takes no more, in milliseconds. */
 const pause = 5;
@@ -17,36 +16,21 @@ const largest = 0xffff;
 /** What a terminal gives at once, in bytes. */
 const atOnce = 4096;
 
-/** libuv leaves the descriptor of a terminal's other end as it was opened. */
-interface Handled {
-  readonly _handle: { setBlocking(blocking: boolean): void };
-}
-
 /** All that a terminal holds. Its descriptor is non-blocking. */
 export function readRest(descriptor: number): Buffer[] {
   const chunks: Buffer[] = [];
-  try {
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(atOnce);
-      const size = readSync(descriptor, chunk);
-      if (size === 0) return chunks;
-      chunks.push(chunk.subarray(0, size));
-    }
-  } catch {
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(atOnce);
+    const size = addon().read(descriptor, chunk);
     // EIO where its other end is closed by all, EAGAIN where it is not: that was all.
-    return chunks;
+    if (size <= 0) return chunks;
+    chunks.push(chunk.subarray(0, size));
   }
-}
-
-function open(descriptor: number): TTY.ReadStream {
-  const source = new (tty().ReadStream)(descriptor);
-  (source as unknown as Handled)._handle.setBlocking(false);
-  return source;
 }
 
 export class Pty extends Output implements PtyStream {
   readonly #descriptor: number;
-  readonly #source: TTY.ReadStream | undefined;
+  readonly #source: Source | undefined;
   #closed = false;
   /** The program has closed its end; it may still be running, and be killed by the SIGHUP of ours. */
   #hungUp = false;
@@ -58,7 +42,7 @@ export class Pty extends Output implements PtyStream {
    * see, but it must not get the SIGHUP of a terminal that goes away: that comes with the last descriptor of our end.
    */
   constructor(scope: AsyncResource, descriptor: number, keeper: number, rest: readonly Buffer[] = []) {
-    const source = descriptor < 0 ? undefined : open(descriptor);
+    const source = descriptor < 0 ? undefined : terminalReader(descriptor, scope);
     super(scope, source, true, rest);
     this.#descriptor = descriptor;
     this.#keeper = keeper;
@@ -96,13 +80,17 @@ export class Pty extends Output implements PtyStream {
   #writeAll(chunk: Buffer, callback: (error?: Error | null) => void): void {
     if (this.#closed) return callback(new SyscallError({ code: 'EIO', syscall: 'write', option: 'pty' }));
     let written = 0;
-    try {
-      while (written < chunk.length) written += writeSync(this.#descriptor, chunk, written);
-      callback();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return callback(error as Error);
-      setTimeout(() => this.#writeAll(chunk.subarray(written), callback), pause);
+    while (written < chunk.length) {
+      const size = addon().write(this.#descriptor, chunk, written);
+      if (size < 0) return this.#writeLater(-size, chunk.subarray(written), callback);
+      written += size;
     }
+    callback();
+  }
+
+  #writeLater(errno: number, rest: Buffer, callback: (error?: Error | null) => void): void {
+    if (errno !== errnoByName['EAGAIN']) return callback(new SyscallError({ errno, syscall: 'write', option: 'pty' }));
+    setTimeout(() => this.#writeAll(rest, callback), pause);
   }
 
   /** Ends the program's input: what Ctrl-D does. */

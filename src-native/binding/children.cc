@@ -65,9 +65,9 @@ Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Laun
   return Number(info, environment->watch().Add(std::move(child)));
 }
 
-// open(listener, mailbox) -> 0
+// open(listener, mailbox, byThread) -> 0
 Napi::Value Open(const Napi::CallbackInfo& info) {
-  const Errno error = Environment::Open(info.Env(), info[0], info[1], OnMainThread());
+  const Errno error = Environment::Open(info.Env(), info[0], info[1], Truth(info[2]), OnMainThread());
   Elements<double>(info[1])[kMailCall] = error.call;
   return Refused(info, error);
 }

@@ -2,8 +2,10 @@
 // Worker.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,6 +95,54 @@ Napi::Value AtEnd(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), quiet);
 }
 
+// await(descriptor, reads, writes, ref) -> 0: tells the listener once when the descriptor can be read or written; with
+// neither, not any more.
+Napi::Value Await(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  if (environment == nullptr) return Napi::Number::New(info.Env(), -ESHUTDOWN);
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  const uint32_t events = (Truth(info[1]) ? uint32_t{EPOLLIN} : 0) | (Truth(info[2]) ? uint32_t{EPOLLOUT} : 0);
+  const Errno error = environment->watch().Await(descriptor, events, Truth(info[3]));
+  return Napi::Number::New(info.Env(), -error.value);
+}
+
+// identify(descriptor, into: BigUint64Array) -> 0: device and inode
+Napi::Value IdentifyFile(const Napi::CallbackInfo& info) {
+  struct stat about = {};
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
+  const int64_t result = syscall(SYS_fstat, descriptor, &about);
+  auto into = info[1].As<Napi::BigUint64Array>();
+  if (result != 0) return Answer(info, result);
+  into[size_t{0}] = about.st_dev;
+  into[size_t{1}] = about.st_ino;
+  return Napi::Number::New(info.Env(), 0);
+}
+
+// setNonBlocking(descriptor) -> 0
+Napi::Value SetNonBlocking(const Napi::CallbackInfo& info) {
+  int on = 1;
+  return Answer(info, ioctl(info[0].As<Napi::Number>().Int32Value(), FIONBIO, &on));
+}
+
+// read(descriptor, into: Uint8Array) -> how much, 0 at its end
+Napi::Value Read(const Napi::CallbackInfo& info) {
+  auto into = info[1].As<Napi::Uint8Array>();
+  return Answer(info, read(info[0].As<Napi::Number>().Int32Value(), into.Data(), into.ByteLength()));
+}
+
+// write(descriptor, from: Uint8Array, offset) -> how much
+Napi::Value Write(const Napi::CallbackInfo& info) {
+  const auto from = info[1].As<Napi::Uint8Array>();
+  const size_t offset = info[2].As<Napi::Number>().Uint32Value();
+  return Answer(info, write(info[0].As<Napi::Number>().Int32Value(), from.Data() + offset, from.ByteLength() - offset));
+}
+
+// shutdown(descriptor) -> 0: of a socket, the half that we write to
+Napi::Value Shutdown(const Napi::CallbackInfo& info) {
+  return Answer(info, shutdown(info[0].As<Napi::Number>().Int32Value(), SHUT_WR));
+}
+
 // openPty(columns, rows, numbers: Int32Array, lowest) -> 0: [the child's end, ours, ours once more]
 Napi::Value OpenPty(const Napi::CallbackInfo& info) {
   const auto number = [&](size_t index) { return info[index].As<Napi::Number>().Int32Value(); };
@@ -139,6 +189,12 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "openPairs", Entry<OpenPairs>);
   Export(env, exports, "close", Entry<Close>);
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
+  Export(env, exports, "await", Entry<Await>);
+  Export(env, exports, "identify", Entry<IdentifyFile>);
+  Export(env, exports, "setNonBlocking", Entry<SetNonBlocking>);
+  Export(env, exports, "read", Entry<Read>);
+  Export(env, exports, "write", Entry<Write>);
+  Export(env, exports, "shutdown", Entry<Shutdown>);
   Export(env, exports, "openPty", Entry<OpenPty>);
   Export(env, exports, "resizePty", Entry<ResizePty>);
   Export(env, exports, "atEnd", Entry<AtEnd>);

@@ -1,5 +1,4 @@
-// One environment's life: opened by its first use, closed by an async cleanup hook that waits for the last close
-// callback.
+// One environment's life: opened by its first use, closed by a cleanup hook that waits for the last close callback.
 #include "binding/environment.h"
 
 #include <sys/ioctl.h>
@@ -8,6 +7,8 @@
 #include <unistd.h>
 
 #include <cstring>
+
+#include "binding/wakers.h"
 
 namespace nsclone {
 namespace {
@@ -24,6 +25,9 @@ bool Identify(int descriptor, FileIdentity* identity) {
   if (S_ISCHR(about.st_mode) && ioctl(descriptor, TIOCGPTN, &identity->terminal) != 0) identity->terminal = -1;
   return true;
 }
+
+// Beside the news of children.
+constexpr uint32_t kDescriptorReady = 4;
 
 double Microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
@@ -55,15 +59,17 @@ Environment* Environment::Of(napi_env env) {
   return static_cast<Environment*>(data);
 }
 
-Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, bool main_thread) {
-  uv_loop_t* loop = nullptr;
-  napi_get_uv_event_loop(env, &loop);
+Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread, bool main_thread) {
   auto* environment = new Environment;
-  if (const Errno error = Watch::Open(loop, environment, &environment->watch_)) {
+  const auto open_waker = [env, by_thread](int epoll, Wakeable* wakeable, Waker** waker) {
+    return (by_thread ? OpenThreadWaker : OpenPollWaker)(env, epoll, wakeable, waker);
+  };
+  if (const Errno error = Watch::Open(open_waker, environment, environment, &environment->watch_)) {
     delete environment;
     return error;
   }
   environment->env_ = env;
+  environment->by_thread_ = by_thread;
   environment->main_thread_ = main_thread;
   size_t length = 0;
   void* data = nullptr;
@@ -71,7 +77,13 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
   environment->mailbox_ = static_cast<double*>(data);
   napi_create_reference(env, mailbox, 1, &environment->mailbox_reference_);
   napi_create_reference(env, listener, 1, &environment->listener_);
-  napi_add_async_cleanup_hook(env, CleanUp, environment, &environment->hook_);
+  // A thread is joined at once. Besides, Deno frees an async hook twice that is done at once.
+  if (by_thread) {
+    napi_add_env_cleanup_hook(env, CleanUp, environment);
+  } else {
+    const auto clean_up = [](napi_async_cleanup_hook_handle, void* data) { CleanUp(data); };
+    napi_add_async_cleanup_hook(env, clean_up, environment, &environment->hook_);
+  }
   napi_set_instance_data(env, environment, nullptr, nullptr);
   return {};
 }
@@ -90,7 +102,7 @@ void Environment::CloseLent() {
   }
 }
 
-void Environment::CleanUp(napi_async_cleanup_hook_handle, void* data) {
+void Environment::CleanUp(void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->closing_ = true;
   napi_set_instance_data(environment->env_, nullptr, nullptr, nullptr);
@@ -101,14 +113,14 @@ void Environment::CleanUp(napi_async_cleanup_hook_handle, void* data) {
       [](void* closed) {
         auto* gone = static_cast<Environment*>(closed);
         // Only now: the environment, and with it the loop, may go as soon as the hook is released.
-        napi_remove_async_cleanup_hook(gone->hook_);
+        if (gone->hook_ != nullptr) napi_remove_async_cleanup_hook(gone->hook_);
         delete gone;
       },
       environment);
 }
 
-void Environment::Hear(uint32_t id, News news, const Child& child) {
-  if (closing_) return;
+bool Environment::Hear(uint32_t id, News news, const Child& child) {
+  if (closing_) return true;
   mailbox_[kMailPid] = child.program().pid();
   mailbox_[kMailPidfd] = child.program().pidfd();
   if (news == News::kWaiting || news == News::kFailed) {
@@ -118,7 +130,20 @@ void Environment::Hear(uint32_t id, News news, const Child& child) {
     if (!child.program().known()) mailbox_[kMailPid] = child.middle().pid();
   }
   if (news == News::kEnded || news == News::kFailed) PostEnd(child.end(), mailbox_);
+  told_id_ = id;
+  told_ = &child;
+  Tell(id, static_cast<uint32_t>(news));
+  told_id_ = 0;
+  told_ = nullptr;
+  // Promises go on when the outermost callback returns, which is that of the thread-safe function.
+  return !by_thread_;
+}
 
+void Environment::HearReady(int descriptor) {
+  if (!closing_) Tell(static_cast<uint32_t>(descriptor), kDescriptorReady);
+}
+
+void Environment::Tell(uint32_t about, uint32_t news) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
   napi_value listener = nullptr;
@@ -126,17 +151,15 @@ void Environment::Hear(uint32_t id, News news, const Child& child) {
   napi_value arguments[2] = {};
   napi_get_reference_value(env_, listener_, &listener);
   napi_create_object(env_, &receiver);
-  napi_create_uint32(env_, id, &arguments[0]);
-  napi_create_uint32(env_, static_cast<uint32_t>(news), &arguments[1]);
-  told_id_ = id;
-  told_ = &child;
-  // The raw call: during worker.terminate() it fails with nothing to clear, which the wrapped one turns into an abort.
-  // Without an async context: one made here would be that of the first call of this environment, kept alive for ever,
-  // and each child has one of its own. The receiver is then what async hooks take for the resource: never the global
-  // object, on which a store would stay.
-  const napi_status status = napi_make_callback(env_, nullptr, receiver, listener, 2, arguments, nullptr);
-  told_id_ = 0;
-  told_ = nullptr;
+  napi_create_uint32(env_, about, &arguments[0]);
+  napi_create_uint32(env_, news, &arguments[1]);
+  // The raw calls: during worker.terminate() they fail with nothing to clear, which the wrapped ones turn into an
+  // abort. A thread-safe function is called in a callback scope already, and in one Deno loses what is thrown. That of
+  // libuv is without an async context: one made here would be that of the first call of this environment, kept alive
+  // for ever, and each child has one of its own. The receiver is then what async hooks take for the resource: never the
+  // global object, on which a store would stay.
+  const napi_status status = by_thread_ ? napi_call_function(env_, receiver, listener, 2, arguments, nullptr)
+                                        : napi_make_callback(env_, nullptr, receiver, listener, 2, arguments, nullptr);
   if (status == napi_pending_exception) {
     napi_value error = nullptr;
     if (napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);

@@ -36,13 +36,14 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-class Environment : public Listener {
+class Environment : public Listener, public Reader {
  public:
   static Environment* Of(napi_env env);
   // Made when the addon is first asked to watch.
-  static Errno Open(napi_env env, napi_value listener, napi_value mailbox, bool main_thread);
+  static Errno Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread, bool main_thread);
 
-  void Hear(uint32_t id, News news, const Child& child) override;
+  bool Hear(uint32_t id, News news, const Child& child) override;
+  void HearReady(int descriptor) override;
 
   Watch& watch() { return *watch_; }
   double* mailbox() { return mailbox_; }
@@ -55,15 +56,20 @@ class Environment : public Listener {
   Fault fault;
 
  private:
+  // Calls the listener.
+  void Tell(uint32_t about, uint32_t news);
   void CloseLent();
-  static void CleanUp(napi_async_cleanup_hook_handle hook, void* data);
+  static void CleanUp(void* data);
 
   napi_env env_ = nullptr;
   napi_ref listener_ = nullptr;
   napi_ref mailbox_reference_ = nullptr;
+  // Released when all is closed; none where that is done within the hook.
   napi_async_cleanup_hook_handle hook_ = nullptr;
   double* mailbox_ = nullptr;
   Watch* watch_ = nullptr;
+  // Woken by a thread of ours.
+  bool by_thread_ = false;
   bool main_thread_ = false;
   bool closing_ = false;
   uint32_t told_id_ = 0;

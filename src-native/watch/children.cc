@@ -73,7 +73,7 @@ void Children::Follow(uint32_t id, Entry* entry) {
 
 void Children::Look(uint32_t id, Listener* listener) {
   auto found = entries_.find(id);
-  if (found == entries_.end()) return;
+  if (found == entries_.end() || later_.count(id) != 0) return;
   const bool waiting = found->second.child->Listen();
   Follow(id, &found->second);
   if (waiting && listener != nullptr) listener->Hear(id, News::kWaiting, *found->second.child);
@@ -86,13 +86,14 @@ void Children::Look(uint32_t id, Listener* listener) {
     const bool over = entry.child->over();
     if (!changed && !over) return;
     if (phase == Phase::kStarted) {
-      if (listener != nullptr) listener->Hear(id, News::kStarted, *entry.child);
+      if (listener != nullptr && !listener->Hear(id, News::kStarted, *entry.child)) return LookLater(id);
       continue;
     }
     if (listener == nullptr && !over) return;
     Entry last = std::move(entry);
     Forget(&last);
     unclear_.erase(id);
+    later_.erase(id);
     entries_.erase(found);
     // Whoever hears of the end finds no descriptor of it any more.
     last.child->CloseOver();
@@ -100,6 +101,14 @@ void Children::Look(uint32_t id, Listener* listener) {
     if (!over) Adopt(std::move(last.child));
     return;
   }
+}
+
+// A pidfd that is followed wakes us again by itself.
+void Children::LookLater(uint32_t id) {
+  const Child* child = Find(id);
+  if (child == nullptr) return;
+  later_.insert(id);
+  if (IsThread(*child)) unclear_.insert(id);
 }
 
 void Children::LookAtUnclear(Listener* listener) {
@@ -129,6 +138,7 @@ void Children::TakeAll(const std::function<void(std::unique_ptr<Child>)>& take) 
   }
   entries_.clear();
   unclear_.clear();
+  later_.clear();
 }
 
 bool Children::AnyDying() const {

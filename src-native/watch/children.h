@@ -18,8 +18,9 @@ enum class News : uint32_t { kWaiting = 0, kStarted = 1, kEnded = 2, kFailed = 3
 class Listener {
  public:
   virtual ~Listener() = default;
-  // May look at this child and at others, and end them.
-  virtual void Hear(uint32_t id, News news, const Child& child) = 0;
+  // May look at this child and at others, and end them. False where what was to run first has not: code that awaits
+  // this.
+  virtual bool Hear(uint32_t id, News news, const Child& child) = 0;
 };
 
 class Children {
@@ -37,6 +38,8 @@ class Children {
   void LookAtUnclear(Listener* listener);
   // A thread wakes us before its end, and does not say which it is.
   void LookAtThreads(Listener* listener);
+  // What was to run before some of them are looked at again is about to: until now, looking at them did nothing.
+  void GoOn() { later_.clear(); }
   // Nothing wakes for what is to be seen next of some of them.
   bool has_unclear() const { return !unclear_.empty(); }
   // SIGKILL for every process of a child.
@@ -55,12 +58,14 @@ class Children {
   };
 
   void Follow(uint32_t id, Entry* entry);
+  void LookLater(uint32_t id);
   bool FollowOne(uint32_t id, int descriptor, int* followed) const;
   void Forget(Entry* entry) const;
 
   Descriptor epoll_;
   std::unordered_map<uint32_t, Entry> entries_;
   std::unordered_set<uint32_t> unclear_;
+  std::unordered_set<uint32_t> later_;
   uint32_t last_id_ = 0;
 };
 

@@ -2,13 +2,12 @@
 #include "watch/reaper.h"
 
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <sys/timerfd.h>
 
 #include <atomic>
 #include <mutex>
 
 #include "watch/children.h"
+#include "watch/clock.h"
 
 namespace nsclone {
 namespace {
@@ -19,7 +18,7 @@ struct Adopted {
   std::mutex mutex;
   Children children;
   // Wakes everybody who watches the set while there is somebody in it who is to be looked at by the clock.
-  Descriptor clock;
+  Clock clock;
   std::atomic<size_t> count{0};
 };
 
@@ -29,26 +28,12 @@ Adopted& TheAdopted() {
   return *adopted;
 }
 
-constexpr long kRecheckNanoseconds = 1'000'000;
+// No child has it.
+constexpr uint64_t kClockId = 0;
 
 Errno OpenSet(Adopted* adopted) {
   if (const Errno error = adopted->children.Open()) return error;
-  adopted->clock = AboveStdio(Descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
-  if (!adopted->clock.open()) return Errno::Last(SYS_timerfd_create);
-  epoll_event event = {};
-  // No child has this id.
-  event.events = EPOLLIN;
-  if (epoll_ctl(adopted->children.epoll(), EPOLL_CTL_ADD, adopted->clock.number(), &event) == 0) return {};
-  const Errno error = Errno::Last(SYS_epoll_ctl);
-  adopted->clock = Descriptor();
-  return error;
-}
-
-// Sets the clock, which also makes it unreadable until then, or stops it.
-void SetClock(const Adopted& adopted) {
-  itimerspec when = {};
-  if (adopted.children.has_unclear()) when.it_value.tv_nsec = kRecheckNanoseconds;
-  timerfd_settime(adopted.clock.number(), 0, &when, nullptr);
+  return adopted->clock.Open(adopted->children.epoll(), kClockId);
 }
 
 }  // namespace
@@ -67,7 +52,7 @@ void Adopt(std::unique_ptr<Child> child) {
   const std::lock_guard lock(adopted.mutex);
   adopted.children.Look(adopted.children.Add(std::move(child)), nullptr);
   adopted.count = adopted.children.size();
-  SetClock(adopted);
+  adopted.clock.Set(adopted.children.has_unclear());
 }
 
 void ReapAdopted() {
@@ -81,7 +66,7 @@ void ReapAdopted() {
   // No environment hears the last word of a thread that is nobody's any more.
   adopted.children.LookAtThreads(nullptr);
   adopted.count = adopted.children.size();
-  SetClock(adopted);
+  adopted.clock.Set(adopted.children.has_unclear());
 }
 
 bool AnyAdoptedDying() {

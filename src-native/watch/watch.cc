@@ -1,4 +1,4 @@
-// Wake-ups: the epoll set of all children, which libuv polls.
+// Wake-ups: the epoll set of all children, and what else is in it.
 #include "watch/watch.h"
 
 #include <sys/epoll.h>
@@ -14,40 +14,37 @@ namespace nsclone {
 namespace {
 
 constexpr int kEvents = 64;
-constexpr uint64_t kRecheckMilliseconds = 1;
 
 // What is no child's.
 constexpr uint64_t kWakeId = 0;
 constexpr uint64_t kAdoptedId = uint64_t{1} << 32;
+constexpr uint64_t kClockId = uint64_t{2} << 32;
+// And the number of a descriptor of JavaScript's.
+constexpr uint64_t kDescriptorId = uint64_t{3} << 32;
 
-Errno AddTo(int epoll, int descriptor, uint64_t id) {
+Errno AddTo(int epoll, int descriptor, uint64_t id, uint32_t events = EPOLLIN) {
   epoll_event event = {};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.u64 = id;
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? Errno{} : Errno::Last(SYS_epoll_ctl);
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0) return {};
+  const bool changed = errno == EEXIST && epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event) == 0;
+  return changed ? Errno{} : Errno::Last(SYS_epoll_ctl);
 }
 
 }  // namespace
 
-Errno Watch::Open(uv_loop_t* loop, Listener* listener, Watch** watch) {
-  auto made = std::unique_ptr<Watch, void (*)(Watch*)>(new Watch(loop, listener), [](Watch* watch) { delete watch; });
+Errno Watch::Open(const WakerFor& open_waker, Listener* listener, Reader* reader, Watch** watch) {
+  auto made = std::unique_ptr<Watch, void (*)(Watch*)>(new Watch(listener, reader), [](Watch* watch) { delete watch; });
   if (const Errno error = made->children_.Open()) return error;
   const int epoll = made->children_.epoll();
   made->wake_ = AboveStdio(Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (!made->wake_.open()) return Errno::Last(SYS_eventfd2);
   if (const Errno error = AddTo(epoll, made->wake_.number(), kWakeId)) return error;
+  if (const Errno error = made->clock_.Open(epoll, kClockId)) return error;
   int adopted = -1;
   if (const Errno error = AdoptedEvents(&adopted)) return error;
   if (const Errno error = AddTo(epoll, adopted, kAdoptedId)) return error;
-  if (const int error = uv_poll_init(loop, &made->poll_, epoll); error != 0) return {-error};
-  uv_timer_init(loop, &made->timer_);
-  made->open_handles_ = 2;
-  made->poll_.data = made.get();
-  made->timer_.data = made.get();
-  uv_poll_start(&made->poll_, UV_READABLE,
-                [](uv_poll_t* handle, int, int) { static_cast<Watch*>(handle->data)->WakeUp(); });
-  uv_unref(reinterpret_cast<uv_handle_t*>(&made->poll_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&made->timer_));
+  if (const Errno error = open_waker(epoll, made.get(), &made->waker_)) return error;
   *watch = made.release();
   return {};
 }
@@ -70,12 +67,12 @@ void Watch::End(uint32_t id) {
   Recheck();
 }
 
-void Watch::Hear(uint32_t id, News news, const Child& child) {
+bool Watch::Hear(uint32_t id, News news, const Child& child) {
   if (news == News::kEnded || news == News::kFailed) {
     unreferenced_.erase(id);
     UpdateRef();
   }
-  listener_->Hear(id, news, child);
+  return listener_->Hear(id, news, child);
 }
 
 void Watch::SetRef(uint32_t id, bool ref) {
@@ -87,9 +84,30 @@ void Watch::SetRef(uint32_t id, bool ref) {
   UpdateRef();
 }
 
-void Watch::UpdateRef() {
-  auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
-  children_.size() > unreferenced_.size() ? uv_ref(handle) : uv_unref(handle);
+void Watch::UpdateRef() { waker_->SetRef(children_.size() > unreferenced_.size() || !awaited_.empty()); }
+
+Errno Watch::Await(int descriptor, uint32_t events, bool ref) {
+  Errno error;
+  if (events == 0) {
+    epoll_ctl(children_.epoll(), EPOLL_CTL_DEL, descriptor, nullptr);
+  } else {
+    error =
+        AddTo(children_.epoll(), descriptor, kDescriptorId | static_cast<uint32_t>(descriptor), events | EPOLLONESHOT);
+  }
+  if (events != 0 && ref && !error) {
+    awaited_.insert(descriptor);
+  } else {
+    awaited_.erase(descriptor);
+  }
+  UpdateRef();
+  return error;
+}
+
+void Watch::HearReady(int descriptor) {
+  awaited_.erase(descriptor);
+  reader_->HearReady(descriptor);
+  // Not before: it may wait for more.
+  UpdateRef();
 }
 
 void Watch::WakeUp() {
@@ -100,23 +118,19 @@ void Watch::WakeUp() {
     uint64_t times = 0;
     if (id == kAdoptedId) {
       ReapAdopted();
+    } else if (id == kClockId) {
+      children_.LookAtUnclear(this);
+      clock_.Set(children_.has_unclear());
+    } else if (id >= kDescriptorId) {
+      HearReady(static_cast<int>(id & 0xffffffff));
     } else if (id != kWakeId) {
       children_.Look(static_cast<uint32_t>(id), this);
     } else if (read(wake_.number(), &times, sizeof(times)) > 0) {
       children_.LookAtThreads(this);
     }
   }
+  children_.GoOn();
   Recheck();
-}
-
-void Watch::Recheck() {
-  if (!children_.has_unclear() || uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) != 0) return;
-  const auto look = [](uv_timer_t* handle) {
-    auto* watch = static_cast<Watch*>(handle->data);
-    watch->children_.LookAtUnclear(watch);
-    watch->Recheck();
-  };
-  uv_timer_start(&timer_, look, kRecheckMilliseconds, 0);
 }
 
 void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
@@ -135,16 +149,14 @@ void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
     nanosleep(&kPause, nullptr);
     ReapAdopted();
   }
-  const auto close_one = [](uv_handle_t* handle) {
-    auto* watch = static_cast<Watch*>(handle->data);
-    if (--watch->open_handles_ > 0) return;
+  const auto gone = [](void* data) {
+    auto* watch = static_cast<Watch*>(data);
     void (*const tell)(void*) = watch->closed_;
     void* const tell_data = watch->closed_data_;
     delete watch;
     tell(tell_data);
   };
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), close_one);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), close_one);
+  waker_->Close(gone, this);
 }
 
 }  // namespace nsclone

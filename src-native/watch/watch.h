@@ -2,18 +2,26 @@
 #ifndef NSCLONE_WATCH_WATCH_H_
 #define NSCLONE_WATCH_WATCH_H_
 
-#include <uv.h>
-
 #include <cstdint>
+#include <memory>
 #include <unordered_set>
 
 #include "watch/children.h"
+#include "watch/clock.h"
+#include "watch/waker.h"
 
 namespace nsclone {
 
-class Watch : private Listener {
+// Who hears that a descriptor of JavaScript's can be read or written.
+class Reader {
  public:
-  static Errno Open(uv_loop_t* loop, Listener* listener, Watch** watch);
+  virtual ~Reader() = default;
+  virtual void HearReady(int descriptor) = 0;
+};
+
+class Watch : private Listener, private Wakeable {
+ public:
+  static Errno Open(const WakerFor& open_waker, Listener* listener, Reader* reader, Watch** watch);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
@@ -26,31 +34,38 @@ class Watch : private Listener {
   void End(uint32_t id);
   // Whether this child keeps the event loop alive; at first it does.
   void SetRef(uint32_t id, bool ref);
+  // Tells once of one of these events (EPOLLIN, EPOLLOUT), and keeps the event loop alive until then where `ref`.
+  // Without events, of nothing any more: so before the descriptor is closed.
+  Errno Await(int descriptor, uint32_t events, bool ref);
   // An eventfd that the end of a thread writes to.
   int wake() const { return wake_.number(); }
 
   // The environment ends: kills its children (`kill_all`: started ones too, but for detached ones), hands what is not
-  // reaped at once to the process, closes the handles and calls `closed`, after which the watch is gone.
+  // reaped at once to the process, closes the waker and calls `closed`, after which the watch is gone.
   void Close(bool kill_all, void (*closed)(void*), void* data);
 
  private:
-  Watch(uv_loop_t* loop, Listener* listener) : loop_(loop), listener_(listener) {}
+  Watch(Listener* listener, Reader* reader) : listener_(listener), reader_(reader) {}
   ~Watch() override = default;
 
-  void Hear(uint32_t id, News news, const Child& child) override;
-  void WakeUp();
+  bool Hear(uint32_t id, News news, const Child& child) override;
+  void WakeUp() override;
+  void HearReady(int descriptor);
   // Has the clock wake us where nothing else will.
-  void Recheck();
+  void Recheck() {
+    if (children_.has_unclear()) clock_.Start();
+  }
   void UpdateRef();
 
-  uv_loop_t* loop_;
   Listener* listener_;
+  Reader* reader_;
   Children children_;
   Descriptor wake_;
-  uv_poll_t poll_;
-  uv_timer_t timer_;
+  Clock clock_;
+  Waker* waker_ = nullptr;
   std::unordered_set<uint32_t> unreferenced_;
-  int open_handles_ = 0;
+  // Descriptors that keep the event loop alive.
+  std::unordered_set<int> awaited_;
   void (*closed_)(void*) = nullptr;
   void* closed_data_ = nullptr;
 };
