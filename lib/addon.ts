@@ -17,9 +17,11 @@ function requireFrom(folder: string, id: string): unknown {
   return module().createRequire(join(folder, 'nsclone.js'))(id);
 }
 
-/** What to do, for why Node would not load it. @param otherwise what helps where it is not a setting of Node's */
+/** What to do, for why it would not be loaded. @param otherwise what helps where it is no setting of the runtime's */
 function messageFor(cause: unknown, otherwise: string): string {
-  const { code, message } = cause as { code?: unknown; message?: unknown };
+  const { code, message, name } = cause as { code?: unknown; message?: unknown; name?: unknown };
+  if (name === 'NotCapable')
+    return `nsclone is a native addon, which Deno loads where it is allowed to: run it with -A, or with --allow-ffi, --allow-read, --allow-env and --allow-sys (${String(message)})`;
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'nsclone is a native addon, and this Node loads none: run it without --no-addons, or with --allow-addons beside --permission';
   if (code === 'ERR_DLOPEN_FAILED') return `the addon of nsclone does not load here (${String(message)}); ${otherwise}`;

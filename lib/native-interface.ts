@@ -12,7 +12,7 @@ export type ImageArguments = [
   keptCount: number,
 ];
 
-/** The functions of the addon. Each returns a value ≥ 0, or -errno; none throws. */
+/** The functions of the addon. Each that returns a number returns one ≥ 0, or -errno; none throws. */
 export interface Addon {
   /**
    * Opens the watch of this environment; `listener(id, news)` is then called with the mailbox filled. `byThread`: woken by a thread
@@ -79,6 +79,8 @@ export interface Addon {
   atEnd(descriptor: number): boolean;
   /** Reads our effective uid and gid, and our effective capabilities: 0 to 31, then 32 to 63. */
   credentials(into: Float64Array): number;
+  /** The name of our effective user; '' where it has none. */
+  userName(): string;
   /** Puts our hard limit into the place of each resource; -1 is unlimited. */
   hardLimits(resources: Float64Array, count: number): number;
   unshare(flags: number): number;

@@ -7,7 +7,7 @@ import { holdsEverywhere, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { Flags } from './flags';
 import { checkKinds, checkTargets, type Target } from './join-target';
-import { refuseForThreads, startThreadPool } from './unshare';
+import { refuseForThreads, refuseWithoutPool, startThreadPool } from './unshare';
 
 const threads =
   'the kernel refuses it to a process with threads, which Node always has; enter it with the join of clone()';
@@ -48,7 +48,10 @@ function enterAll(target: unknown, flags: unknown): void {
   addon();
   const wanted = flags === undefined ? undefined : checkKinds(flags, 'flags argument');
   const targets = checkTargets(target, 'target argument', wanted);
-  for (const { flags: kinds } of targets) refuseForThreads('target argument', kinds, reasons);
+  for (const { flags: kinds } of targets) {
+    refuseForThreads('target argument', kinds, reasons);
+    refuseWithoutPool('setns()', kinds);
+  }
   for (const one of targets) enter(one);
 }
 

@@ -1,12 +1,13 @@
 // unshare(): new namespaces for the calling thread.
 import { addon } from './addon';
 import { flags as checkFlags } from './check';
-import { refusedOption } from './errors/argument-error';
+import { refusedOption, unavailableIn } from './errors/argument-error';
 import { ofCall } from './errors/caller';
 import { SyscallError } from './errors/syscall-error';
 import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { Flags, formatFlags, namespaceMask } from './flags';
+import { hasLibuv, runtime } from './runtime';
 
 const reasons: readonly (readonly [flag: number, reason: string])[] = [
   [
@@ -60,6 +61,7 @@ function leave(flags: number): void {
   const other = (value & ~allowed) >>> 0;
   if (other !== 0)
     throw refusedOption('flags argument', `cannot have ${formatFlags(other)}: unshare(2) does not know it`);
+  refuseWithoutPool('unshare()', value);
   const native = addon();
   if (value === 0) return;
   if ((value & Flags.NEWPID) !== 0) startThreadPool();
@@ -68,6 +70,16 @@ function leave(flags: number): void {
     const error = { errno: -result, syscall: 'unshare', option: 'flags', path: formatFlags(value) };
     throw new SyscallError({ ...error, hint: hintFor(new SyscallError(error).code) });
   }
+}
+
+/**
+ * Where threads are started one by one, whenever the runtime needs one, none may be kept from it.
+ * @throws ArgumentError
+ */
+export function refuseWithoutPool(call: string, flags: number): void {
+  if (hasLibuv || (flags & Flags.NEWPID) === 0) return;
+  const reason = `a thread that has done it can start no other, and ${runtime} ends where it needs one; use clone()`;
+  throw unavailableIn(runtime, `${call} of a pid namespace`, reason);
 }
 
 /** Before a thread enters a pid namespace: libuv aborts when it cannot start its pool later. */

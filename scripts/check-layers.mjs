@@ -44,6 +44,7 @@ const typescript = [
       'lib/privilege',
       'lib/join-target',
       'lib/own-environment',
+      'lib/own-name',
       'lib/proc',
       'lib/handed-namespaces',
       'types/',

@@ -114,6 +114,16 @@ export function featureUnavailable(feature: string): ArgumentError {
   return make(TypeError, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', undefined, message, featureUnavailable);
 }
 
+/**
+ * A call that the runtime that we are in cannot do.
+ * @param feature what is not available: 'unshare() with Flags.NEWPID'
+ * @param reason why, and what to do
+ */
+export function unavailableIn(runtime: string, feature: string, reason: string): ArgumentError {
+  const message = `${feature} is unavailable in ${runtime}: ${reason}`;
+  return make(TypeError, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', undefined, message, unavailableIn);
+}
+
 /** Whether `value` is a refused argument: an error with one of Node's codes for these. */
 export function isArgumentError(value: unknown): value is ArgumentError {
   return isNativeError(value) && codes.has((value as Partial<ArgumentError>).code);

@@ -1,22 +1,12 @@
 // The ids that an administrator has lent to a user, see subuid(5) and subgid(5).
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 
 import { SyscallError } from '../errors/syscall-error';
+import { ownName } from '../own-name';
 
 export interface SubordinateRange {
   readonly start: number;
   readonly count: number;
-}
-
-/** The name of our effective user. */
-function ownName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    // A user without an entry in /etc/passwd.
-    return undefined;
-  }
 }
 
 /** A range of an entry `user:start:count`; undefined where it is none. */

@@ -1,7 +1,8 @@
-// unshare(2), setns(2) and what they need, on the calling thread.
+// Who and where we are: ids, limits, namespaces; unshare(2) and setns(2) on the calling thread.
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "binding/calls.h"
 #include "launch/descriptor.h"
@@ -71,6 +73,16 @@ Napi::Value Credentials(const Napi::CallbackInfo& info) {
   return Answer(info, result);
 }
 
+// userName() -> the name of our effective user; '' where it has none
+Napi::Value UserName(const Napi::CallbackInfo& info) {
+  passwd entry = {};
+  passwd* found = nullptr;
+  std::vector<char> text(1024);
+  // An entry may be of any length.
+  while (getpwuid_r(geteuid(), &entry, text.data(), text.size(), &found) == ERANGE) text.resize(text.size() * 2);
+  return Napi::String::New(info.Env(), found == nullptr ? "" : entry.pw_name);
+}
+
 // hardLimits(resources: Float64Array, count) -> 0: our hard limit in the place of each resource; -1 is unlimited
 Napi::Value HardLimits(const Napi::CallbackInfo& info) {
   double* const values = info[0].As<Napi::Float64Array>().Data();
@@ -111,6 +123,7 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
 
 void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "credentials", Entry<Credentials>);
+  Export(env, exports, "userName", Entry<UserName>);
   Export(env, exports, "hardLimits", Entry<HardLimits>);
   Export(env, exports, "unshare", Entry<Unshare>);
   Export(env, exports, "setns", Entry<Setns>);

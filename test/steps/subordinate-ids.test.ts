@@ -1,9 +1,10 @@
 // The ids that an administrator has lent to a user: how the files are read, and what of them ends up in the maps of 'auto'.
 import fs, { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import os, { tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { subordinateRanges } from '../../lib/steps/subordinate-ids';
+import { addon } from '../support/addon';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
 
@@ -12,10 +13,7 @@ const uid = process.geteuid!();
 /** What is read from a file with this text, for a user of this name; null: one without a name. */
 function rangesIn(text: string, name: string | null = 'alice'): unknown {
   jest.spyOn(fs, 'readFileSync').mockReturnValue(text);
-  jest.spyOn(os, 'userInfo').mockImplementation(() => {
-    if (name === null) throw new Error('no entry');
-    return { username: name } as never;
-  });
+  jest.spyOn(addon(), 'userName').mockReturnValue(name ?? '');
   try {
     return subordinateRanges('/etc/subuid', 'uidMap');
   } catch (error) {
