@@ -49,7 +49,7 @@ const groups = {
     'steps/sysctl',
   ],
   // Who collects output.
-  output: ['collect'],
+  output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',
@@ -85,7 +85,8 @@ async function exportsOf(file) {
 
 /** In the place of a late file: each of its functions loads the group, and goes on there. */
 async function stand(file) {
-  const isFunction = (value) => typeof value === 'function';
+  // A class cannot be stood in for: who imports one has the build fail.
+  const isFunction = (value) => typeof value === 'function' && !/^class\b/.test(String(value));
   const field = (name, [key, value]) =>
     isFunction(value)
       ? `${key}(...args) { return home().${name}.${key}(...args); }`

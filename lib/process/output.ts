@@ -176,3 +176,8 @@ export class Output extends Duplex {
     return this;
   }
 }
+
+/** Makes one. */
+export function outputOver(...args: ConstructorParameters<typeof Output>): Output {
+  return new Output(...args);
+}

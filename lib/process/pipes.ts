@@ -4,10 +4,10 @@ import type { AsyncResource } from 'node:async_hooks';
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
-import { Output } from './output';
+import { type Output, outputOver } from './output';
 import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
-import { Terminal } from './terminal';
+import { openTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
 import type { Request } from '../steps/request';
 import { lowestFree, sourceWord } from '../steps/words';
@@ -93,7 +93,7 @@ export class Pipes {
 
   /** Its end is the child's stdin, stdout and stderr. */
   #openTerminal(request: Request, size: { columns: number; rows: number }, writer: Writer): void {
-    const [child, terminal] = Terminal.open(size, lowestFree(request));
+    const [child, terminal] = openTerminal(size, lowestFree(request));
     this.#childEnds.push(child);
     this.#terminal = terminal;
     for (let index = 0; index < request.stdio.length; index++) writer.setInt32(sourceWord(index), child);
@@ -159,7 +159,7 @@ function makeStream(pipe: Pipe, scope: AsyncResource): Source | Output {
   }
   const writable = kind === Pair.Socket;
   const source = fd < 0 ? undefined : streamOver(fd, scope, { readable: true, writable });
-  return new Output(scope, source, writable);
+  return outputOver(scope, source, writable);
 }
 
 function finishInput(pipe: Pipe, over: () => void): void {

@@ -15,17 +15,9 @@ export class Terminal {
   /** What the program had written when it was closed untouched. */
   #rest: readonly Buffer[] = [];
 
-  private constructor(descriptor: number, keeper: number) {
+  constructor(descriptor: number, keeper: number) {
     this.#descriptor = descriptor;
     this.#keeper = keeper;
-  }
-
-  /** Opens one, all its descriptors ≥ `lowest`, and returns the child's end too. @throws SyscallError EMFILE, ENFILE, ENOSPC */
-  static open({ columns, rows }: { columns: number; rows: number }, lowest: number): [child: number, ours: Terminal] {
-    const result = addon().openPty(columns, rows, numbers, lowest);
-    if (result < 0)
-      throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
-    return [numbers[0]!, new Terminal(numbers[1]!, numbers[2]!)];
   }
 
   stream(scope: AsyncResource): Pty {
@@ -52,4 +44,15 @@ export class Terminal {
     this.close();
     over();
   }
+}
+
+/** Opens one, all its descriptors ≥ `lowest`, and returns the child's end too. @throws SyscallError EMFILE, ENFILE, ENOSPC */
+export function openTerminal(
+  { columns, rows }: { columns: number; rows: number },
+  lowest: number,
+): [child: number, ours: Terminal] {
+  const result = addon().openPty(columns, rows, numbers, lowest);
+  if (result < 0)
+    throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
+  return [numbers[0]!, new Terminal(numbers[1]!, numbers[2]!)];
 }
