@@ -16,13 +16,7 @@ module.exports = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   moduleFileExtensions: ['ts', 'js', 'json', 'node'],
   transform: { '\\.ts$': ['@swc/jest', swc] },
-  moduleNameMapper: {
-    '^\\.{1,2}(/.*)?/addon$': '<rootDir>/test/support/addon.ts',
-    // All that Bun and Deno have in the place of libuv, in Node.
-    ...(process.env.NSCLONE_TEST_WAKER === 'thread' && {
-      '^\\.{1,2}(/.*)?/runtime$': '<rootDir>/test/support/foreign-runtime.ts',
-    }),
-  },
+  moduleNameMapper: { '^\\.{1,2}(/.*)?/addon$': '<rootDir>/test/support/addon.ts' },
   testTimeout: slow(30_000),
   // Tests clone whole processes: more workers than this wait for the kernel and for each other.
   maxWorkers: Math.min(4, availableParallelism()),

@@ -13,8 +13,6 @@ const EINTR = errnoByName['EINTR']!;
 
 /** Read at once, in bytes: what a pipe holds. */
 const atOnce = 65_536;
-/** So often in a row, before others have their turn. */
-const most = 16;
 
 export interface Ways {
   readonly readable: boolean;
@@ -95,20 +93,19 @@ class DescriptorStream extends Duplex {
     this.#await();
   }
 
+  /** Once a wake-up: whoever awaits a chunk goes on before the next one comes, and may not want it. */
   #readOn(): void {
-    for (let times = 0; times < most && this.#wantsToRead && this.#descriptor >= 0; times++) {
-      const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(atOnce));
-      const size = addon().read(this.#descriptor, buffer);
-      if (size < 0) return this.#readFailed(size);
-      this.#wantsToRead = false;
-      if (size === 0) return void this.push(null);
-      // A small piece is copied out: it would keep all of the buffer.
-      const isLarge = size > atOnce / 2;
-      if (isLarge) this.#buffer = undefined;
-      const chunk = buffer.subarray(0, size);
-      // It calls _read() where there is room for more.
-      if (this.push(isLarge ? chunk : Buffer.from(chunk))) this.#wantsToRead = true;
-    }
+    const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(atOnce));
+    const size = addon().read(this.#descriptor, buffer);
+    if (size < 0) return this.#readFailed(size);
+    this.#wantsToRead = false;
+    if (size === 0) return void this.push(null);
+    // A small piece is copied out: it would keep all of the buffer.
+    const isLarge = size > atOnce / 2;
+    if (isLarge) this.#buffer = undefined;
+    const chunk = buffer.subarray(0, size);
+    // It calls _read() where there is room for more.
+    if (this.push(isLarge ? chunk : Buffer.from(chunk))) this.#wantsToRead = true;
   }
 
   #readFailed(result: number): void {

@@ -103,12 +103,12 @@ void Children::Look(uint32_t id, Listener* listener) {
   }
 }
 
-// A pidfd that is followed wakes us again by itself.
 void Children::LookLater(uint32_t id) {
-  const Child* child = Find(id);
-  if (child == nullptr) return;
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
   later_.insert(id);
-  if (IsThread(*child)) unclear_.insert(id);
+  // A pidfd that is followed wakes us again by itself. A thread has none, and who is reaped has none that matters.
+  if (found->second.program < 0) unclear_.insert(id);
 }
 
 void Children::LookAtUnclear(Listener* listener) {
