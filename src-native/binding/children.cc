@@ -164,7 +164,9 @@ Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
   // It sends all that there are. What we had no number for is lost.
   if (handed < 0) return Number(info, -EMFILE);
   const int copy = fcntl(handed, F_DUPFD_CLOEXEC, 3);
-  return Number(info, copy < 0 ? -errno : copy);
+  if (copy < 0) return Number(info, -errno);
+  Environment::LendTo(info.Env(), copy);
+  return Number(info, copy);
 }
 
 // result(id, slot) -> number

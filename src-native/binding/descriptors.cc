@@ -75,7 +75,9 @@ Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
 
 // close(descriptor) -> 0
 Napi::Value Close(const Napi::CallbackInfo& info) {
-  return Answer(info, close(info[0].As<Napi::Number>().Int32Value()));
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  Environment::TakeBack(info.Env(), descriptor);
+  return Answer(info, close(descriptor));
 }
 
 // firstClosed(descriptors: Int32Array, count) -> index, or -1 where all are open

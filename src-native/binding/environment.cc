@@ -16,11 +16,10 @@ namespace {
 // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
 int FileStatus(int descriptor, struct stat* about) { return static_cast<int>(syscall(SYS_fstat, descriptor, about)); }
 
-// False for what is neither pipe, socket nor terminal.
 bool Identify(int descriptor, FileIdentity* identity) {
   struct stat about = {};
   if (FileStatus(descriptor, &about) != 0) return false;
-  if (!S_ISFIFO(about.st_mode) && !S_ISSOCK(about.st_mode) && !S_ISCHR(about.st_mode)) return false;
+  identity->device = about.st_dev;
   identity->inode = about.st_ino;
   if (S_ISCHR(about.st_mode) && ioctl(descriptor, TIOCGPTN, &identity->terminal) != 0) identity->terminal = -1;
   return true;
@@ -92,6 +91,14 @@ void Environment::Lend(int descriptor) {
   FileIdentity identity;
   // With the main thread all descriptors end.
   if (!main_thread_ && Identify(descriptor, &identity)) lent_[descriptor] = identity;
+}
+
+void Environment::LendTo(napi_env env, int descriptor) {
+  if (Environment* environment = Of(env); environment != nullptr) environment->Lend(descriptor);
+}
+
+void Environment::TakeBack(napi_env env, int descriptor) {
+  if (Environment* environment = Of(env); environment != nullptr) environment->lent_.erase(descriptor);
 }
 
 // Streams have closed theirs before the first cleanup hook runs, and the number may be another file's by now.

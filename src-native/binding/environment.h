@@ -28,8 +28,10 @@ enum Mail : uint32_t {
   kMailSize = 25,
 };
 
-// No two pipes or sockets share an inode. All masters of terminals do; those have a number.
+// No two open files of a kind that may be closed behind our back share an inode: pipes and sockets, that streams close.
+// All masters of terminals do; those have a number.
 struct FileIdentity {
+  uint64_t device = 0;
   uint64_t inode = 0;
   int terminal = -1;
 
@@ -50,8 +52,11 @@ class Environment : public Listener, public Reader {
   // The child whose news is being told: it may be out of the watch already, and still has results.
   const Child* Find(uint32_t id) { return id == told_id_ ? told_ : watch_->Find(id); }
 
-  // A pipe, socket or terminal that JavaScript has to close: done at the end of a Worker where it did not come to that.
+  // A descriptor that JavaScript has to close: done at the end of a Worker where it did not come to that.
   void Lend(int descriptor);
+  static void LendTo(napi_env env, int descriptor);
+  // It is closed.
+  static void TakeBack(napi_env env, int descriptor);
 
   Fault fault;
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "binding/calls.h"
+#include "binding/environment.h"
 #include "launch/descriptor.h"
 #include "launch/proc.h"
 
@@ -22,6 +23,12 @@ namespace {
 
 Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
   return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
+}
+
+Napi::Value Lent(const Napi::CallbackInfo& info, int descriptor) {
+  const Napi::Value answer = Answer(info, descriptor);
+  if (descriptor >= 0) Environment::LendTo(info.Env(), descriptor);
+  return answer;
 }
 
 // unshare(flags) -> 0
@@ -40,7 +47,7 @@ Napi::Value OpenAt(const Napi::CallbackInfo& info) {
   const std::string path = info[1].As<Napi::String>().Utf8Value();
   const int folder = info[0].As<Napi::Number>().Int32Value();
   const int way = info.Length() > 2 && Truth(info[2]) ? O_WRONLY : O_RDONLY;
-  return Answer(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  return Lent(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
 // proc(ours) -> the descriptor of /proc, or -ENOENT; `ours`: -EXDEV where it is of another pid namespace
@@ -59,7 +66,7 @@ Napi::Value NamespaceType(const Napi::CallbackInfo& info) {
 
 // openPidfd(pid) -> descriptor
 Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
-  return Answer(info, syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0));
+  return Lent(info, static_cast<int>(syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0)));
 }
 
 // credentials(into: Float64Array) -> 0: effective uid and gid, effective capabilities 0 to 31 and 32 to 63

@@ -68,6 +68,27 @@ describe('a Worker that ends with children', () => {
     expect(result).toEqual([0, nothing]);
   });
 
+  test('with namespaces that it has left open: it takes them along, but for a number that is another file by then', () => {
+    const source = `await (await clone('/bin/true')).exited;
+      const { Namespace } = require(${JSON.stringify(root)});
+      for (let i = 0; i < 3; i++) Namespace.current('uts');
+      const { fd } = Namespace.current('net');
+      const closed = Namespace.current('ipc');
+      closed.close();
+      parentPort.postMessage([fd, closed.fd]);
+      await sleep(100_000);`;
+    const result = evaluate(`${common}
+      const worker = start(${JSON.stringify(source)});
+      const [[open]] = await once(worker, 'message');
+      const was = fs.existsSync('/proc/self/fd/' + open);
+      const own = nsclone.Namespace.current('ipc');
+      await worker.terminate();
+      const kept = fs.existsSync('/proc/self/fd/' + own.fd);
+      own.close();
+      return [was, kept, await settled(before)];`);
+    expect(result).toEqual([true, true, nothing]);
+  });
+
   test('at any moment', () => {
     const source = `for (;;) {
       const started = Array.from({ length: 4 }, (_, i) => clone('/bin/true', [], { flags: i % 2 ? Flags.NEWUSER | Flags.NEWPID : 0 }));
