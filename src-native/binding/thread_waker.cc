@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,6 +10,17 @@
 
 #include "binding/wakers.h"
 #include "launch/descriptor.h"
+
+#ifdef __GLIBC__
+// The versions that systems as old as Node's own floor have (glibc 2.28): since 2.34 there is another one of each.
+#ifdef __x86_64__
+#define NSCLONE_GLIBC "GLIBC_2.2.5"
+#else
+#define NSCLONE_GLIBC "GLIBC_2.17"
+#endif
+__asm__(".symver pthread_create, pthread_create@" NSCLONE_GLIBC);
+__asm__(".symver pthread_join, pthread_join@" NSCLONE_GLIBC);
+#endif
 
 namespace nsclone {
 namespace {
@@ -88,13 +100,14 @@ Errno ThreadWaker::StartThread() {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  // Of the calling thread alone, as pthread_sigmask(3), which is another one since glibc 2.32.
+  sigprocmask(SIG_SETMASK, &all, &before);
   const auto sleep = [](void* waker) -> void* {
     static_cast<ThreadWaker*>(waker)->Sleep();
     return nullptr;
   };
   const int error = pthread_create(&thread_, nullptr, sleep, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   sleeps_ = error == 0;
   return {error, SYS_clone};
 }
@@ -109,7 +122,7 @@ Errno ThreadWaker::Open(napi_env env, int epoll, Wakeable* wakeable) {
 }
 
 void ThreadWaker::Sleep() {
-  pthread_setname_np(pthread_self(), "nsclone");
+  prctl(PR_SET_NAME, "nsclone");
   for (;;) {
     epoll_event event = {};
     const int count = epoll_wait(gate_.number(), &event, 1, -1);
