@@ -7,16 +7,21 @@ import { json as jsonOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildFloor } from './floor.mjs';
+import * as heldTime from './held-time.mjs';
 import { machine } from './machine.mjs';
 import { report } from './report.mjs';
 
 const RUNS = 50;
 const QUICK_RUNS = 10;
+/** Above this load the figures are not to be trusted. */
+const QUIET = 0.5;
 
 /** The order of the table; a file of rows/ that is not named here comes after these. */
 const ORDER = ['held', 'options', 'descriptors', 'first', 'delay', 'exit', 'output', 'throughput'];
 
 const USAGE = `Usage: node bench/run.mjs [--only ROW,…] [--quick] [--json]
+       node bench/run.mjs --picture [--quick]   measures and draws the README's picture anew
+       node bench/run.mjs --redraw              draws it from the figures that are kept
 Rows: ${names().join(', ')}`;
 
 const { values: options } = parseArgs({
@@ -24,6 +29,8 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    picture: { type: 'boolean', default: false },
+    redraw: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -31,16 +38,37 @@ if (options.help) {
   console.log(USAGE);
   process.exit();
 }
-
-try {
-  buildFloor();
-} catch (error) {
-  console.error(`The C floor is not built: ${error.message}`);
+if ((options.picture || options.redraw) && (options.only !== undefined || options.json)) {
+  console.error(`The picture has its own rows, and its own form.\n${USAGE}`);
+  process.exit(2);
 }
+
 const where = machine(); // before the load that we make
-const rows = [];
-for (const name of chosen()) rows.push(await run(name));
-report({ machine: where, quick: options.quick, rows }, options);
+if (options.picture) await measurePicture();
+if (options.picture || options.redraw) console.log(heldTime.draw());
+else await measureRows();
+
+async function measurePicture() {
+  const { sizes, runs } = heldTime;
+  const row = await run('held', { variants: sizes, runs: Object.fromEntries(sizes.map((size) => [size, runs])) });
+  heldTime.keep(row, where);
+  if (where.load > QUIET) {
+    console.error(
+      `The load was ${where.load} before this: if that was not the build, these figures are not to be kept.`,
+    );
+  }
+}
+
+async function measureRows() {
+  try {
+    buildFloor();
+  } catch (error) {
+    console.error(`The C floor is not built: ${error.message}`);
+  }
+  const rows = [];
+  for (const name of chosen()) rows.push(await run(name));
+  report({ machine: where, quick: options.quick, rows }, options);
+}
 
 function names() {
   const found = readdirSync(new URL('rows/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));
@@ -58,8 +86,9 @@ function chosen() {
   return names().filter((name) => wanted.includes(name));
 }
 
-async function run(name) {
-  const { title, variants, runs = {}, needs, goals } = await import(`./rows/${name}.mjs`);
+/** With `other` variants and runs than the row's own. */
+async function run(name, other = {}) {
+  const { title, variants, runs = {}, needs, goals } = { ...(await import(`./rows/${name}.mjs`)), ...other };
   const row = { name, title, figures: [], missing: [], goals };
   for (const variant of variants) {
     const lacking = needs ? needs(variant) - freemem() : 0;

@@ -3,13 +3,15 @@
 /** Units in which more is better; everything else is a time. */
 const RATES = new Set(['/s']);
 
-/** `p95`: 19 of 20 samples were at least this good. */
+/** `p95`: 19 of 20 samples were at least this good; so with the others. */
 export function summary(samples, unit = 'ns') {
   const bestFirst = samples.toSorted((a, b) => (RATES.has(unit) ? b - a : a - b));
   return {
     unit,
     runs: samples.length,
+    p10: quantile(bestFirst, 0.1),
     median: quantile(bestFirst, 0.5),
+    p90: quantile(bestFirst, 0.9),
     p95: quantile(bestFirst, 0.95),
     best: bestFirst[0],
     worst: bestFirst.at(-1),

@@ -27,7 +27,7 @@ const wanted = [
   'scripts/node-headers.mjs',
 ];
 const allowed =
-  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|examples\/.*\.ts)$/;
+  /^(dist\/(lib|types)\/.*\.[cm]?js|dist\/(lib|types)\/.*\.d\.[cm]?ts|prebuilds\/linux-\w+\/nsclone(\.glibc\.node|_stub)|src-native\/.*\.(cc|h|gypi|py)|docs\/.*\.(md|svg)|docs\/images\/.*\.json|examples\/.*\.ts)$/;
 /** Unpacked. */
 const mostBytes = 1_500_000;
 
@@ -65,7 +65,10 @@ function checkLinks(files) {
   const broken = files
     .filter((file) => file.endsWith('.md'))
     .flatMap((file) =>
-      Array.from(readFileSync(join(root, file), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g), ([, link]) => link)
+      Array.from(
+        readFileSync(join(root, file), 'utf8').matchAll(/(?:\]\(|\bsrc(?:set)?=")([^)#\s"]+)/g),
+        ([, link]) => link,
+      )
         .filter((link) => !link.includes('://') && !isThere(posix.join(posix.dirname(file), link)))
         .map((link) => `${file}: ${link}`),
     );

@@ -57,7 +57,7 @@ describe.each(documents)('%s', (document) => {
   });
 
   test('links to files that are there', () => {
-    const links = Array.from(prose(document).matchAll(/\]\(([^)#]+)[^)]*\)/g), (match) => match[1]!);
+    const links = Array.from(prose(document).matchAll(/(?:\]\(|\bsrc(?:set)?=")([^)#"]+)/g), (match) => match[1]!);
     const local = links.filter((link) => !link.includes('://'));
     expect(local.filter((link) => !exists(normalize(join(dirname(document), link))))).toEqual([]);
   });
