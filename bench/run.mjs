@@ -39,7 +39,7 @@ if (options.help) {
   process.exit();
 }
 if ((options.picture || options.redraw) && (options.only !== undefined || options.json)) {
-  console.error(`The picture has its own rows, and its own form.\n${USAGE}`);
+  console.error(`--picture and --redraw take neither --only nor --json.\n${USAGE}`);
   process.exit(2);
 }
 
