@@ -8,9 +8,9 @@ import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
 import { Writer } from '../program/writer';
-import { assemble, stepNamed } from '../steps/assemble';
+import { assemble, stepNamed } from '../assembly/assemble';
 import { type Refusal, whyRefused } from '../steps/refused';
-import type { Request } from '../steps/request';
+import type { Request } from '../assembly/request';
 import { stubHint } from '../stub-hint';
 import { mailbox } from '../watch';
 

@@ -9,8 +9,8 @@ import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
 import { openTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
-import type { Request } from '../steps/request';
-import { lowestFree, sourceWord } from '../steps/words';
+import type { Request } from '../assembly/request';
+import { lowestFree, sourceWord } from '../assembly/words';
 
 const kinds = new Int32Array(1024);
 const numbers = new Int32Array(2048);

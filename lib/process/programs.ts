@@ -2,9 +2,9 @@
 // other program, and those two are most of the time for which a call holds the event loop.
 import { copyData, isPrimitive, isSameData } from '../data';
 import { Writer } from '../program/writer';
-import { assemble, checkCopied, checkRequest, copyOptions } from '../steps/assemble';
+import { assemble, checkCopied, checkRequest, copyOptions } from '../assembly/assemble';
 import { checkAbortSignal } from '../steps/control';
-import type { Request } from '../steps/request';
+import type { Request } from '../assembly/request';
 
 const none: readonly never[] = [];
 /** Bytes of data: what is larger is not kept. */

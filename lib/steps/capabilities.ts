@@ -3,10 +3,10 @@ import { refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
-import { availableSet, type CapabilitySets, emptySet, namesOf } from './capability-sets';
-import { changeable } from './fact';
-import type { Request } from './request';
+import * as call from '../assembly/calls';
+import { availableSet, emptySet, namesOf } from './capability-sets';
+import { changeable } from '../assembly/fact';
+import type { CapabilitySets, Request } from '../assembly/request';
 
 const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE } = constants;
 

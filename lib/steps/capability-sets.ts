@@ -4,19 +4,7 @@ import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { didYouMean } from '../errors/nearest';
 import { constants } from '../kernel/constants';
 import { procError, readProc } from '../proc';
-
-/** Sets as bits, one for each capability. */
-export interface CapabilitySets {
-  readonly bounding: bigint | undefined;
-  readonly permitted: bigint | undefined;
-  readonly effective: bigint | undefined;
-  readonly inheritable: bigint | undefined;
-  readonly ambient: bigint | undefined;
-  /** What the stub has when it comes to this step. */
-  available: bigint;
-  /** The last one that this kernel knows. */
-  readonly last: number;
-}
+import type { CapabilitySets } from '../assembly/request';
 
 export const emptySet = 0n;
 const ENOENT = 2;

@@ -3,10 +3,10 @@ import { fileDescriptor, path } from '../check';
 import { invalidArgType } from '../errors/argument-error';
 import { whyNotSupported } from '../host/control-groups';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 import { whyNoProcess } from './why-no-process';
-import { lowestFree } from './words';
+import { lowestFree } from '../assembly/words';
 
 const { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } = constants;
 

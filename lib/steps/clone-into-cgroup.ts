@@ -2,8 +2,8 @@
 import { constants } from '../kernel/constants';
 import { ReportPid } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
+import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
 import { flagsOf, legacyClone } from './second-clone';
 
 const { CLONE_INTO_CGROUP, O_CLOEXEC, O_WRONLY } = constants;

@@ -6,10 +6,10 @@ import { boolean } from '../check';
 import { constants } from '../kernel/constants';
 import { ChannelWord, ProcWord } from '../program/format';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
-import type { Step } from './step';
-import { joinWord, lowestFree, sourceWord } from './words';
+import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
+import { joinWord, lowestFree, sourceWord } from '../assembly/words';
 
 const { F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;

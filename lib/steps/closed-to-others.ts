@@ -5,8 +5,8 @@
 // program ends it.
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
+import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
 
 const { PR_SET_DUMPABLE } = constants;
 

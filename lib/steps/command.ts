@@ -5,9 +5,9 @@ import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { ownVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
 import { whyMissing, whyNotExecutedBy } from './why-not-executed';
 
 /** What execvp(3) searches where there is no PATH. */

@@ -2,7 +2,7 @@
 import { integer } from '../check';
 import { invalidArgType } from '../errors/argument-error';
 import { checkSignal } from './check-signal';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 /** The longest time that setTimeout() knows. */
 const longest = 2 ** 31 - 1;

@@ -1,8 +1,8 @@
 // Step `cpuAffinity`: the processors that the child may run on, see sched_setaffinity(2).
 import { array, integer } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 /** CONFIG_NR_CPUS is at most this. */
 const mostProcessors = 8192;

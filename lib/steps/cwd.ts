@@ -1,7 +1,7 @@
 // Step `cwd`: the working directory, entered last, as the final user in the final root.
 import { path } from '../check';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 export const cwd: Step = {
   name: 'cwd',

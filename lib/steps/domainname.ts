@@ -1,9 +1,9 @@
 // Step `domainname`: the NIS domain name of the new uts namespace.
 import { string } from '../check';
 import { Flags } from '../flags';
-import * as call from './calls';
-import { needs } from './needs';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import { needs } from '../assembly/needs';
+import type { Step } from '../assembly/step';
 
 /** __NEW_UTS_LEN of linux/utsname.h. */
 const longest = 64;

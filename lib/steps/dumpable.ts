@@ -1,6 +1,6 @@
 // Step `dumpable`: from here on nobody looks into a process of ours, see closed-to-others.ts.
 import { closeToOthers } from './closed-to-others';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 export const dumpable: Step = {
   name: 'dumpable',

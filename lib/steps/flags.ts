@@ -2,7 +2,7 @@
 import { flags as checkFlags } from '../check';
 import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags, namespaceMask } from '../flags';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 /** Memory is shared until the first exec anyway, and we never wait for the child. */
 const meaningless = Flags.VM | Flags.VFORK;

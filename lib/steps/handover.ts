@@ -3,9 +3,9 @@ import { handedKinds } from '../handed-namespaces';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { openOwnNamespace } from './proc-file';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 const { MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } = constants;
 

@@ -2,7 +2,7 @@
 // before it makes the program: what is done to a held child has to reach the program, and most of it is inherited by a fork.
 import { boolean } from '../check';
 import type { Writer } from '../program/writer';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 function waitForStart(writer: Writer): void {
   writer.about('hold', 'hold').wait();

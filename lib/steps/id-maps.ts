@@ -5,8 +5,8 @@ import { SyscallError } from '../errors/syscall-error';
 import { constants } from '../kernel/constants';
 import { isSetgroupsDenied } from '../privilege';
 import type { IdMapping } from '../../types/options';
-import { changeable } from './fact';
-import type { IdMap, Request } from './request';
+import { changeable } from '../assembly/fact';
+import type { IdMap, Request } from '../assembly/request';
 import { subordinateRanges } from './subordinate-ids';
 
 const { CAP_SETGID, CAP_SETUID } = constants;

@@ -8,11 +8,11 @@ import { Flags } from '../flags';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { emitBounding, emitCapabilities, settleCapabilities, whyNoCapabilities } from './capabilities';
 import { checkCapabilities } from './capability-sets';
 import { checkSecurebits } from './securebits';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 const { CAP_SETGID, CAP_SETPCAP, CAP_SETUID } = constants;
 const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;

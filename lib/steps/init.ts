@@ -4,8 +4,8 @@ import { refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 const { O_CLOEXEC, PR_SET_PDEATHSIG } = constants;
 const SIGCHLD = 17;

@@ -5,12 +5,12 @@ import { holdsEverywhere } from '../host/ourselves';
 import { checkTargets } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { closeToOthers } from './closed-to-others';
-import { changeable } from './fact';
-import type { JoinEntry, Request } from './request';
-import type { Step } from './step';
-import { joinWord, lowestFree } from './words';
+import { changeable } from '../assembly/fact';
+import type { JoinEntry, Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
+import { joinWord, lowestFree } from '../assembly/words';
 
 const { F_DUPFD_CLOEXEC } = constants;
 

@@ -1,8 +1,8 @@
 // Step `keyring`: a session keyring of its own, see session-keyring(7).
 import { oneOf } from '../check';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 const words = ['inherit', 'new'] as const;
 

@@ -2,7 +2,7 @@
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 
 const { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } = constants;
 

@@ -2,9 +2,9 @@
 import { boolean } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import { needs } from './needs';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import { needs } from '../assembly/needs';
+import type { Step } from '../assembly/step';
 
 const { AF_INET, IFF_UP, SIOCSIFFLAGS, SOCK_CLOEXEC, SOCK_DGRAM } = constants;
 

@@ -7,9 +7,9 @@ import { isInFirstUserNamespace } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import type { Mount } from '../../types/mounts';
-import * as call from './calls';
-import { needs } from './needs';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import { needs } from '../assembly/needs';
+import type { Step } from '../assembly/step';
 
 const {
   AT_FDCWD,

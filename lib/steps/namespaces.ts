@@ -2,8 +2,8 @@
 import { Flags, formatFlags } from '../flags';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 /** cgroup first: its root is the cgroup that the process is in at that moment. */
 const inOrder = [Flags.NEWCGROUP, Flags.NEWNS, Flags.NEWUTS, Flags.NEWIPC, Flags.NEWNET];

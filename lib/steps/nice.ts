@@ -2,8 +2,8 @@
 import { integer } from '../check';
 import { holdsEverywhere } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 const { PRIO_PROCESS } = constants;
 

@@ -1,8 +1,8 @@
 // Step `noNewPrivileges`: no exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2).
 import { boolean } from '../check';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 const { PR_SET_NO_NEW_PRIVS } = constants;
 

@@ -3,7 +3,7 @@ import { integer } from '../check';
 import { holdsEverywhere } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { writeProcFile } from './proc-file';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 const file = 'self/oom_score_adj';
 

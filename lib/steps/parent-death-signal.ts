@@ -1,9 +1,9 @@
 // Step `parentDeathSignal`: the signal that the program gets when the thread that started it ends; by default none.
 import { constants } from '../kernel/constants';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { checkSignal } from './check-signal';
 import { lookForParent, sayProgram } from './look-for-parent';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 
 const { PR_SET_PDEATHSIG } = constants;
 

@@ -1,7 +1,7 @@
 // Step `personality`: the execution domain, see personality(2).
 import { integer } from '../check';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 export const personality: Step = {
   name: 'personality',

@@ -3,7 +3,7 @@
 import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
 import type { Place, Slot, Writer } from '../program/writer';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 
 const { O_CLOEXEC, O_RDONLY, O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV } = constants;
 

@@ -2,10 +2,10 @@
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { cloneIntoCgroup } from './clone-into-cgroup';
 import { legacyClone } from './second-clone';
-import type { Step } from './step';
+import type { Step } from '../assembly/step';
 import { whyNoProcess } from './why-no-process';
 
 const { MSG_NOSIGNAL, PR_SET_PDEATHSIG } = constants;

@@ -2,9 +2,9 @@
 import { oneOf } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import { needs } from './needs';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import { needs } from '../assembly/needs';
+import type { Step } from '../assembly/step';
 
 const { AT_FDCWD, AT_RECURSIVE, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } = constants;
 

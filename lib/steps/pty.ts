@@ -2,9 +2,9 @@
 import { boolean, integer, plainObject } from '../check';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import { insideID, outsideID, type Request } from './request';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import { insideID, outsideID, type Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
 
 const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;
 

@@ -7,7 +7,7 @@ import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Label } from '../program/writer';
 import { whyPowerless } from './forbidden-user-namespaces';
-import type { Request } from './request';
+import type { Request } from '../assembly/request';
 
 const { CAP_NET_ADMIN, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN } = constants;
 

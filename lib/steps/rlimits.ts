@@ -7,9 +7,9 @@ import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import { HardLimits } from '../privilege';
 import type { RlimitName } from '../../types/options';
-import * as call from './calls';
-import type { Rlimit } from './request';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Rlimit } from '../assembly/request';
+import type { Step } from '../assembly/step';
 
 const resources: Readonly<Record<RlimitName, number>> = {
   as: constants.RLIMIT_AS,

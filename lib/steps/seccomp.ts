@@ -4,8 +4,8 @@ import { isUint8Array } from 'node:util/types';
 import { array, oneOf, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 const { SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_SET_MODE_FILTER } = constants;
 

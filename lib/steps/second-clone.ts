@@ -2,8 +2,8 @@
 import { Flags } from '../flags';
 import { ReportPid } from '../program/format';
 import type { Writer } from '../program/writer';
-import * as call from './calls';
-import type { Request } from './request';
+import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
 
 /** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is known should it be killed before its first word. */
 export function flagsOf(request: Request): number {

@@ -1,8 +1,8 @@
 // Steps `detached` and `processGroup`: the session and the process group of the child.
 import { boolean, integer } from '../check';
 import { refusedOption } from '../errors/argument-error';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 export const session: Step = {
   name: 'session',

@@ -1,6 +1,6 @@
 // Step `signal mask`: signals have been blocked since before the clone; the program starts with none blocked.
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 /** SIG_SETMASK of asm/signal.h. */
 const SIG_SETMASK = 2;

@@ -4,10 +4,10 @@ import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
-import * as call from './calls';
-import { defaultStdio, type Request, type StdioSource } from './request';
-import type { Step } from './step';
-import { lowestFree, sourceWord } from './words';
+import * as call from '../assembly/calls';
+import { defaultStdio, type Request, type StdioSource } from '../assembly/request';
+import type { Step } from '../assembly/step';
+import { lowestFree, sourceWord } from '../assembly/words';
 
 const { AT_FDCWD, F_DUPFD_CLOEXEC, F_SETFD, O_CLOEXEC, O_RDWR } = constants;
 

@@ -3,9 +3,9 @@ import { plainObject, string } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { isMapped } from '../host/ourselves';
-import { needs } from './needs';
-import { outsideID, type Request } from './request';
-import type { Step } from './step';
+import { needs } from '../assembly/needs';
+import { outsideID, type Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
 import { writeProcFile } from './proc-file';
 
 /** Which namespace a parameter belongs to; what is not here belongs to the host. */

@@ -3,11 +3,11 @@ import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import * as call from './calls';
+import * as call from '../assembly/calls';
 import { whileDumpable } from './closed-to-others';
-import { needs } from './needs';
-import type { TimeOffset } from './request';
-import type { Step } from './step';
+import { needs } from '../assembly/needs';
+import type { TimeOffset } from '../assembly/request';
+import type { Step } from '../assembly/step';
 import { fillProcFile, openProcFile } from './proc-file';
 
 const clocks = ['monotonic', 'boottime'] as const;

@@ -1,7 +1,7 @@
 // Step `umask`: the permission bits that new files do not get, see umask(2).
 import { integer } from '../check';
-import * as call from './calls';
-import type { Step } from './step';
+import * as call from '../assembly/calls';
+import type { Step } from '../assembly/step';
 
 export const umask: Step = {
   name: 'umask',

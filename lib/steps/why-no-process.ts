@@ -3,7 +3,7 @@ import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import type { Request } from './request';
+import type { Request } from '../assembly/request';
 
 /** Why the kernel makes no process, whichever call it is asked by. */
 export function whyNoProcess(code: string, request: Request): string | undefined {

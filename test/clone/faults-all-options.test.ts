@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 
 import { clone, type CloneOptions, Flags, type Plan, plan, SyscallError } from '../../lib';
-import { optionNames } from '../../lib/steps/assemble';
+import { optionNames } from '../../lib/assembly/assemble';
 import { namespaceMask } from '../../lib/flags';
 import { failureAt, killed } from '../support/fault';
 import { leavesNothing } from '../support/leftovers';

@@ -12,7 +12,7 @@ import { HardLimits } from '../../lib/privilege';
 import { programOf, type Written } from '../../lib/process/programs';
 import { list } from '../../lib/program/listing';
 import { Writer } from '../../lib/program/writer';
-import { assemble, checkRequest } from '../../lib/steps/assemble';
+import { assemble, checkRequest } from '../../lib/assembly/assemble';
 import { withCapability } from '../support/capability';
 import { inside, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';

@@ -1,6 +1,6 @@
 // The order of the steps, against what each of them says about its place.
-import { order } from '../../lib/steps/order';
-import { optionNames } from '../../lib/steps/assemble';
+import { order } from '../../lib/assembly/order';
+import { optionNames } from '../../lib/assembly/assemble';
 import type { CloneOptions } from '../../lib';
 
 const names = order.map(({ name }) => name);

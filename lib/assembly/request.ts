@@ -6,7 +6,6 @@ import type { OwnVariables } from '../own-environment';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
-import type { CapabilitySets } from './capability-sets';
 import type { Fact } from './fact';
 
 /** A source of one of the child's descriptors. */
@@ -49,6 +48,19 @@ export interface TimeOffset {
   readonly clock: 'monotonic' | 'boottime';
   readonly seconds: number;
   readonly nanoseconds: number;
+}
+
+/** Sets as bits, one for each capability. */
+export interface CapabilitySets {
+  readonly bounding: bigint | undefined;
+  readonly permitted: bigint | undefined;
+  readonly effective: bigint | undefined;
+  readonly inheritable: bigint | undefined;
+  readonly ambient: bigint | undefined;
+  /** What the stub has when it comes to this step. */
+  available: bigint;
+  /** The last one that this kernel knows. */
+  readonly last: number;
 }
 
 /** The id of who has none, see the sysctl kernel.overflowuid. */

@@ -1,0 +1,92 @@
+// The order of all steps. test/steps/order.test.ts checks it against what each step says it must come after.
+import { cgroupFolder } from '../steps/cgroup';
+import { closeFds } from '../steps/close-fds';
+import { command } from '../steps/command';
+import { control } from '../steps/control';
+import { cpuAffinity } from '../steps/cpu-affinity';
+import { cwd } from '../steps/cwd';
+import { domainname } from '../steps/domainname';
+import { dumpable } from '../steps/dumpable';
+import { flags } from '../steps/flags';
+import { hold, holdPidOne } from '../steps/hold';
+import { hostname } from '../steps/hostname';
+import { init } from '../steps/init';
+import { identity } from '../steps/identity';
+import { handover } from '../steps/handover';
+import { join, joinSources } from '../steps/join';
+import { keyring } from '../steps/keyring';
+import { loopback } from '../steps/loopback';
+import { mounts } from '../steps/mounts';
+import { namespaces } from '../steps/namespaces';
+import { nice } from '../steps/nice';
+import { noNewPrivileges } from '../steps/no-new-privileges';
+import { oomScoreAdj } from '../steps/oom-score-adj';
+import { parentDeathSignal } from '../steps/parent-death-signal';
+import { personality } from '../steps/personality';
+import { pipeOwner, pipeOwnerOutside } from '../steps/pipe-owner';
+import { process } from '../steps/process';
+import { propagation } from '../steps/propagation';
+import { foreground, pty, ptyOwner } from '../steps/pty';
+import { raisedRlimits, rlimits } from '../steps/rlimits';
+import { seccomp } from '../steps/seccomp';
+import { session } from '../steps/session';
+import { signalMask } from '../steps/signal-mask';
+import { stdio, stdioSources } from '../steps/stdio';
+import type { Step } from './step';
+import { sysctl } from '../steps/sysctl';
+import { time } from '../steps/time';
+import { umask } from '../steps/umask';
+import { owner, user } from '../steps/user';
+
+export const order: readonly Step[] = [
+  // What has no instruction of its own.
+  flags,
+  control,
+  // While we have all of our rights, and our own view.
+  stdioSources,
+  joinSources,
+  cgroupFolder,
+  stdio,
+  ptyOwner,
+  pipeOwnerOutside,
+  raisedRlimits,
+  oomScoreAdj,
+  nice,
+  cpuAffinity,
+  personality,
+  // Into the namespaces.
+  join,
+  user,
+  time,
+  owner,
+  dumpable,
+  process,
+  namespaces,
+  hostname,
+  domainname,
+  loopback,
+  sysctl,
+  propagation,
+  mounts,
+  handover,
+  // From here on somebody else may act, while the process waits or in the folder that it goes to.
+  closeFds,
+  // The process itself.
+  keyring,
+  session,
+  pty,
+  holdPidOne,
+  init,
+  foreground,
+  pipeOwner,
+  umask,
+  rlimits,
+  identity,
+  cwd,
+  noNewPrivileges,
+  hold,
+  parentDeathSignal,
+  signalMask,
+  seccomp,
+  command,
+];
