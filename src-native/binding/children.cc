@@ -8,6 +8,7 @@
 
 #include "binding/calls.h"
 #include "binding/environment.h"
+#include "binding/lent.h"
 #include "launch/stub_descriptor.h"
 #include "watch/reaper.h"
 
@@ -47,9 +48,6 @@ Napi::Value Refused(const Napi::CallbackInfo& info, Environment* environment, Er
   return Refused(info, error);
 }
 
-// The JavaScript thread that is the process's first one is no Worker's.
-bool OnMainThread() { return syscall(SYS_gettid) == getpid(); }
-
 Fault TakeFault(Environment* environment) {
   const Fault fault = environment->fault;
   environment->fault = {};
@@ -67,7 +65,7 @@ Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Laun
 
 // open(listener, mailbox, byThread) -> 0
 Napi::Value Open(const Napi::CallbackInfo& info) {
-  const Errno error = Environment::Open(info.Env(), info[0], info[1], Truth(info[2]), OnMainThread());
+  const Errno error = Environment::Open(info.Env(), info[0], info[1], Truth(info[2]));
   Elements<double>(info[1])[kMailCall] = error.call;
   return Refused(info, error);
 }
@@ -165,7 +163,7 @@ Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
   if (handed < 0) return Number(info, -EMFILE);
   const int copy = fcntl(handed, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) return Number(info, -errno);
-  Environment::LendTo(info.Env(), copy);
+  Lent::Of(info.Env())->Add(copy);
   return Number(info, copy);
 }
 

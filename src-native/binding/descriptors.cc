@@ -14,6 +14,7 @@
 
 #include "binding/calls.h"
 #include "binding/environment.h"
+#include "binding/lent.h"
 #include "launch/descriptor.h"
 #include "launch/result.h"
 
@@ -57,12 +58,10 @@ Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
       return Napi::Number::New(info.Env(), -error.value);
     }
   }
-  Environment* environment = Environment::Of(info.Env());
+  Lent* lent = Lent::Of(info.Env());
   for (uint32_t i = 0; i < count; i++) {
-    if (environment != nullptr) {
-      environment->Lend(pairs[i].child.number());
-      environment->Lend(pairs[i].ours.number());
-    }
+    lent->Add(pairs[i].child.number());
+    lent->Add(pairs[i].ours.number());
     numbers[size_t{i} * 2] = pairs[i].child.Release();
     numbers[size_t{i} * 2 + 1] = pairs[i].ours.Release();
   }
@@ -76,7 +75,7 @@ Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
 // close(descriptor) -> 0
 Napi::Value Close(const Napi::CallbackInfo& info) {
   const int descriptor = info[0].As<Napi::Number>().Int32Value();
-  Environment::TakeBack(info.Env(), descriptor);
+  Lent::Of(info.Env())->Remove(descriptor);
   return Answer(info, close(descriptor));
 }
 
@@ -166,9 +165,7 @@ Napi::Value OpenPty(const Napi::CallbackInfo& info) {
   if (MoveUp(&pair.child, number(3)) || MoveUp(&pair.ours, number(3))) return failed();
   Descriptor keeper(fcntl(pair.ours.number(), F_DUPFD_CLOEXEC, number(3)));
   if (!keeper.open()) return failed();
-  if (Environment* environment = Environment::Of(info.Env()); environment != nullptr) {
-    for (const Descriptor* end : {&pair.child, &pair.ours, &keeper}) environment->Lend(end->number());
-  }
+  for (const Descriptor* end : {&pair.child, &pair.ours, &keeper}) Lent::Of(info.Env())->Add(end->number());
   numbers[size_t{2}] = keeper.Release();
   numbers[size_t{0}] = pair.child.Release();
   numbers[size_t{1}] = pair.ours.Release();

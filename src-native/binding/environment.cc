@@ -1,29 +1,13 @@
 // One environment's life: opened by its first use, closed by a cleanup hook that waits for the last close callback.
 #include "binding/environment.h"
 
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cstring>
 
+#include "binding/instance.h"
 #include "binding/wakers.h"
 
 namespace nsclone {
 namespace {
-
-// glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
-int FileStatus(int descriptor, struct stat* about) { return static_cast<int>(syscall(SYS_fstat, descriptor, about)); }
-
-bool Identify(int descriptor, FileIdentity* identity) {
-  struct stat about = {};
-  if (FileStatus(descriptor, &about) != 0) return false;
-  identity->device = about.st_dev;
-  identity->inode = about.st_ino;
-  if (S_ISCHR(about.st_mode) && ioctl(descriptor, TIOCGPTN, &identity->terminal) != 0) identity->terminal = -1;
-  return true;
-}
 
 // Beside the news of children.
 constexpr uint32_t kDescriptorReady = 4;
@@ -52,13 +36,9 @@ void PostEnd(const End& end, double* mailbox) {
 
 }  // namespace
 
-Environment* Environment::Of(napi_env env) {
-  void* data = nullptr;
-  napi_get_instance_data(env, &data);
-  return static_cast<Environment*>(data);
-}
+Environment* Environment::Of(napi_env env) { return Instance::Of(env)->environment; }
 
-Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread, bool main_thread) {
+Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread) {
   auto* environment = new Environment;
   const auto open_waker = [env, by_thread](int epoll, Wakeable* wakeable, Waker** waker) {
     return (by_thread ? OpenThreadWaker : OpenPollWaker)(env, epoll, wakeable, waker);
@@ -69,7 +49,7 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
   }
   environment->env_ = env;
   environment->by_thread_ = by_thread;
-  environment->main_thread_ = main_thread;
+  environment->main_thread_ = OnMainThread();
   size_t length = 0;
   void* data = nullptr;
   napi_get_typedarray_info(env, mailbox, nullptr, &length, &data, nullptr, nullptr);
@@ -83,37 +63,14 @@ Errno Environment::Open(napi_env env, napi_value listener, napi_value mailbox, b
     const auto clean_up = [](napi_async_cleanup_hook_handle, void* data) { CleanUp(data); };
     napi_add_async_cleanup_hook(env, clean_up, environment, &environment->hook_);
   }
-  napi_set_instance_data(env, environment, nullptr, nullptr);
+  Instance::Of(env)->environment = environment;
   return {};
-}
-
-void Environment::Lend(int descriptor) {
-  FileIdentity identity;
-  // With the main thread all descriptors end.
-  if (!main_thread_ && Identify(descriptor, &identity)) lent_[descriptor] = identity;
-}
-
-void Environment::LendTo(napi_env env, int descriptor) {
-  if (Environment* environment = Of(env); environment != nullptr) environment->Lend(descriptor);
-}
-
-void Environment::TakeBack(napi_env env, int descriptor) {
-  if (Environment* environment = Of(env); environment != nullptr) environment->lent_.erase(descriptor);
-}
-
-// Streams have closed theirs before the first cleanup hook runs, and the number may be another file's by now.
-void Environment::CloseLent() {
-  for (const auto& [descriptor, lent] : lent_) {
-    FileIdentity identity;
-    if (Identify(descriptor, &identity) && identity == lent) close(descriptor);
-  }
 }
 
 void Environment::CleanUp(void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->closing_ = true;
-  napi_set_instance_data(environment->env_, nullptr, nullptr, nullptr);
-  environment->CloseLent();
+  Instance::Of(environment->env_)->environment = nullptr;
   // At the end of the main thread started children live on, as they do with child_process.
   environment->watch_->Close(
       !environment->main_thread_,

@@ -5,7 +5,6 @@
 #include <node_api.h>
 
 #include <cstdint>
-#include <unordered_map>
 
 #include "launch/launch.h"
 #include "watch/watch.h"
@@ -28,21 +27,11 @@ enum Mail : uint32_t {
   kMailSize = 25,
 };
 
-// No two open files of a kind that may be closed behind our back share an inode: pipes and sockets, that streams close.
-// All masters of terminals do; those have a number.
-struct FileIdentity {
-  uint64_t device = 0;
-  uint64_t inode = 0;
-  int terminal = -1;
-
-  bool operator==(const FileIdentity&) const = default;
-};
-
 class Environment : public Listener, public Reader {
  public:
   static Environment* Of(napi_env env);
   // Made when the addon is first asked to watch.
-  static Errno Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread, bool main_thread);
+  static Errno Open(napi_env env, napi_value listener, napi_value mailbox, bool by_thread);
 
   bool Hear(uint32_t id, News news, const Child& child) override;
   void HearReady(int descriptor) override;
@@ -52,18 +41,11 @@ class Environment : public Listener, public Reader {
   // The child whose news is being told: it may be out of the watch already, and still has results.
   const Child* Find(uint32_t id) { return id == told_id_ ? told_ : watch_->Find(id); }
 
-  // A descriptor that JavaScript has to close: done at the end of a Worker where it did not come to that.
-  void Lend(int descriptor);
-  static void LendTo(napi_env env, int descriptor);
-  // It is closed.
-  static void TakeBack(napi_env env, int descriptor);
-
   Fault fault;
 
  private:
   // Calls the listener.
   void Tell(uint32_t about, uint32_t news);
-  void CloseLent();
   static void CleanUp(void* data);
 
   napi_env env_ = nullptr;
@@ -79,7 +61,6 @@ class Environment : public Listener, public Reader {
   bool closing_ = false;
   uint32_t told_id_ = 0;
   const Child* told_ = nullptr;
-  std::unordered_map<int, FileIdentity> lent_;
 };
 
 }  // namespace nsclone

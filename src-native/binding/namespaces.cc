@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "binding/calls.h"
-#include "binding/environment.h"
+#include "binding/lent.h"
 #include "launch/descriptor.h"
 #include "launch/proc.h"
 
@@ -27,7 +27,7 @@ Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
 
 Napi::Value Lent(const Napi::CallbackInfo& info, int descriptor) {
   const Napi::Value answer = Answer(info, descriptor);
-  if (descriptor >= 0) Environment::LendTo(info.Env(), descriptor);
+  if (descriptor >= 0) Lent::Of(info.Env())->Add(descriptor);
   return answer;
 }
 

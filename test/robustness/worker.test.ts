@@ -69,8 +69,7 @@ describe('a Worker that ends with children', () => {
   });
 
   test('with namespaces that it has left open: it takes them along, but for a number that is another file by then', () => {
-    const source = `await (await clone('/bin/true')).exited;
-      const { Namespace } = require(${JSON.stringify(root)});
+    const source = `const { Namespace } = require(${JSON.stringify(root)});
       for (let i = 0; i < 3; i++) Namespace.current('uts');
       const { fd } = Namespace.current('net');
       const closed = Namespace.current('ipc');
