@@ -49,7 +49,31 @@ export type {
   PidfdTarget,
 } from '../types/join-target';
 export type { ListedArgument, ListedCall, ListedPlan, ListedProgram } from '../types/listing';
-export type { Mount, MountBase, ProcMount } from '../types/mounts';
+export type {
+  BindMount,
+  Cgroup2Mount,
+  ChmodEntry,
+  DevptsMount,
+  DirectoryEntry,
+  FileMount,
+  FilesystemMount,
+  Mask,
+  Mount,
+  MountAttribute,
+  MountBase,
+  MountEntry,
+  MountOptions,
+  MountPropagation,
+  MqueueMount,
+  OverlayMount,
+  ProcMount,
+  ReadonlyEntry,
+  RootMount,
+  Size,
+  SymlinkEntry,
+  SysfsMount,
+  TmpfsMount,
+} from '../types/mounts';
 export type {
   Capabilities,
   CloneOptions,

@@ -40,6 +40,7 @@ const groups = {
     'steps/keyring',
     'steps/loopback',
     'steps/mounts',
+    'steps/root',
     'steps/oom-score-adj',
     'steps/pty',
     'steps/rlimits',
@@ -72,7 +73,13 @@ const groups = {
   ],
 };
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
-const groupOf = (file) => Object.keys(groups).find((group) => groups[group].some((name) => fileOf(name) === file));
+const folders = { options: [join(root, 'lib/steps/mounts/')] };
+/** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
+const groupOf = (file) =>
+  Object.keys(groups).find(
+    (group) =>
+      groups[group].some((name) => fileOf(name) === file) || folders[group]?.some((folder) => file.startsWith(folder)),
+  );
 
 /** What a file exports: it is run for that. */
 async function exportsOf(file) {

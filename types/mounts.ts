@@ -1,30 +1,207 @@
-// What can be mounted.
+// What can be mounted, and what becomes the root.
 
-/** What every mount has. */
-export interface MountBase {
-  /** Where to, an absolute path as the child sees it. */
+/**
+ * What is set and cleared of a mount, as OCI and mount(8) spell it: 'ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec',
+ * 'noatime', 'relatime', 'strictatime', 'nodiratime', 'diratime', 'nosymfollow', 'symfollow'; with 'r' before it for all mounts below
+ * as well ('rro', 'rnosuid').
+ */
+export type MountAttribute = AttributeWord | `r${AttributeWord}`;
+
+type AttributeWord =
+  | 'ro'
+  | 'rw'
+  | 'nosuid'
+  | 'suid'
+  | 'nodev'
+  | 'dev'
+  | 'noexec'
+  | 'exec'
+  | 'noatime'
+  | 'atime'
+  | 'relatime'
+  | 'norelatime'
+  | 'strictatime'
+  | 'nostrictatime'
+  | 'nodiratime'
+  | 'diratime'
+  | 'nosymfollow'
+  | 'symfollow';
+
+/** How a mount is shared with other mount namespaces, see mount_namespaces(7); with 'r' before it for all mounts below as well. */
+export type MountPropagation = PropagationWord | `r${PropagationWord}`;
+
+type PropagationWord = 'private' | 'slave' | 'shared' | 'unbindable';
+
+/** A size in bytes, or with 'k', 'm' or 'g' behind it: '64m'. */
+export type Size = number | string;
+
+/** What every entry of `mounts` has. */
+export interface MountEntry {
+  /** An absolute path, as the child sees it. No link leads out of the root on the way to it. */
   target: string;
-  /** Make the target directory (and its parents) where it is missing. Default false. */
-  create?: boolean | undefined;
-  /** Mount it read-only. Default false. */
+  /** A source or target that is missing is nothing to do. Default false. */
+  optional?: boolean | undefined;
+}
+
+/** How a mount is seen. */
+export interface MountOptions {
+  /** Mount it read-only, and what is mounted below it where it is a bind. Default false. */
   readonly?: boolean | undefined;
-  /** Ignore set-user-ID bits and file capabilities, see mount(8). Default true for proc. */
+  /** Ignore set-user-ID bits and file capabilities, see mount(8). */
   nosuid?: boolean | undefined;
-  /** Allow no device files. Default true for proc. */
+  /** Allow no device files. */
   nodev?: boolean | undefined;
-  /** Allow no program to be executed. Default true for proc. */
+  /** Allow no program to be executed. */
   noexec?: boolean | undefined;
   /** Do not write access times. Default false. */
   noatime?: boolean | undefined;
+  /** The same in OCI's words, and what is to be cleared; after the options above. */
+  attributes?: readonly MountAttribute[] | undefined;
+  /** How it is shared with other mount namespaces. Default 'private'. */
+  propagation?: MountPropagation | undefined;
+}
+
+/** What every mount has. */
+export interface MountBase extends MountEntry, MountOptions {
+  /** Make the target, and its parents with mode 0755, where it is missing: a directory, or a file to mount a file on. Default false. */
+  create?: boolean | undefined;
+}
+
+/** The same files in a second place, see `mount --bind`. */
+export interface BindMount extends MountBase {
+  type: 'bind';
+  /** Of our view, before the root is changed; a relative path starts at our working directory. */
+  source: string;
+  /** With what is mounted below it. Default true, which a user namespace needs where something is. */
+  recursive?: boolean | undefined;
 }
 
 /**
  * A fresh proc file system of the child's pid namespace, see proc(5). Needs an own pid namespace, and in a user namespace a
- * fully visible `/proc` outside.
+ * fully visible `/proc` outside. `nosuid`, `nodev` and `noexec` by default.
  */
 export interface ProcMount extends MountBase {
   type: 'proc';
 }
 
-/** A mount, told apart by its `type`. */
-export type Mount = ProcMount;
+/** A fresh sysfs(5). In a user namespace it needs a new network namespace. `nosuid`, `nodev` and `noexec` by default. */
+export interface SysfsMount extends MountBase {
+  type: 'sysfs';
+}
+
+/** An empty file system in memory, see tmpfs(5). `nosuid` and `nodev` by default. */
+export interface TmpfsMount extends MountBase {
+  type: 'tmpfs';
+  /** The most that it may hold. Default: half of the memory. */
+  size?: Size | undefined;
+  /** Of its root directory. Default 0o755. */
+  mode?: number | undefined;
+}
+
+/** Terminals of its own, see pts(4). `nosuid` and `noexec` by default. */
+export interface DevptsMount extends MountBase {
+  type: 'devpts';
+}
+
+/** POSIX message queues of the ipc namespace, see mq_overview(7). `nosuid`, `nodev` and `noexec` by default. */
+export interface MqueueMount extends MountBase {
+  type: 'mqueue';
+}
+
+/** The control groups, from the root of the cgroup namespace on, see cgroups(7). `nosuid`, `nodev` and `noexec` by default. */
+export interface Cgroup2Mount extends MountBase {
+  type: 'cgroup2';
+}
+
+/** Directories laid over each other, see Documentation/filesystems/overlayfs.rst of the kernel. */
+export interface OverlayMount extends MountBase {
+  type: 'overlay';
+  /** What is seen through it, the uppermost first; at least one. Paths of our view. */
+  lower: readonly string[];
+  /** Where changes go; 'tmpfs' for an invisible one in memory, which ends with the child. Without one it is read-only. */
+  upper?: string | undefined;
+  /** An empty directory on the file system of `upper`; not for 'tmpfs'. */
+  work?: string | undefined;
+}
+
+/** A path hidden: a directory is empty, a file has nothing in it. One that is missing is nothing to do. */
+export interface Mask extends MountEntry {
+  type: 'mask';
+}
+
+/** A path made read-only; `target: '/'` is all that has been mounted so far. */
+export interface ReadonlyEntry extends MountEntry {
+  type: 'readonly';
+  /** With what is mounted below it. Default true. */
+  recursive?: boolean | undefined;
+}
+
+/** A file with this content: resolv.conf, hosts, a secret. */
+export interface FileMount extends MountEntry {
+  type: 'file';
+  content: string | Uint8Array;
+  /** Default 0o644. */
+  mode?: number | undefined;
+  /** A private copy that may be written to, in memory. Default false: it is read-only. */
+  writable?: boolean | undefined;
+  /** Write a real file into what is mounted there, in the place of mounting one. Default false. */
+  place?: boolean | undefined;
+  /** Make the target, and its parents with mode 0755, where it is missing. Default false. */
+  create?: boolean | undefined;
+}
+
+/** A symbolic link in what is mounted there, with its parents. One that is there and says the same is nothing to do. */
+export interface SymlinkEntry extends MountEntry {
+  type: 'symlink';
+  /** What it says. */
+  to: string;
+}
+
+/** A directory in what is mounted there, with its parents. One that is there is nothing to do. */
+export interface DirectoryEntry extends MountEntry {
+  type: 'dir';
+  /** Default 0o755. */
+  mode?: number | undefined;
+}
+
+/** Other permissions for what is there. */
+export interface ChmodEntry extends MountEntry {
+  type: 'chmod';
+  mode: number;
+}
+
+/** Any other file system. */
+export interface FilesystemMount extends MountBase {
+  type: 'filesystem';
+  /** Its name, as in /proc/filesystems: 'ext4'. */
+  fstype: string;
+  /** A device, or what else it is mounted from. */
+  source?: string | undefined;
+  /** Its own options: `true` for one without a value. */
+  options?: { readonly [name: string]: string | number | boolean } | undefined;
+}
+
+/** An entry of `mounts`, told apart by its `type`. */
+export type Mount =
+  | BindMount
+  | ProcMount
+  | SysfsMount
+  | TmpfsMount
+  | DevptsMount
+  | MqueueMount
+  | Cgroup2Mount
+  | OverlayMount
+  | FilesystemMount
+  | Mask
+  | ReadonlyEntry
+  | FileMount
+  | SymlinkEntry
+  | DirectoryEntry
+  | ChmodEntry;
+
+/** What becomes the root: one of these without its target. */
+export type RootMount =
+  | Omit<BindMount, 'target' | 'create' | 'optional'>
+  | Omit<TmpfsMount, 'target' | 'create' | 'optional'>
+  | Omit<OverlayMount, 'target' | 'create' | 'optional'>
+  | Omit<FilesystemMount, 'target' | 'create' | 'optional'>;

@@ -1,6 +1,6 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
-import type { Mount } from './mounts';
+import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
 import type { PtyOption, Stdio } from './stdio';
@@ -117,7 +117,15 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * it is not given, so that no mount leaks to the host.
    */
   propagation?: Propagation | undefined;
-  /** What to mount, in this order. Needs `Flags.NEWNS`. */
+  /**
+   * The root of the program, in the place of ours: a folder, which is bound with what is mounted below it, or a mount. Needs
+   * `Flags.NEWNS`. The old root cannot be reached from there. Without `cwd` the program starts in the new one.
+   */
+  root?: string | RootMount | undefined;
+  /**
+   * What to mount and to make, in this order, inside `root`. Needs `Flags.NEWNS`. A mount whose target is '/' becomes the root of all
+   * that follows.
+   */
   mounts?: readonly Mount[] | undefined;
   /** The working directory, a path or a `file:` URL. Default: ours. */
   cwd?: string | URL | undefined;

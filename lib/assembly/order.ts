@@ -28,6 +28,7 @@ import { process } from '../steps/process';
 import { propagation } from '../steps/propagation';
 import { foreground, pty, ptyOwner } from '../steps/pty';
 import { raisedRlimits, rlimits } from '../steps/rlimits';
+import { root, rootSwitch } from '../steps/root';
 import { seccomp } from '../steps/seccomp';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
@@ -67,7 +68,9 @@ export const order: readonly Step[] = [
   loopback,
   sysctl,
   propagation,
+  root,
   mounts,
+  rootSwitch,
   handover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,

@@ -1,11 +1,11 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
-import type { Mount } from '../../types/mounts';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
+import type { Checked, Parts } from './mount-type';
 import type { Fact } from './fact';
 
 /** A source of one of the child's descriptors. */
@@ -86,7 +86,12 @@ export class Request {
   cgroup: string | number | undefined;
   sysctl: readonly Parameter[] = none;
   propagation: Propagation | undefined;
-  mounts: readonly Mount[] = none;
+  root: Parts | undefined;
+  mounts: readonly Checked[] = none;
+  /** Whether a root is made that is not ours. */
+  changesRoot = false;
+  /** Where the descriptor of that root is kept, once the program is being written. */
+  rootSlot: number | undefined;
   cwd: string | undefined;
   umask: number | undefined;
   uid: number | undefined;

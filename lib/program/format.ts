@@ -6,6 +6,7 @@ export const enum Op {
   Wait = 2,
   Exit = 3,
   Fail = 4,
+  Compare = 5,
 }
 
 export const enum Kind {

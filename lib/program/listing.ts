@@ -5,7 +5,7 @@ import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { optionOf, type Run, runsOf, spellRun } from './runs';
 import { kindOf, signatureOf } from './signatures';
-import { joinCall, spellArgument, spellCall, spellTarget } from './spelled';
+import { joinCall, spellArgument, spellBytes, spellCall, spellPolicies, spellTarget } from './spelled';
 import type { Writer } from './writer';
 
 function spellInstruction(reader: Reader, instruction: number): string {
@@ -20,9 +20,23 @@ function spellInstruction(reader: Reader, instruction: number): string {
       return `exit with ${argument()}`;
     case Op.Fail:
       return `fail with ${errnoName(reader.value(instruction, 0))}`;
+    case Op.Compare:
+      return spellComparison(reader, instruction);
     case Op.Call:
       return joinCall(spellCall(reader, instruction));
   }
+}
+
+function spellComparison(reader: Reader, instruction: number): string {
+  const [one, other, size, errno] = [0, 1, 2, 3].map((index) => reader.value(instruction, index)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const policies = joinCall({ name: '', args: [], kept: '', policies: spellPolicies(reader, instruction) }).slice(2);
+  const expected = spellBytes(reader.bytes(other, size));
+  return `${errnoName(errno)} unless the ${size} bytes at &data[${one}] are ${expected}${policies}`;
 }
 
 /** The lines of a listing: its number, or numbers, step, option and call. */

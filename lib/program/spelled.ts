@@ -62,7 +62,7 @@ function spellSignals(mask: bigint): string {
   return `[${names.filter((name) => name !== '').join(' ')}]`;
 }
 
-function spellBytes(bytes: Buffer): string {
+export function spellBytes(bytes: Buffer): string {
   const text = bytes.toString('latin1', 0, shown);
   const rest = bytes.length > shown ? '…' : '';
   return /^[\x20-\x7e\n\t]*$/.test(text) ? quote(text) + rest : `<${bytes.toString('hex', 0, shown)}${rest}>`;

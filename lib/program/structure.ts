@@ -4,7 +4,7 @@ import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { kindOf } from './signatures';
-import { kindsOf, spellArgument, spellNumber, spellPolicies, spellTarget, spellWord } from './spelled';
+import { kindsOf, spellArgument, spellBytes, spellNumber, spellPolicies, spellTarget, spellWord } from './spelled';
 import type { Writer } from './writer';
 
 function numberOf(value: number, kind: string): ListedArgument {
@@ -52,7 +52,10 @@ const names: Readonly<Record<Exclude<Op, Op.Call>, string>> = {
   [Op.Wait]: 'wait',
   [Op.Exit]: 'exit',
   [Op.Fail]: 'fail',
+  [Op.Compare]: 'compare',
 };
+
+const errnoOf = (value: number): ListedArgument => ({ value, name: errnoName(value) });
 
 /** What is not a system call, and its arguments. */
 function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): readonly ListedArgument[] {
@@ -63,9 +66,11 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
       return [];
     case Op.Exit:
       return [argumentOf(reader, instruction, 0, 'int')];
-    case Op.Fail: {
-      const value = reader.value(instruction, 0);
-      return [{ value, name: errnoName(value) }];
+    case Op.Fail:
+      return [errnoOf(reader.value(instruction, 0))];
+    case Op.Compare: {
+      const [one, second, size, errno] = [0, 1, 2, 3].map((index) => reader.value(instruction, index));
+      return [{ place: one! }, { text: spellBytes(reader.bytes(second!, size!)) }, size!, errnoOf(errno!)];
     }
   }
 }

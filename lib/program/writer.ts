@@ -173,6 +173,12 @@ export class Writer extends DataWriter {
     return this.number(code);
   }
 
+  /** Fails with an errno where two pieces of the data differ. */
+  compare(one: Place, other: Place, size: number, errno: string): this {
+    this.#begin(Op.Compare);
+    return this.place(one).place(other).number(size).number(errnoNumber(errno));
+  }
+
   /** The end of the program, with an errno. */
   fail(errno: string): this {
     this.#begin(Op.Fail);
@@ -269,11 +275,12 @@ export class Writer extends DataWriter {
     return this;
   }
 
-  /** Keeps the result. */
-  keep(): Slot {
-    if (this.slots === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
-    this.words[this.#at + Field.Call]! |= ++this.slots << 16;
-    return this.slots - 1;
+  /** Keeps the result; in the place of one that is not needed any more, where that is given. */
+  keep(slot = this.slots): Slot {
+    if (slot === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
+    if (slot === this.slots) this.slots++;
+    this.words[this.#at + Field.Call]! |= (slot + 1) << 16;
+    return slot;
   }
 
   /** Goes on where the kernel answers this errno. */
@@ -299,6 +306,11 @@ export class Writer extends DataWriter {
   /** Goes on `count` instructions later where the kernel answers this errno. */
   skip(errno: string, count: number): this {
     return this.#rule(errnoNumber(errno), count);
+  }
+
+  /** Makes a jump one to the end of what has been written. */
+  landHere(instruction: number): void {
+    this.words[instruction * Field.Size + Field.Rules] = errnoNumber('EBADF') | ((this.count - instruction - 1) << 16);
   }
 
   #rule(errno: number, count: number): this {

@@ -9,11 +9,12 @@
 namespace nsclone {
 
 enum class Op : uint8_t {
-  kCall = 0,   // a system call
-  kStore = 1,  // a result into a word of the data
-  kWait = 2,   // tell the parent, sleep until it says go
-  kExit = 3,   // the end, with an exit code
-  kFail = 4,   // the end, with an errno
+  kCall = 0,     // a system call
+  kStore = 1,    // a result into a word of the data
+  kWait = 2,     // tell the parent, sleep until it says go
+  kExit = 3,     // the end, with an exit code
+  kFail = 4,     // the end, with an errno
+  kCompare = 5,  // two pieces of the data: an errno where they differ
 };
 
 enum class Kind : uint8_t {

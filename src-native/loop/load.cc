@@ -4,6 +4,9 @@
 namespace nsclone {
 namespace {
 
+// MAX_ERRNO of linux/err.h.
+constexpr uint64_t kMaxErrno = 4095;
+
 bool Fits(uint64_t offset, uint64_t length, uint64_t size) { return length <= size && offset <= size - length; }
 
 bool CheckArgument(Kind kind, int64_t value, uint32_t data_size) {
@@ -34,6 +37,13 @@ bool CheckShape(const Instruction& instruction, uint32_t data_size) {
              instruction.kinds[1] == static_cast<uint8_t>(Kind::kNumber) &&
              instruction.kinds[2] == static_cast<uint8_t>(Kind::kNumber) &&
              offset % static_cast<uint64_t>(width) == 0 && Fits(offset, static_cast<uint64_t>(width), data_size);
+    }
+    case Op::kCompare: {
+      const auto at = [&](uint32_t i) { return static_cast<uint64_t>(instruction.arguments[i]); };
+      const auto is = [&](uint32_t i, Kind kind) { return instruction.kinds[i] == static_cast<uint8_t>(kind); };
+      return instruction.argument_count == 4 && is(0, Kind::kData) && is(1, Kind::kData) && is(2, Kind::kNumber) &&
+             is(3, Kind::kNumber) && Fits(at(0), at(2), data_size) && Fits(at(1), at(2), data_size) && at(3) >= 1 &&
+             at(3) <= kMaxErrno;
     }
     case Op::kWait:
     case Op::kExit:

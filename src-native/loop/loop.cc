@@ -108,6 +108,15 @@ const Rule* Match(const Instruction& instruction, int64_t result) {
   return nullptr;
 }
 
+bool Same(const Program& program, const Instruction& instruction) {
+  const uint8_t* one = program.data + instruction.arguments[0];
+  const uint8_t* other = program.data + instruction.arguments[1];
+  for (int64_t i = 0; i < instruction.arguments[2]; i++) {
+    if (one[i] != other[i]) return false;
+  }
+  return true;
+}
+
 // True when the parent said go; false when it is gone.
 bool Wait(Report* report, int64_t channel) {
   const auto waiting = static_cast<uint8_t>(Message::kWaiting);
@@ -143,6 +152,9 @@ int Run(const Program& program, Report* report, Stay* stay) {
         }
         continue;
       }
+      case Op::kCompare:
+        result = Same(program, instruction) ? 0 : -instruction.arguments[3];
+        break;
       case Op::kWait:
 #ifdef NSCLONE_FAULTS
         if (const int32_t error = Fault(program, report); error != 0) return Fail(report, error);

@@ -71,6 +71,7 @@ describe('types', () => {
     hostname: [0, null, true, {}, []],
     loopback: [0, null, 'true', {}, []],
     propagation: [0, null, true, {}, 'PRIVATE'],
+    root: [0, null, true, {}, '', [], { type: 'proc' }, { type: 'bind' }],
     mounts: [0, null, true, {}, 'proc', ['proc'], [null]],
     cwd: [0, null, true, {}, []],
     env: [0, null, true, 'A=1', []],

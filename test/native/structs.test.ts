@@ -77,7 +77,7 @@ describe('what steps write', () => {
     const made = written({ flags: Flags.NEWNS | Flags.NEWPID, mounts: [{ type: 'proc', target: '/proc' }] });
     const expected = bytesInC(
       ['fcntl.h', 'linux/openat2.h'],
-      'open_how value = {}; value.flags = O_PATH | O_DIRECTORY | O_CLOEXEC; value.resolve = RESOLVE_IN_ROOT;',
+      'open_how value = {}; value.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC; value.resolve = RESOLVE_IN_ROOT;',
     );
     expect(argumentBytes(made, 'openat2', 2, expected.length)).toEqual(expected);
     expect(made.toString()).toMatch(new RegExp(`openat2\\(.*, ${expected.length}\\)`));

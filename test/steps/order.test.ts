@@ -57,6 +57,7 @@ test('every option of the types has an owner', () => {
     propagation: true,
     pty: true,
     rlimits: true,
+    root: true,
     seccomp: true,
     securebits: true,
     setgroups: true,

@@ -1,0 +1,38 @@
+// What a type of mount is: the check of its fields, and its instructions.
+import type { Slot } from '../program/writer';
+import type { Request } from './request';
+import type { Place } from './place';
+
+/** The fields of an entry, copied. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** What an entry comes to once it is checked. */
+export interface Checked {
+  readonly type: string;
+  readonly target: string;
+  /** What errors name beside the target. */
+  readonly source: string;
+  readonly optional: boolean;
+  /** Of a mount: makes it, and tells where it is kept. */
+  make?(place: Place, request: Request): Slot;
+  /** All that is to be done, where it is no mount with a target. */
+  emit?(place: Place, target: string, request: Request): void;
+  readonly creates: boolean;
+  /** Makes a target that is missing, for this mount. */
+  create?(place: Place, target: string, mount: Slot): void;
+  /** The target must be a directory, and no link to one. */
+  readonly noLink?: boolean;
+  hint?(code: string, request: Request): string | undefined;
+}
+
+/** Its parts, but for what all have. */
+export type Parts = Omit<Checked, 'type' | 'target' | 'optional' | 'creates'>;
+
+export interface MountType {
+  /** The fields that it has beside `type`, `target` and `optional`. */
+  readonly fields: readonly string[];
+  /** @param option 'mounts[0]' */
+  check(given: Given, option: string): Parts;
+  /** Whether it may be the root. */
+  readonly isRoot?: true;
+}

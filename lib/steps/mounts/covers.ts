@@ -1,0 +1,79 @@
+// Types that change how something is seen that is there: `mask` and `readonly`.
+import { boolean } from '../../check';
+import { constants } from '../../kernel/constants';
+import * as call from '../../assembly/calls';
+import { makeReadonly } from './attributes';
+import { newFileSystem } from './file-systems';
+import type { MountType } from '../../assembly/mount-type';
+import { isTop } from '../../assembly/place';
+
+const {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_RECURSIVE,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  O_PATH,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} = constants;
+
+const empty = {
+  alone: { set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, clear: 0 },
+  below: { set: 0, clear: 0 },
+  propagation: 0,
+  propagatesBelow: false,
+};
+
+export const mask: MountType = {
+  fields: [],
+
+  check: () => ({
+    source: 'nothing',
+    emit(place, target) {
+      const { writer } = place;
+      const hidden = place.open(target, O_PATH);
+      place.leaveAt('ENOENT', 'ENOTDIR');
+      place.whetherDirectory(hidden, {
+        directory() {
+          const cover = newFileSystem(place, 'tmpfs', [], empty);
+          place.attach(cover, hidden);
+          place.close(cover);
+        },
+        other() {
+          writer.add(call.open_tree, AT_FDCWD, writer.addText('/dev/null'), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+          const cover = place.keep();
+          place.attach(cover, hidden);
+          place.close(cover);
+        },
+      });
+      place.close(hidden);
+    },
+  }),
+};
+
+export const readonly: MountType = {
+  fields: ['recursive'],
+
+  check(given, option) {
+    const recursive = given['recursive'] === undefined || boolean(given['recursive'], `${option}.recursive`);
+    return {
+      source: 'read-only',
+      emit(place, target) {
+        const { writer } = place;
+        if (isTop(target)) return makeReadonly(writer, place.root, recursive);
+        const there = place.open(target, O_PATH);
+        place.leaveIfMissing();
+        const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+        writer.add(call.open_treeOf, there, writer.addText(''), flags);
+        const mount = place.keep();
+        makeReadonly(writer, mount, recursive);
+        place.attach(mount, there);
+        place.close(mount);
+        place.close(there);
+      },
+    };
+  },
+};

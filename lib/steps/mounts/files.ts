@@ -1,0 +1,161 @@
+// Types that make something in what is mounted, or mount a file that is made for it: `file`, `symlink`, `dir`, `chmod`.
+import { boolean, string } from '../../check';
+import { invalidArgType, refusedOption } from '../../errors/argument-error';
+import { constants } from '../../kernel/constants';
+import type { Slot } from '../../program/writer';
+import * as call from '../../assembly/calls';
+import { makeReadonly } from './attributes';
+import { checkMode } from './file-systems';
+import type { MountType } from '../../assembly/mount-type';
+import type { Place } from '../../assembly/place';
+
+const {
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_TRUNC,
+  O_WRONLY,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} = constants;
+
+function bytesOf(content: unknown, option: string): Buffer {
+  if (typeof content === 'string') return Buffer.from(content);
+  if (content instanceof Uint8Array) return Buffer.from(content);
+  throw invalidArgType(option, 'of type string or an instance of Uint8Array', content);
+}
+
+/** Writes it, with the permissions that were asked for, whatever the umask is. */
+function fill({ writer }: Place, file: Slot, content: Buffer, mode: number): void {
+  if (content.length > 0) {
+    writer.add(call.write, file, writer.addBytes(content), content.length).minimum(content.length);
+  }
+  writer.add(call.fchmodOf, file, mode);
+}
+
+function placeFile(place: Place, target: string, content: Buffer, mode: number): void {
+  const { writer } = place;
+  const { parent, name } = place.makeParents(target);
+  // No link that is there is followed, and nothing but a file is written to.
+  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  writer.add(call.openatOf, parent, writer.addText(name), flags, 0o600);
+  const file = place.keep();
+  fill(place, file, content, mode);
+  place.close(file);
+  place.closeParent(parent);
+}
+
+function mountFile(place: Place, target: string, content: Buffer, mode: number, writable: boolean): void {
+  const { writer } = place;
+  const scratch = place.scratch();
+  const name = writer.addText(place.scratchName());
+  writer.add(call.openatOf, scratch, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
+  const file = place.keep();
+  fill(place, file, content, mode);
+  place.close(file);
+  writer.add(call.open_treeOf, scratch, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  const mount = place.keep();
+  if (!writable) makeReadonly(writer, mount, false);
+  const there = place.open(target, O_PATH);
+  place.leaveIfMissing();
+  place.attach(mount, there);
+  place.close(mount);
+  place.close(there);
+}
+
+export const file: MountType = {
+  fields: ['content', 'mode', 'writable', 'place', 'create'],
+
+  check(given, option) {
+    const content = bytesOf(given['content'], `${option}.content`);
+    const mode = given['mode'] === undefined ? 0o644 : checkMode(given['mode'], `${option}.mode`);
+    const is = (name: string): boolean => given[name] !== undefined && boolean(given[name], `${option}.${name}`);
+    const [writable, placed, create] = [is('writable'), is('place'), is('create')];
+    if (placed && writable)
+      throw refusedOption(`${option}.writable`, 'says nothing beside place: a real file is written');
+    return {
+      source: 'file',
+      emit(place, target) {
+        if (placed) return placeFile(place, target, content, mode);
+        if (create) place.makeFile(target);
+        mountFile(place, target, content, mode, writable);
+      },
+    };
+  },
+};
+
+export const symlink: MountType = {
+  fields: ['to'],
+
+  check(given, option) {
+    const to = string(given['to'], `${option}.to`, { nonEmpty: true });
+    const length = Buffer.byteLength(to);
+    return {
+      source: to,
+      emit(place, target) {
+        const { writer } = place;
+        const { parent, name } = place.makeParents(target);
+        const [text, link] = [writer.addText(to), writer.addText(name)];
+        writer.add(call.symlinkat, text, parent, link);
+        const made = writer.count - 1;
+        writer.jump(0);
+        const jump = writer.count - 1;
+        writer.at(made).skip('EEXIST', 1);
+        // What is there must say the same, and not more.
+        const found = writer.reserve(length + 1);
+        writer.add(call.readlinkat, parent, link, found, length + 1).skip('EINVAL', 1);
+        writer.jump(1);
+        writer.fail('EEXIST');
+        writer.compare(found, text, length + 1, 'EEXIST');
+        writer.landHere(jump);
+        place.closeParent(parent);
+      },
+      hint: (code) => (code === 'EEXIST' ? 'something else is there already' : undefined),
+    };
+  },
+};
+
+export const dir: MountType = {
+  fields: ['mode'],
+
+  check(given, option) {
+    const mode = given['mode'] === undefined ? 0o755 : checkMode(given['mode'], `${option}.mode`);
+    return {
+      source: 'directory',
+      emit(place, target) {
+        const { writer } = place;
+        const { parent, name } = place.makeParents(target);
+        const text = writer.addText(name);
+        writer.add(call.mkdiratOf, parent, text, mode);
+        const made = writer.count - 1;
+        writer.add(call.openatOf, parent, text, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+        const opened = place.keep();
+        writer.add(call.fchmodOf, opened, mode);
+        place.close(opened);
+        writer.at(made).skip('EEXIST', writer.count - made - 1);
+        place.closeParent(parent);
+      },
+    };
+  },
+};
+
+export const chmod: MountType = {
+  fields: ['mode'],
+
+  check(given, option) {
+    const mode = checkMode(given['mode'], `${option}.mode`);
+    return {
+      source: mode.toString(8),
+      emit(place, target) {
+        const opened = place.open(target, O_NONBLOCK);
+        place.leaveIfMissing();
+        place.writer.add(call.fchmodOf, opened, mode);
+        place.close(opened);
+      },
+    };
+  },
+};

@@ -1,0 +1,77 @@
+// Type `overlay`: directories laid over each other. Each is told to the kernel by itself, so that no name needs an escape.
+import { resolve } from 'node:path';
+
+import { array, string } from '../../check';
+import { invalidArgValue, refusedOption } from '../../errors/argument-error';
+import { Flags } from '../../flags';
+import { constants } from '../../kernel/constants';
+import type { Slot } from '../../program/writer';
+import type { Request } from '../../assembly/request';
+import * as call from '../../assembly/calls';
+import { attributeFields, checkAttributes } from './attributes';
+import { newFileSystem } from './file-systems';
+import type { MountType } from '../../assembly/mount-type';
+import type { Place } from '../../assembly/place';
+
+const { FSCONFIG_CMD_CREATE, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } = constants;
+
+const absolute = (value: unknown, option: string): string => resolve(string(value, option, { nonEmpty: true }));
+
+/**
+ * An upper layer that nobody else ever sees: it has no place in any tree, and goes with its descriptor where nothing uses it. It is
+ * the working directory afterwards.
+ */
+function enterMemory(place: Place): Slot {
+  const { writer } = place;
+  place.keepWorkingDirectory();
+  writer.add(call.fsopen, writer.addText('tmpfs'), FSOPEN_CLOEXEC);
+  const context = place.keep();
+  writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
+  writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, 0);
+  const memory = place.keep();
+  place.close(context);
+  for (const name of ['upper', 'work']) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
+  writer.add(call.fchdir, memory);
+  return memory;
+}
+
+export const overlay: MountType = {
+  fields: ['lower', 'upper', 'work', 'create', ...attributeFields],
+  isRoot: true,
+
+  check(given, option) {
+    const lower = array(given['lower'], `${option}.lower`).map((path, i) => absolute(path, `${option}.lower[${i}]`));
+    if (lower.length === 0) throw invalidArgValue(`${option}.lower`, lower, 'must have at least one directory');
+    const inMemory = given['upper'] === 'tmpfs';
+    const upper = given['upper'] === undefined || inMemory ? undefined : absolute(given['upper'], `${option}.upper`);
+    const work = given['work'] === undefined ? undefined : absolute(given['work'], `${option}.work`);
+    if ((upper === undefined) !== (work === undefined)) {
+      throw refusedOption(
+        `${option}.work`,
+        upper === undefined
+          ? "needs upper, which is no 'tmpfs'"
+          : 'is needed beside upper: an empty directory on the same file system',
+      );
+    }
+    const attributes = checkAttributes(given, option, [], false);
+    return {
+      source: lower.join(':'),
+      make(place, request: Request) {
+        const memory = inMemory ? enterMemory(place) : undefined;
+        const ways: [string, string | true][] = lower.map((path) => ['lowerdir+', path]);
+        if (inMemory) ways.push(['upperdir', 'upper'], ['workdir', 'work']);
+        else if (upper !== undefined) ways.push(['upperdir', upper], ['workdir', work!]);
+        // What hides and marks files there are trusted attributes, which only the host's root may write.
+        if (request.creates(Flags.NEWUSER) || request.joinsUser) ways.push(['userxattr', true]);
+        const mount = newFileSystem(place, 'overlay', ways, attributes);
+        if (memory !== undefined) place.close(memory);
+        return mount;
+      },
+      create: (place, target) => place.makeDirectory(target),
+      hint: (code) =>
+        code === 'EINVAL'
+          ? 'this kernel cannot take one of the layers so: layers one by one need Linux 6.5, and upper and work must be on one file system that has extended attributes'
+          : undefined,
+    };
+  },
+};

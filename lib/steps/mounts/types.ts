@@ -1,0 +1,28 @@
+// Every type of mount, by its name.
+import { bind } from './bind';
+import { mask, readonly } from './covers';
+import { cgroup2, devpts, filesystem, mqueue, proc, sysfs, tmpfs } from './file-systems';
+import { chmod, dir, file, symlink } from './files';
+import type { MountType } from '../../assembly/mount-type';
+import { overlay } from './overlay';
+
+export const types: Readonly<Record<string, MountType>> = {
+  bind,
+  proc,
+  sysfs,
+  tmpfs,
+  devpts,
+  mqueue,
+  cgroup2,
+  overlay,
+  filesystem,
+  mask,
+  readonly,
+  file,
+  symlink,
+  dir,
+  chmod,
+};
+
+/** Those that may be the root. */
+export const rootTypes = Object.keys(types).filter((name) => types[name]!.isRoot === true);
