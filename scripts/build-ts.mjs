@@ -78,7 +78,8 @@ const folders = { options: [join(root, 'lib/steps/mounts/')] };
 const groupOf = (file) =>
   Object.keys(groups).find(
     (group) =>
-      groups[group].some((name) => fileOf(name) === file) || folders[group]?.some((folder) => file.startsWith(folder)),
+      groups[group].some((name) => fileOf(name) === file) ||
+      folders[group]?.some((folder) => file.startsWith(folder)) === true,
   );
 
 /** What a file exports: it is run for that. */

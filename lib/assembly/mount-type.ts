@@ -14,15 +14,15 @@ export interface Checked {
   readonly source: string;
   readonly optional: boolean;
   /** Of a mount: makes it, and tells where it is kept. */
-  make?(place: Place, request: Request): Slot;
+  readonly make?: (place: Place, request: Request) => Slot;
   /** All that is to be done, where it is no mount with a target. */
-  emit?(place: Place, target: string, request: Request): void;
+  readonly emit?: (place: Place, target: string, request: Request) => void;
   readonly creates: boolean;
   /** Makes a target that is missing, for this mount. */
-  create?(place: Place, target: string, mount: Slot): void;
+  readonly create?: (place: Place, target: string, mount: Slot) => void;
   /** The target must be a directory, and no link to one. */
   readonly noLink?: boolean;
-  hint?(code: string, request: Request): string | undefined;
+  readonly hint?: ((code: string, request: Request) => string | undefined) | undefined;
 }
 
 /** Its parts, but for what all have. */

@@ -157,7 +157,7 @@ export class Place {
   }
 
   /** Two ways, of which the child takes one, by what it finds. */
-  whetherDirectory(file: Slot, { directory, other }: { directory(): unknown; other(): unknown }): void {
+  whetherDirectory(file: Slot, { directory, other }: { directory: () => unknown; other: () => unknown }): void {
     const { writer } = this;
     writer.add(call.openatOf, file, writer.addText('.'), O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     const probe = writer.count - 1;
