@@ -73,14 +73,12 @@ const groups = {
   ],
 };
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
-const folders = { options: [join(root, 'lib/steps/mounts/')] };
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const groupOf = (file) =>
-  Object.keys(groups).find(
-    (group) =>
-      groups[group].some((name) => fileOf(name) === file) ||
-      folders[group]?.some((folder) => file.startsWith(folder)) === true,
-  );
+const folders = { options: ['steps/mounts'], output: [], late: [] };
+const isIn = (group, file) =>
+  groups[group].some((name) => fileOf(name) === file) ||
+  folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
+const groupOf = (file) => Object.keys(groups).find((group) => isIn(group, file));
 
 /** What a file exports: it is run for that. */
 async function exportsOf(file) {
