@@ -75,9 +75,10 @@ const groups = {
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
 const folders = { options: ['steps/mounts'], output: [], late: [] };
-const isIn = (group, file) =>
-  groups[group].some((name) => fileOf(name) === file) ||
-  folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
+function isIn(group, file) {
+  if (groups[group].some((name) => fileOf(name) === file)) return true;
+  return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
+}
 const groupOf = (file) => Object.keys(groups).find((group) => isIn(group, file));
 
 /** What a file exports: it is run for that. */
