@@ -52,16 +52,21 @@ test.each([
   expect(filesRunBy(script)).toEqual(files);
 });
 
-test('are read right after the import: a failure is told where the package is gone, or where no file can be opened', () => {
+/** A copy of the package, with its addon. */
+function copyOfPackage(): string {
   const copy = join(folder, 'nsclone');
   mkdirSync(join(copy, 'build/Release'), { recursive: true });
   for (const file of ['dist', 'package.json', 'build/Release/nsclone.node'])
     cpSync(join(root, file), join(copy, file), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+test('are read at the import: a failure is told where the package is gone, or where no file can be opened', () => {
+  const copy = copyOfPackage();
   const output = outputOf(`
     const { clone, record, Flags } = require(${JSON.stringify(copy)});
     const fs = require('node:fs');
-    await new Promise((resolve) => void setImmediate(resolve));
     fs.rmSync(${JSON.stringify(copy)}, { recursive: true });
     try { for (;;) fs.openSync('/dev/null'); } catch {}
     const tell = (error) => console.log(error.name, error.code);
@@ -69,4 +74,20 @@ test('are read right after the import: a failure is told where the package is go
     await clone(42).catch(tell);
     console.log(String(record((c) => c.getpid())));`);
   expect(output).toBe('SyscallError EMFILE\nTypeError ERR_INVALID_ARG_TYPE\n0  program  program[0]  getpid() = r0');
+});
+
+test('are not read from where another root has them: in the turn of the import a thread may have entered a container', () => {
+  const copy = copyOfPackage();
+  const output = outputOf(`
+    const { run, unshareSync, Flags } = require(${JSON.stringify(copy)});
+    const fs = require('node:fs');
+    unshareSync(Flags.NEWNS);
+    const { execFileSync } = require('node:child_process');
+    execFileSync('mount', ['--make-rprivate', '/']);
+    execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(join(copy, 'dist/lib'))}]);
+    for (const name of ['late', 'options', 'output'])
+      fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
+    console.log(String((await run('echo', ['ours'])).stdout).trim());
+    await run('/no/such').catch((error) => console.log(error.code));`);
+  expect(output).toBe('ours\nENOENT');
 });
