@@ -1,5 +1,5 @@
 // Where the files of the package lie, and where this code lies where it has been bundled into another program.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,22 +27,36 @@ function stackOf(): unknown {
 }
 
 /**
- * The folder of the file that this code is in. As V8 has it: bundlers put other things in the place of `__dirname` and
- * `import.meta`, each its own. Undefined where it is in no file.
+ * The file that this code is in. As V8 has it: bundlers put other things in the place of `__dirname` and `import.meta`, each its own.
+ * Undefined where it is in no file.
  */
-function ownFolder(): string | undefined {
+function ownFile(): string | undefined {
   const stack = stackOf();
   const files: unknown[] = Array.isArray(stack)
     ? stack
     : Array.from(String(stack).matchAll(/((?:file:\/\/)?\/.*?):\d+:\d+\)?$/gm), ([, file]) => file);
   // Some bundles evaluate text: then it is the file of who has evaluated it.
   const file = files.find((name): name is string => typeof name === 'string' && /^(\/|file:)/.test(name));
-  return file === undefined ? undefined : dirname(file.startsWith('file:') ? fileURLToPath(file) : file);
+  return file?.startsWith('file:') === true ? fileURLToPath(file) : file;
 }
 
-function isOurs(folder: string): boolean {
-  const file = join(folder, 'package.json');
-  return existsSync(file) && /"name": *"nsclone"/.test(readFileSync(file, 'utf8'));
+/** Where this code lies in the package: as it is published, and as its sources are run. */
+const ownNames = ['dist/lib/core.js', 'lib/package-files.ts'];
+
+/**
+ * The folder of the package that has this file of ours. By the name of the file first: above a bundle may be a folder like /tmp, in
+ * which anybody puts a package.json.
+ */
+function packageOf(file: string): string | undefined {
+  const name = ownNames.find((own) => file.endsWith(`/${own}`));
+  if (name === undefined) return undefined;
+  const folder = file.slice(0, -name.length - 1);
+  try {
+    return /"name": *"nsclone"/.test(readFileSync(join(folder, 'package.json'), 'utf8')) ? folder : undefined;
+  } catch {
+    // There is none, or it cannot be read.
+    return undefined;
+  }
 }
 
 /** The folder of a single executable that this code is a part of, see https://nodejs.org/api/single-executable-applications.html */
@@ -68,9 +82,8 @@ export function home(): Home {
 function find(): Home {
   const executable = executableFolder();
   if (executable !== undefined) return { folder: executable, isPackage: false };
-  const own = ownFolder();
+  const own = ownFile();
   if (own === undefined) return { folder: undefined, isPackage: false };
-  // As it is published, and as its sources are run.
-  const root = [join(own, '../..'), dirname(own)].find((folder) => isOurs(folder));
-  return { folder: root ?? own, isPackage: root !== undefined };
+  const root = packageOf(own);
+  return { folder: root ?? dirname(own), isPackage: root !== undefined };
 }

@@ -95,6 +95,25 @@ describe.each(['cjs', 'esm'] as const)('a bundle of format %s', (format) => {
   });
 });
 
+describe('a bundle below a folder that others may write to', () => {
+  test('is not taken for the package where somebody says so there', () => {
+    const file = bundled('cjs', { as: 'nsclone.node' });
+    writeFileSync(join(folder, 'package.json'), '{ "name": "nsclone" }');
+    mkdirSync(join(folder, 'dist/lib'), { recursive: true });
+    for (const name of ['late', 'options', 'output'])
+      writeFileSync(join(folder, 'dist/lib', `${name}.js`), 'console.log("a stranger runs in Node");');
+    mkdirSync(join(folder, 'build/Release'), { recursive: true });
+    writeFileSync(join(folder, 'build/Release/nsclone.node'), 'a stranger is loaded');
+    expect(outputOf(file)).toBe('started');
+  });
+
+  test('is imported where that cannot be read', () => {
+    const file = bundled('cjs', { as: 'nsclone.node' });
+    mkdirSync(join(folder, 'package.json'));
+    expect(outputOf(file)).toBe('started');
+  });
+});
+
 test('of two addons beside a bundle the one that loads is taken', () => {
   const bundle = bundled('cjs', { as: `${prebuilt}/nsclone.musl.node` });
   writeFileSync(join(folder, 'app', prebuilt, 'nsclone.glibc.node'), 'of another C library');
