@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 
 import { module } from './builtin';
 import { featureUnavailable } from './errors/argument-error';
+import { isOurs } from './errors/caller';
 import type { Addon } from './native-interface';
 import { home } from './package-files';
 
@@ -11,6 +12,12 @@ import { home } from './package-files';
 const variable = 'NSCLONE_ADDON';
 
 let loaded: Addon | undefined;
+
+function cannotLoad(message: string, cause?: unknown): Error {
+  const error = new Error(message, cause === undefined ? undefined : { cause });
+  isOurs(error);
+  return error;
+}
 
 /** In no way that a bundler would follow. */
 function requireFrom(folder: string, id: string): unknown {
@@ -30,11 +37,11 @@ function messageFor(cause: unknown, otherwise: string): string {
 
 function loadNamed(file: string): Addon {
   const must = `${variable} must be the absolute path of an nsclone.node that was built for this machine`;
-  if (!isAbsolute(file)) throw new Error(`${must}. It is '${file}'`);
+  if (!isAbsolute(file)) throw cannotLoad(`${must}. It is '${file}'`);
   try {
     return requireFrom('/', file) as Addon;
   } catch (cause) {
-    throw new Error(messageFor(cause, must), { cause });
+    throw cannotLoad(messageFor(cause, must), cause);
   }
 }
 
@@ -77,7 +84,7 @@ function loadByOthers(root: string): Addon {
     return (requireFrom(root, 'node-gyp-build') as (folder: string) => Addon)(root);
   } catch (cause) {
     // `install` scripts are blocked by now in most clients: this is none.
-    throw new Error(messageFor(cause, `build it with: npm --prefix '${root}' run build:native`), { cause });
+    throw cannotLoad(messageFor(cause, `build it with: npm --prefix '${root}' run build:native`), cause);
   }
 }
 
@@ -87,7 +94,7 @@ function loadBeside(folder: string | undefined): Addon {
     `nsclone has been bundled away from its package: copy its folder prebuilds to ${folder ?? 'where the bundle lies'}, ` +
     `or set ${variable} to the path of its addon`;
   return loadFirst(folder === undefined ? [] : filesIn(folder, prebuildsIn(folder)), (cause) => {
-    throw cause === undefined ? new Error(away) : new Error(messageFor(cause, away), { cause });
+    throw cannotLoad(cause === undefined ? away : messageFor(cause, away), cause);
   });
 }
 

@@ -1,6 +1,6 @@
 // Packs the package as it would be published, looks at it, installs it into an empty project and uses it there.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 
@@ -12,7 +12,6 @@ const wanted = [
   'LICENSE',
   'README.md',
   'SECURITY.md',
-  'binding.gyp',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
   ...['core', 'index', 'late', 'options', 'output'].flatMap((name) => [
@@ -103,6 +102,10 @@ function check(folder) {
   heading('install without scripts, use by require() and import');
   install(consumer, archive);
   useAll(consumer, `prebuilds/linux-${process.arch}/nsclone_stub`);
+  heading('install from a lock file, with scripts allowed');
+  run('npm', ['install', '--offline', '--package-lock-only', '--no-audit', '--no-fund'], consumer);
+  run('npm', ['ci', '--offline', '--no-audit', '--no-fund'], consumer);
+  if (existsSync(join(consumer, 'node_modules/nsclone/build'))) throw new Error('npm ci has built it');
   heading('type-check a user of it');
   addTypes(consumer);
   run(tool('tsc'), ['-p', consumer]);

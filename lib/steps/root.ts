@@ -1,17 +1,13 @@
-// Step `root`: another root, and the way into it, see pivot_root(2). Nothing of the old one can be reached afterwards.
+// Step `root`: another root for the program. Mounts are made in it; then step `root switch` goes there.
 import { resolve } from 'node:path';
 
 import { oneOf, plainObject, string } from '../check';
-import { invalidArgType, refusedOption } from '../errors/argument-error';
+import { invalidArgType } from '../errors/argument-error';
 import { Flags } from '../flags';
-import { constants } from '../kernel/constants';
-import * as call from '../assembly/calls';
 import { needs } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
 import { rootTypes, types } from './mounts/types';
-
-const { MNT_DETACH } = constants;
 
 export const root: Step = {
   name: 'root',
@@ -55,39 +51,4 @@ export const root: Step = {
       return 'in a user namespace a folder with mounts below it comes with them: recursive must not be false';
     return undefined;
   },
-};
-
-/** The process goes into the root that has been made, and lets go of the one that it had. */
-export const rootSwitch: Step = {
-  name: 'root switch',
-  options: [],
-  after: {
-    root: 'it is what is gone into',
-    mounts: 'their sources are outside',
-    sysctl: 'it is written by paths that we have opened',
-  },
-
-  settle(request) {
-    if (!request.changesRoot) return;
-    if (request.propagation === 'shared' || request.propagation === 'unchanged') {
-      throw refusedOption(
-        'propagation',
-        `cannot be '${request.propagation}' beside another root: pivot_root(2) wants mounts that are not shared`,
-      );
-    }
-  },
-
-  emit(writer, request) {
-    const { rootSlot } = request;
-    if (rootSlot === undefined || !request.changesRoot) return;
-    const here = writer.about(this.name, 'root').addText('.');
-    writer.add(call.fchdir, rootSlot);
-    writer.add(call.close, rootSlot);
-    // pivot_root(2), "pivot_root(".", ".")": the old root lies upon the new one for a moment, and goes.
-    writer.add(call.pivot_root, here, here);
-    writer.add(call.umount2, here, MNT_DETACH);
-  },
-
-  hint: (code) =>
-    code === 'EINVAL' ? 'our own root is no mount point (inside chroot?); bind-mount it to itself first' : undefined,
 };

@@ -39,7 +39,7 @@ export function whyNotExecutedBy(request: Request): string | undefined {
 
 /** Where nobody else's files are meant, one that is there has an interpreter that is not. */
 export function whyMissing(request: Request): string {
-  const isOurView = !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0;
+  const isOurView = !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0 && !request.changesRoot;
   const there = isOurView
     ? request.files.find((file) => host.stat(resolve(request.cwd ?? '.', file)) !== undefined)
     : undefined;

@@ -177,11 +177,13 @@ test('an addon that does not load here is told with the reason', () => {
 });
 
 test('an install runs nothing', () => {
-  const { scripts, gypfile } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  const { scripts, gypfile, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
     gypfile?: boolean;
+    files: string[];
   };
   expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
-  // npm runs node-gyp for every package with a binding.gyp, but for this.
   expect(gypfile).toBe(false);
+  // That is not carried into a lock file: with one, npm runs node-gyp for whatever has a binding.gyp.
+  expect(files).not.toContain('binding.gyp');
 });

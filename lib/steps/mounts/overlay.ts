@@ -53,6 +53,9 @@ export const overlay: MountType = {
           : 'is needed beside upper: an empty directory on the same file system',
       );
     }
+    if (lower.length === 1 && upper === undefined && !inMemory) {
+      throw refusedOption(`${option}.lower`, 'needs a second directory, or upper: one alone is a read-only bind');
+    }
     const attributes = checkAttributes(given, option, [], false);
     return {
       source: lower.join(':'),
