@@ -35,7 +35,14 @@ export function setnsSync(target: JoinTarget, flags?: number): void {
   }
 }
 
-/** {@link setnsSync} as a Promise: done when the function returns, never throws. */
+/**
+ * Moves the calling thread into namespaces, see setns(2): this JavaScript thread only. It is done when the function returns, which
+ * never throws; {@link setnsSync} is the same without a Promise, and tells more.
+ * @param target a path, a descriptor, or a process by pid or pidfd; of a process all namespaces that differ from ours, or
+ * those of its `flags`
+ * @param flags which kind the namespace must be (or, of a process, which of its namespaces); default any
+ * @throws ArgumentError, SyscallError, as what the Promise rejects with
+ */
 export async function setns(target: JoinTarget, flags?: number): Promise<void> {
   try {
     enterAll(target, flags);

@@ -46,7 +46,12 @@ export function unshareSync(flags: number): void {
   }
 }
 
-/** {@link unshareSync} as a Promise: done when the function returns, never throws. */
+/**
+ * Moves the calling thread into new namespaces, see unshare(2): this JavaScript thread only, not the thread pool nor other Workers. It
+ * is done when the function returns, which never throws; {@link unshareSync} is the same without a Promise, and tells more.
+ * @param flags a `|` of `Flags.NEWNS`, `NEWUTS`, `NEWIPC`, `NEWNET`, `NEWCGROUP`, `NEWPID`, `NEWTIME`, `FS` and `SYSVSEM`
+ * @throws ArgumentError, SyscallError, as what the Promise rejects with
+ */
 export async function unshare(flags: number): Promise<void> {
   try {
     leave(flags);

@@ -53,7 +53,7 @@ export interface ClonedProcess<
 > extends ChildProcess {
   /** The process id, as we see it. */
   readonly pid: number;
-  /** A descriptor of the process, see pidfd_open(2): it never means another one. -1 once it has ended. Ours to close. */
+  /** A descriptor of the process, see pidfd_open(2): it never means another one. -1 once it has ended. nsclone closes it. */
   readonly pidfd: number;
   /** Our end of its stdin; null where that is no pipe. */
   readonly stdin: In;
