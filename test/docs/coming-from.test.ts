@@ -62,6 +62,7 @@ type Theirs = KeysOf<ExecFileOptions | ForkOptions | SpawnOptions | SpawnSyncOpt
 declare const child: ClonedProcess;
 declare const containerID: number, hostID: number, size: number, seconds: number, flags: number;
 declare const fd: number, pid: number, pidfd: number, path: string, value: string, HOME: string, PATH: string;
+declare const source: string, target: string, content: string;
 declare const ambient: CapabilityName[], inheritable: CapabilityName[], bounding: CapabilityName[];
 `;
 
@@ -254,6 +255,57 @@ ifThere('bwrap')('bwrap --unshare-user --unshare-uts --uid --gid --hostname --ch
   });
   expect(printed).toMatch(/^5\n6\nbox\n\/tmp\nb\n/);
 });
+
+ifThere('bwrap')(
+  'bwrap --bind --ro-bind --dev-bind --tmpfs --dir --symlink --perms --size --chmod --proc',
+  async () => {
+    const root =
+      'cd /; ls; ls -l /work | tail -n +2 | cut -c 1-10; readlink link; (echo x > /usr/new) 2> /dev/null || echo refused';
+    // Of the root bubblewrap has another line, and it covers parts of /proc, which differ from host to host.
+    const mounted = "cut -d' ' -f 5,6 /proc/self/mountinfo | grep -v -e '^/ ' -e '^/proc/' | sort";
+    const lines = [
+      '--ro-bind /usr /usr',
+      '--symlink usr/bin /bin',
+      '--symlink usr/lib /lib',
+      '--symlink usr/lib64 /lib64',
+    ];
+    const more = ['--dev-bind /dev/null /dev/null', '--bind /tmp /of-host', '--size 65536 --perms 0700 --tmpfs /work'];
+    const made = [
+      '--perms 0750 --dir /work/made',
+      '--dir /work/other --chmod 0711 /work/other',
+      '--symlink /work /link',
+    ];
+    const theirs = [
+      'bwrap --unshare-user --uid 0 --gid 0 --unshare-pid --as-pid-1',
+      ...lines,
+      ...more,
+      ...made,
+      '--proc /proc',
+    ];
+    const bound = { type: 'bind', nosuid: true, create: true } as const;
+    const printed = await expectSame(theirs.join(' ').split(' '), `${root}; ${mounted}`, {
+      ...own,
+      flags: Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID,
+      root: { type: 'tmpfs' },
+      mounts: [
+        { ...bound, source: '/usr', target: '/usr', readonly: true, nodev: true },
+        { type: 'symlink', target: '/bin', to: 'usr/bin' },
+        { type: 'symlink', target: '/lib', to: 'usr/lib' },
+        { type: 'symlink', target: '/lib64', to: 'usr/lib64' },
+        { ...bound, source: '/dev/null', target: '/dev/null' },
+        { ...bound, source: '/tmp', target: '/of-host', nodev: true },
+        { type: 'tmpfs', target: '/work', size: 65536, mode: 0o700, create: true },
+        { type: 'dir', target: '/work/made', mode: 0o750 },
+        { type: 'dir', target: '/work/other' },
+        { type: 'chmod', target: '/work/other', mode: 0o711 },
+        { type: 'symlink', target: '/link', to: '/work' },
+        { type: 'proc', target: '/proc', create: true },
+      ],
+      cwd: '/',
+    });
+    expect(printed).toContain('\ndrwxr-x---\ndrwx--x--x\n/work\nrefused\n');
+  },
+);
 
 test('child_process: cwd, env, argv0, detached', async () => {
   const script = 'echo "$0"; pwd; echo "$A"; [ "$(cut -d" " -f6 /proc/self/stat)" = $$ ] && echo leads';
