@@ -1,0 +1,169 @@
+// A whole container: how long its start holds the JS thread, how soon it prints, and what one more mount costs.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { installedPeer, loadLibrary } from '../contenders.mjs';
+import { interleave } from '../interleave.mjs';
+import { held, since } from '../timing.mjs';
+
+export const title = 'A container: the programs of the host in a root of its own';
+export const variants = ['whole', 'minibox', 'mounts'];
+
+const COMMAND = ['/bin/echo', ['x']];
+const PIPED = { stdio: ['ignore', 'pipe', 'ignore'] };
+
+const LINKS = ['bin', 'lib', 'lib64', 'sbin'];
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+const DEVICE_LINKS = {
+  ptmx: 'pts/ptmx',
+  core: '/proc/kcore',
+  fd: '/proc/self/fd',
+  stdin: '/proc/self/fd/0',
+  stdout: '/proc/self/fd/1',
+  stderr: '/proc/self/fd/2',
+};
+const READONLY = ['/proc/sys', '/proc/irq', '/proc/bus'];
+
+/** What bubblewrap has options for, and does by itself: its `--dev` is all that is in /dev here, its `--proc` has the last entries. */
+function container({ Flags }) {
+  const { NEWUSER, NEWPID, NEWNS, NEWUTS, NEWIPC, NEWNET, NEWCGROUP } = Flags;
+  const shown = { type: 'bind', nosuid: true, create: true };
+  return {
+    flags: NEWUSER | NEWPID | NEWNS | NEWUTS | NEWIPC | NEWNET | NEWCGROUP,
+    uidMap: 'root',
+    gidMap: 'root',
+    hostname: 'box',
+    loopback: true,
+    root: { type: 'tmpfs' },
+    mounts: [
+      { ...shown, source: '/usr', target: '/usr', readonly: true, nodev: true },
+      ...LINKS.map((name) => ({ type: 'symlink', target: `/${name}`, to: `usr/${name}` })),
+      { type: 'proc', target: '/proc', create: true },
+      { ...shown, source: '/sys', target: '/sys', readonly: true, nodev: true },
+      { type: 'tmpfs', target: '/dev', create: true },
+      ...DEVICES.map((name) => ({ ...shown, source: `/dev/${name}`, target: `/dev/${name}` })),
+      ...Object.entries(DEVICE_LINKS).map(([name, to]) => ({ type: 'symlink', target: `/dev/${name}`, to })),
+      { type: 'dir', target: '/dev/shm' },
+      { type: 'devpts', target: '/dev/pts', create: true },
+      { type: 'tmpfs', target: '/tmp', create: true },
+      { type: 'tmpfs', target: '/run', create: true },
+      ...READONLY.map((target) => ({ type: 'readonly', target })),
+    ],
+    capabilities: [],
+    noNewPrivileges: true,
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+  };
+}
+
+const BWRAP = [
+  'bwrap',
+  [
+    '--unshare-user --uid 0 --gid 0 --unshare-pid --as-pid-1 --unshare-uts --hostname box --unshare-ipc --unshare-net',
+    '--unshare-cgroup --ro-bind /usr /usr',
+    ...LINKS.map((name) => `--symlink usr/${name} /${name}`),
+    '--proc /proc --ro-bind /sys /sys --dev /dev --tmpfs /tmp --tmpfs /run --cap-drop ALL --clearenv --chdir /',
+    ...COMMAND.flat(),
+  ].flatMap((words) => words.split(' ')),
+];
+
+export async function measure(variant, { missing, ...bench }) {
+  const library = await loadLibrary(missing);
+  const takes = { whole, minibox, mounts }[variant];
+  return interleave(await takes(library, missing), { ...bench, missing, own: true });
+}
+
+async function whole(library, missing) {
+  const peer = await installedPeer(BWRAP, missing);
+  const options = library && { ...container(library), ...PIPED };
+  return {
+    bwrap: peer && (() => firstByte(() => spawn(...BWRAP, PIPED))),
+    clone: library && (() => firstByte(() => library.clone(...COMMAND, options))),
+  };
+}
+
+/** The options of examples/minibox.ts, which have more: layers, masks, files, a filter, a pid 1. */
+async function minibox(library, missing) {
+  if (!library) return {};
+  let options;
+  try {
+    const { optionsOf } = await import('../../build/examples/box.js');
+    options = { ...optionsOf({ root: 'host', hostname: 'box', ids: 'root', sysfs: true }), ...PIPED };
+  } catch (error) {
+    missing.push({ subject: 'clone', reason: `not loaded (npm run build:examples): ${error.message}` });
+    return {};
+  }
+  let count = 0;
+  const start = () => library.clone(...COMMAND, options);
+  const startAnother = () => library.clone(...COMMAND, { ...options, hostname: `box-${count++}` });
+  return {
+    clone: async () => ({ ...(await firstByte(start)), ...(await held(waitedFor(start))) }),
+    'clone, another host name each time': () => held(waitedFor(startAnother)),
+  };
+}
+
+const COUNTS = [1, 100, 200];
+
+/** So many binds of a file, each in a place of its own. */
+function mounts(library) {
+  const bindsOf = (count) => [
+    { type: 'tmpfs', target: '/mnt' },
+    ...Array.from({ length: count }, (_, index) => ({
+      type: 'bind',
+      source: '/dev/null',
+      target: `/mnt/${index}`,
+      create: true,
+    })),
+  ];
+  const takeOf = (count) => {
+    const { NEWUSER, NEWNS } = library.Flags;
+    const own = { flags: NEWUSER | NEWNS, uidMap: 'root', gidMap: 'root', stdio: 'ignore' };
+    const options = { ...own, mounts: bindsOf(count) };
+    return async () => {
+      const way = waitedFor(() => library.clone('/bin/true', [], options));
+      const began = process.hrtime.bigint();
+      const child = way.start();
+      await way.settled(child);
+      const running = since(began);
+      await way.exited(child);
+      return { 'call → exec': running, ...(await held(way)) };
+    };
+  };
+  return Object.fromEntries(COUNTS.map((count) => [`clone, mounts: ${count}`, library && takeOf(count)]));
+}
+
+async function firstByte(start) {
+  const began = process.hrtime.bigint();
+  const child = await start();
+  const closed = once(child, 'close');
+  await once(child.stdout, 'data');
+  const time = since(began);
+  await closed;
+  return { 'call → first byte': time };
+}
+
+const waitedFor = (start) => ({
+  start,
+  settled: (child) => child,
+  async exited(child) {
+    const { code, signal } = await (await child).exited;
+    if (code !== 0) throw new Error(`the child ended with ${signal ?? `code ${code}`}`);
+  },
+});
+
+const byteOf = (subject) => ['whole', 'call → first byte', subject];
+
+/** What each mount adds, from one number of them to the next: the same limit for the second hundred as for the first. */
+const perMount = (metric, from, to, atMost) => ({
+  of: ['mounts', metric, `clone, mounts: ${to}`],
+  minus: ['mounts', metric, `clone, mounts: ${from}`],
+  per: to - from,
+  atMost,
+  unit: 'ns',
+});
+
+export const goals = [
+  { of: ['minibox', 'call', 'clone'], atMost: 200e3, unit: 'ns' },
+  { of: byteOf('clone'), to: byteOf('bwrap'), atMost: 1 / 3 },
+  perMount('call → exec', 1, 100, 15e3),
+  perMount('call → exec', 100, 200, 15e3),
+];
