@@ -1,4 +1,5 @@
 // What the addon offers: the one place where native functions have types.
+import type { Watch } from './watch';
 
 /** The filled parts of four arrays that make up a program: each with how far it is read. */
 export type ImageArguments = [
@@ -23,6 +24,8 @@ export interface Addon {
     mailbox: Float64Array,
     byThread: boolean,
   ): number;
+  /** The watch of this environment, once it is opened: of all copies of our code that have this addon. */
+  watch?: Watch;
   /** Opens the stub, from `path` where that is not ''. */
   prepare(path: string, mailbox: Float64Array): number;
   /**

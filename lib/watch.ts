@@ -3,7 +3,7 @@ import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
 import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
-import { descriptorReady, Mail, type News } from './native-interface';
+import { type Addon, descriptorReady, Mail, type News } from './native-interface';
 import { hasLibuv } from './runtime';
 import { stubHint } from './stub-hint';
 
@@ -27,12 +27,21 @@ export interface Awaited {
   readonly ref: boolean;
 }
 
-/** What the last call or news had to say beside its number, see {@link Mail}. */
-export const mailbox = new Float64Array(Mail.Size);
+/**
+ * Kept by the addon: modules may be loaded anew in one thread (by jest, by hot reloading), the addon is not, and it numbers the children
+ * of all of them.
+ */
+export interface Watch {
+  readonly mailbox: Float64Array;
+  readonly listeners: Map<number, Listener>;
+  readonly readers: Map<number, Reader>;
+}
 
-const listeners = new Map<number, Listener>();
-const readers = new Map<number, Reader>();
+let watch: Watch = { mailbox: new Float64Array(Mail.Size), listeners: new Map(), readers: new Map() };
 let opened = false;
+
+/** What the last call or news had to say beside its number, see {@link Mail}. */
+export let { mailbox } = watch;
 
 /** Opens the watch, and the stub, before the first child. */
 export function openWatch(): void {
@@ -50,6 +59,12 @@ export function openWatch(): void {
       hint: stubHint(path, errnoName(-prepared)),
     });
   }
+  if (native.watch === undefined) open(native);
+  else ({ mailbox } = watch = native.watch);
+  opened = true;
+}
+
+function open(native: Addon): void {
   const result = native.open(tell, mailbox, !hasLibuv);
   if (result < 0)
     throw new SyscallError({
@@ -57,29 +72,29 @@ export function openWatch(): void {
       step: 'watch',
       syscall: syscallName(mailbox[Mail.Call]!) ?? 'uv_poll_init',
     });
-  opened = true;
+  native.watch = watch;
 }
 
 function tell(id: number, news: News | typeof descriptorReady): void {
-  if (news === descriptorReady) readers.get(id)?.hearReady();
-  else listeners.get(id)?.hear(news);
+  if (news === descriptorReady) watch.readers.get(id)?.hearReady();
+  else watch.listeners.get(id)?.hear(news);
 }
 
 /** From now on `listener` hears of child `id`. */
 export function listen(id: number, listener: Listener): void {
-  listeners.set(id, listener);
+  watch.listeners.set(id, listener);
 }
 
 export function forget(id: number): void {
-  listeners.delete(id);
+  watch.listeners.delete(id);
 }
 
 /** From now on `reader` hears of a descriptor, which has to be forgotten before it is closed. @returns 0, or -errno */
 export function awaitDescriptor(descriptor: number, reader: Reader, { reads, writes, ref }: Awaited): number {
-  readers.set(descriptor, reader);
+  watch.readers.set(descriptor, reader);
   return addon().await(descriptor, reads, writes, ref);
 }
 
 export function forgetDescriptor(descriptor: number): void {
-  if (readers.delete(descriptor)) addon().await(descriptor, false, false, false);
+  if (watch.readers.delete(descriptor)) addon().await(descriptor, false, false, false);
 }

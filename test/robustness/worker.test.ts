@@ -174,6 +174,19 @@ describe('the addon loaded several times', () => {
     expect(result).toEqual([codes, codes, codes, codes, codes, [0, 0, 0, 0], nothing]);
   });
 
+  test('by modules that are loaded anew, with one addon: each signals its own children', () => {
+    const result = evaluate(`
+      for (const file of Object.keys(require.cache)) if (file.endsWith('.js')) delete require.cache[file];
+      const anew = require(${JSON.stringify(root)});
+      const ours = await nsclone.clone('/bin/sleep', ['60']);
+      const theirs = await anew.clone('/bin/sleep', ['60']);
+      ours.kill('SIGTERM');
+      const first = await Promise.race([ours.exited.then(() => 'ours'), theirs.exited.then(() => 'theirs')]);
+      theirs.kill('SIGINT');
+      return [anew.clone !== nsclone.clone, first, (await ours.exited).signal, (await theirs.exited).signal];`);
+    expect(result).toEqual([true, 'ours', 'SIGTERM', 'SIGINT']);
+  });
+
   test('from two files in one thread', () => {
     const folder = mkdtempSync(join(tmpdir(), 'nsclone-copy-'));
     try {

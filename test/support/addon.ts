@@ -3,8 +3,10 @@ import { join } from 'node:path';
 
 import type { Addon } from '../../lib/native-interface';
 
-const loaded = require(join(__dirname, '../../build/Release/nsclone_test.node')) as Addon;
+// Not by require(), which keeps it for the next test file: that would have its watch, and may pretend to be another runtime.
+const loaded = { exports: {} };
+process.dlopen(loaded, join(__dirname, '../../build/Release/nsclone_test.node'));
 
 export function addon(): Addon {
-  return loaded;
+  return loaded.exports as Addon;
 }
