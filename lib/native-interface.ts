@@ -68,6 +68,8 @@ export interface Addon {
   openPty(columns: number, rows: number, numbers: Int32Array, lowest: number): number;
   resizePty(descriptor: number, columns: number, rows: number): number;
   close(descriptor: number): number;
+  /** It is now for a stream of the runtime's to close. */
+  give(descriptor: number): number;
   /** Tells the listener once of a descriptor that can be read or written; with neither, of it not any more. */
   await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
   /** Device and inode of an open file. */

@@ -2,6 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
 
+import { addon } from '../addon';
 import { net, tty } from '../builtin';
 import { hasLibuv } from '../runtime';
 import { type Referable, streamOverDescriptor, type Ways } from './descriptor-stream';
@@ -18,13 +19,16 @@ export function streamOver(descriptor: number, scope: AsyncResource, ways: Ways)
   if (!hasLibuv) return streamOverDescriptor(descriptor, scope, ways);
   const fd = descriptor < 0 ? undefined : descriptor;
   // Its other half stays open until ours is done.
-  return new (net().Socket)({ fd, ...ways, allowHalfOpen: true });
+  const stream = new (net().Socket)({ fd, ...ways, allowHalfOpen: true });
+  addon().give(descriptor);
+  return stream;
 }
 
 /** Reads from a terminal, whose descriptor becomes the stream's to close. */
 export function terminalReader(descriptor: number, scope: AsyncResource): Source {
   if (!hasLibuv) return streamOverDescriptor(descriptor, scope, { readable: true, writable: false });
   const source = new (tty().ReadStream)(descriptor);
+  addon().give(descriptor);
   (source as unknown as Handled)._handle.setBlocking(false);
   return source;
 }

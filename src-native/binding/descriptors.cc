@@ -79,6 +79,13 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return Answer(info, close(descriptor));
 }
 
+// give(descriptor) -> 0: a stream of the runtime's has it now, which closes it, at the latest at the end of the Worker.
+// Then the number, and the index of a terminal, may be those of somebody else's.
+Napi::Value Give(const Napi::CallbackInfo& info) {
+  Lent::Of(info.Env())->Remove(info[0].As<Napi::Number>().Int32Value());
+  return Napi::Number::New(info.Env(), 0);
+}
+
 // firstClosed(descriptors: Int32Array, count) -> index, or -1 where all are open
 Napi::Value FirstClosed(const Napi::CallbackInfo& info) {
   const auto descriptors = info[0].As<Napi::Int32Array>();
@@ -187,6 +194,7 @@ Napi::Value ResizePty(const Napi::CallbackInfo& info) {
 void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "openPairs", Entry<OpenPairs>);
   Export(env, exports, "close", Entry<Close>);
+  Export(env, exports, "give", Entry<Give>);
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
   Export(env, exports, "await", Entry<Await>);
   Export(env, exports, "identify", Entry<IdentifyFile>);

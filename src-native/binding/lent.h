@@ -12,8 +12,7 @@ namespace nsclone {
 // The JavaScript thread that is the process's first one is no Worker's.
 bool OnMainThread();
 
-// Which open file a number stands for. No two of those share an inode that may be closed behind our back, as streams
-// close theirs: pipes and sockets. All masters of terminals do; they have a number.
+// Which open file a number stands for. All masters of terminals share an inode; they have a number.
 struct FileIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -28,9 +27,9 @@ class Lent {
   static Lent* Of(napi_env env);
 
   void Add(int descriptor);
-  // It is about to be closed.
+  // It is about to be closed, or somebody else's to close.
   void Remove(int descriptor) { descriptors_.erase(descriptor); }
-  // Streams have closed theirs by then, and a number may be another file's.
+  // Somebody may have closed one that was ours to close, and its number be another file's.
   void CloseAll();
 
  private:

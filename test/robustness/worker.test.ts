@@ -16,6 +16,7 @@ const common = `
     const { clone, Flags } = require(${JSON.stringify(root)});
     const { parentPort, workerData } = require('node:worker_threads');
     const { setTimeout: sleep } = require('node:timers/promises');
+    const { once } = require('node:events');
     (async () => { \${source} })();\`, { eval: true, workerData });
   const ended = (worker) => new Promise((resolve) => worker.once('exit', resolve));
   // What is opened once and for all.
@@ -23,6 +24,16 @@ const common = `
   await (await clone('/bin/true')).exited;
   const before = (await settled(0, 100)).descriptors;
 `;
+
+/** The masters of terminals that are open: the number of each, and that of its terminal. */
+const masters = `fs.readdirSync('/proc/self/fd').flatMap((number) => {
+  try {
+    const index = /tty-index:.*/.exec(fs.readFileSync('/proc/self/fdinfo/' + number, 'utf8'));
+    return index === null ? [] : [number + ' ' + index[0]];
+  } catch {
+    return [];
+  }
+})`;
 
 const nothing = { children: [], descriptors: 0 };
 
@@ -86,6 +97,32 @@ describe('a Worker that ends with children', () => {
       own.close();
       return [was, kept, await settled(before)];`);
     expect(result).toEqual([true, true, nothing]);
+  });
+
+  test('with a terminal that is over: the one of another thread that has its number by then stays open', () => {
+    const source = `const fs = require('node:fs');
+      const child = await clone('/bin/true', [], { pty: true });
+      const closed = once(child.pty.resume(), 'close');
+      parentPort.postMessage(${masters});
+      await child.exited;
+      await closed;
+      parentPort.postMessage('over');
+      await sleep(100_000);`;
+    const result = evaluate(`${common}
+      const worker = start(${JSON.stringify(source)});
+      const [[other]] = await once(worker, 'message');
+      await once(worker, 'message');
+      const free = () => { const probe = fs.openSync('/dev/ptmx', 'r'); try { return ${masters}; } finally { fs.closeSync(probe); } };
+      await until(() => free().length === 1 && free()[0].split(':')[1] === other.split(':')[1]);
+      const child = await clone('/bin/cat', [], { pty: true });
+      child.pty.resume();
+      const open = ${masters};
+      await worker.terminate();
+      const left = ${masters};
+      child.kill('SIGKILL');
+      await child.exited;
+      return [open.includes(other), open.length, left.length];`);
+    expect(result).toEqual([true, 2, 2]);
   });
 
   test('at any moment', () => {
