@@ -31,15 +31,22 @@ Napi::Value Lent(const Napi::CallbackInfo& info, int descriptor) {
   return answer;
 }
 
+// Whether the files that this thread sees are those that the process was started with. In a container's the C library
+// would load the libraries that its nsswitch.conf names (the class of CVE-2019-14271).
+thread_local bool sees_own_files = true;
+
 // unshare(flags) -> 0
 Napi::Value Unshare(const Napi::CallbackInfo& info) {
-  return Answer(info, unshare(static_cast<int>(info[0].As<Napi::Number>().Uint32Value())));
+  const auto flags = static_cast<int>(info[0].As<Napi::Number>().Uint32Value());
+  if ((flags & CLONE_NEWNS) != 0) sees_own_files = false;
+  return Answer(info, unshare(flags));
 }
 
 // setns(descriptor, flags) -> 0
 Napi::Value Setns(const Napi::CallbackInfo& info) {
-  return Answer(
-      info, setns(info[0].As<Napi::Number>().Int32Value(), static_cast<int>(info[1].As<Napi::Number>().Uint32Value())));
+  const auto flags = static_cast<int>(info[1].As<Napi::Number>().Uint32Value());
+  if (flags == 0 || (flags & CLONE_NEWNS) != 0) sees_own_files = false;
+  return Answer(info, setns(info[0].As<Napi::Number>().Int32Value(), flags));
 }
 
 // openAt(folder, path, writes) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
@@ -80,8 +87,9 @@ Napi::Value Credentials(const Napi::CallbackInfo& info) {
   return Answer(info, result);
 }
 
-// userName() -> the name of our effective user; '' where it has none
+// userName() -> the name of our effective user; '' where it has none, or where nobody can be asked
 Napi::Value UserName(const Napi::CallbackInfo& info) {
+  if (!sees_own_files) return Napi::String::New(info.Env(), "");
   passwd entry = {};
   passwd* found = nullptr;
   std::vector<char> text(1024);
