@@ -17,12 +17,14 @@ export interface Checked {
   readonly make?: (place: Place, request: Request) => Slot;
   /** All that is to be done, where it is no mount with a target. */
   readonly emit?: (place: Place, target: string, request: Request) => void;
+  /** Whether a target that is missing is made. */
   readonly creates: boolean;
   /** Makes a target that is missing, for this mount. */
   readonly create?: (place: Place, target: string, mount: Slot) => void;
   /** The target must be a directory, and no link to one. */
   readonly noLink?: boolean;
-  readonly hint?: ((code: string, request: Request) => string | undefined) | undefined;
+  /** @param syscall undefined where it is no system call */
+  readonly hint?: ((code: string, request: Request, syscall: string | undefined) => string | undefined) | undefined;
 }
 
 /** Its parts, but for what all have. */
@@ -33,6 +35,8 @@ export interface MountType {
   readonly fields: readonly string[];
   /** @param option 'mounts[0]' */
   check(given: Given, option: string): Parts;
+  /** Whether what is at its target is not seen any more: it is no mount of the entry's own, and cannot be the root. */
+  readonly hides?: true;
   /** Whether it may be the root. */
   readonly isRoot?: true;
 }

@@ -2,12 +2,10 @@
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
+import { namesOf } from './target';
 
 const {
   AT_FDCWD,
-  FSCONFIG_CMD_CREATE,
-  FSMOUNT_CLOEXEC,
-  FSOPEN_CLOEXEC,
   MNT_DETACH,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
@@ -25,14 +23,12 @@ const openHow = { mode: 8, resolve: 16 };
 /** Of parents that are made. */
 const usualMode = 0o755;
 
-/** The names on the way to a target. */
-function namesOf(target: string): string[] {
-  return target.split('/').filter((name) => name !== '' && name !== '.');
-}
-
-/** Whether a target is the root itself. */
-export function isTop(target: string): boolean {
-  return namesOf(target).length === 0;
+/** An instruction that leads behind the end of the entry where the kernel answers one of these. */
+interface Leaving {
+  readonly instruction: number;
+  readonly errors: readonly string[];
+  /** What has to be closed then. */
+  readonly open: readonly Slot[];
 }
 
 export class Place {
@@ -42,12 +38,11 @@ export class Place {
   /** Whether that is another one than the process has. */
   isNew: boolean;
   #isOptional = false;
-  /** Instructions that lead behind the end of the mount where the kernel answers one of these. */
-  #leaving: { readonly instruction: number; readonly errors: readonly string[] }[] = [];
+  #leaving: Leaving[] = [];
+  /** Descriptors that the entry has open, and the instruction that each is from. */
+  readonly #open = new Map<Slot, number>();
   /** Results that are not needed any more: there are fewer than large containers have mounts. */
   readonly #free: Slot[] = [];
-  #scratch: Slot | undefined;
-  #scratchFiles = 0;
   #before: Slot | undefined;
 
   constructor(writer: Writer, root: Slot | undefined) {
@@ -58,7 +53,9 @@ export class Place {
 
   /** Where the instruction begun last is answered with one of these, nothing more is to be done for this entry. */
   leaveAt(...errors: string[]): this {
-    this.#leaving.push({ instruction: this.writer.count - 1, errors });
+    const instruction = this.writer.count - 1;
+    const open = [...this.#open].filter(([, from]) => from !== instruction).map(([slot]) => slot);
+    this.#leaving.push({ instruction, errors, open });
     return this;
   }
 
@@ -69,15 +66,32 @@ export class Place {
 
   beginEntry(isOptional: boolean): void {
     this.#isOptional = isOptional;
+    this.#open.clear();
   }
 
   /** The entry has all its instructions. */
   endEntry(): void {
     const { writer } = this;
-    for (const { instruction, errors } of this.#leaving) {
+    const isClean = ({ open }: Leaving): boolean => open.length === 0;
+    let left = this.#leaving.filter((leaving) => !isClean(leaving));
+    while (left.length > 0) {
+      const { open } = left[0]!;
+      const isSame = (other: Leaving): boolean => other.open.join() === open.join();
+      // What was open by then is closed on the way out, which the others pass by.
+      writer.jump(open.length);
+      this.#land(left.filter(isSame));
+      for (const slot of open) writer.add(call.close, slot);
+      left = left.filter((leaving) => !isSame(leaving));
+    }
+    this.#land(this.#leaving.filter(isClean));
+    this.#leaving = [];
+  }
+
+  #land(leaving: readonly Leaving[]): void {
+    const { writer } = this;
+    for (const { instruction, errors } of leaving) {
       for (const errno of errors) writer.at(instruction).skip(errno, writer.count - instruction - 1);
     }
-    this.#leaving = [];
   }
 
   /** Opens a path below the root. */
@@ -87,18 +101,23 @@ export class Place {
     writer.setInt64(how, flags | O_CLOEXEC);
     writer.setInt64(how + openHow.mode, mode);
     writer.setInt64(how + openHow.resolve, RESOLVE_IN_ROOT);
+    // A slash at the end would have a link followed, O_NOFOLLOW or not.
+    const text = writer.addText(`/${namesOf(path).join('/')}`);
     // openat2(2): EAGAIN where a rename in between leaves it unsure that the path stays inside.
-    writer.add(call.openat2, this.root, writer.addText(path), how, openHowSize).retry();
+    writer.add(call.openat2, this.root, text, how, openHowSize).retry();
     return this.keep();
   }
 
   /** Keeps the descriptor that the instruction begun last returns, until {@link close}. */
   keep(): Slot {
-    return this.writer.keep(this.#free.pop());
+    const slot = this.writer.keep(this.#free.pop());
+    this.#open.set(slot, this.writer.count - 1);
+    return slot;
   }
 
   close(slot: Slot): void {
     this.writer.add(call.close, slot);
+    this.#open.delete(slot);
     this.#free.push(slot);
   }
 
@@ -167,6 +186,8 @@ export class Place {
     writer.jump(0);
     const jump = writer.count - 1;
     writer.at(probe).skip('ENOTDIR', writer.count - probe - 1);
+    // A directory that we may not enter: there is nothing to close.
+    writer.at(probe).skip('EACCES', 1);
     other();
     writer.landHere(jump);
   }
@@ -186,25 +207,19 @@ export class Place {
     this.isNew = true;
   }
 
-  /** Somewhere to make files in that are mounted elsewhere: a file system in memory of which nothing but them is ever seen. */
-  scratch(): Slot {
-    if (this.#scratch !== undefined) return this.#scratch;
+  /**
+   * Gives a mount a place for as long as something else is written. No path may be looked up meanwhile: it lies on the root, where `..`
+   * of the root itself leads to it.
+   */
+  whileAttached<T>(mount: Slot, use: () => T): T {
     const { writer } = this;
     this.keepWorkingDirectory();
-    writer.add(call.fsopen, writer.addText('tmpfs'), FSOPEN_CLOEXEC);
-    const context = this.keep();
-    writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
-    writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, 0);
-    this.#scratch = this.keep();
-    this.close(context);
-    // Before Linux 6.15 only what is mounted somewhere can be cloned. Paths from the root on do not come across it there.
-    this.attach(this.#scratch, this.root);
-    return this.#scratch;
-  }
-
-  /** A name in {@link scratch} that is not taken. */
-  scratchName(): string {
-    return String(this.#scratchFiles++);
+    this.attach(mount, this.root);
+    const result = use();
+    // A mount has no name of its own: the working directory is one.
+    writer.add(call.fchdir, mount);
+    writer.add(call.umount2, writer.addText('.'), MNT_DETACH);
+    return result;
   }
 
   /** Before fchdir(2). */
@@ -212,18 +227,12 @@ export class Place {
     if (this.#before !== undefined) return;
     const { writer } = this;
     writer.add(call.openat, AT_FDCWD, writer.addText('.'), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    this.#before = this.keep();
+    this.#before = writer.keep(this.#free.pop());
   }
 
   /** All entries are done. */
   end(): void {
     const { writer } = this;
-    if (this.#scratch !== undefined) {
-      // A mount has no name of its own: the working directory is one.
-      writer.add(call.fchdir, this.#scratch);
-      writer.add(call.umount2, writer.addText('.'), MNT_DETACH);
-      this.close(this.#scratch);
-    }
     if (this.#before !== undefined) {
       writer.add(call.fchdir, this.#before);
       this.close(this.#before);

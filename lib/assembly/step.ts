@@ -34,6 +34,9 @@ export interface Step {
    * @throws SyscallError, which ends the child and is what the call rejects with
    */
   serve?(pid: number, request: Request, whenEnded: (stop: () => void) => void): void | Promise<void>;
-  /** What a person can do about the failure of one of its instructions. */
-  hint?(code: string, label: Label, request: Request): string | undefined;
+  /**
+   * What a person can do about the failure of one of its instructions.
+   * @param syscall undefined where it is no system call
+   */
+  hint?(code: string, label: Label, request: Request, syscall: string | undefined): string | undefined;
 }

@@ -21,8 +21,8 @@ function isNewUser(step: string, option: string | undefined): boolean {
 
 /** What the host shows comes before what the step can tell from the error alone. */
 function hintFor(refusal: Refusal, request: Request): string | undefined {
-  const { code, label } = refusal;
-  return whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request);
+  const { code, label, call } = refusal;
+  return whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
 }
 
 /** Reads the mailbox. `writer` is the program that ran, with labels. */

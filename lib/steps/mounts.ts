@@ -1,13 +1,17 @@
 // Step `mounts`: what is mounted and made, in the given order.
+import { posix } from 'node:path';
+
 import { array, boolean, oneOf, plainObject, string } from '../check';
-import { invalidArgValue } from '../errors/argument-error';
+import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
+import * as call from '../assembly/calls';
 import { needs } from '../assembly/needs';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import type { Checked } from '../assembly/mount-type';
-import { isTop, Place } from '../assembly/place';
+import { Place } from '../assembly/place';
+import { isTop } from '../assembly/target';
 import { rootTypes, types } from './mounts/types';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_PATH } = constants;
@@ -20,14 +24,23 @@ function checkEntry(value: unknown, option: string): Checked {
   const type = oneOf(plainObject<'type'>(value, option).type, `${option}.type`, names);
   const kind = types[type]!;
   const given = plainObject(value, option, ['type', 'target', 'optional', ...kind.fields]);
-  const target = string(given['target'], `${option}.target`, { nonEmpty: true });
-  if (!target.startsWith('/')) throw invalidArgValue(`${option}.target`, target, 'must be an absolute path');
+  const path = string(given['target'], `${option}.target`, { nonEmpty: true });
+  if (!path.startsWith('/')) throw invalidArgValue(`${option}.target`, path, 'must be an absolute path');
+  // What leads to the root is the root, however it is written.
+  const target = posix.normalize(path);
   const is = (name: string): boolean => given[name] !== undefined && boolean(given[name], `${option}.${name}`);
   const isMount = kind.fields.includes('propagation');
-  if (isMount && isTop(target) && kind.isRoot !== true) {
-    throw invalidArgValue(`${option}.target`, target, `cannot be the root: only types ${rootTypes.join(', ')} can`);
+  const optional = is('optional');
+  if (isTop(target) && kind.isRoot !== true && (isMount || kind.hides === true)) {
+    throw invalidArgValue(`${option}.target`, path, `cannot be the root: only types ${rootTypes.join(', ')} can`);
   }
-  return { type, target, optional: is('optional'), creates: isMount && is('create'), ...kind.check(given, option) };
+  if (isTop(target) && kind.isRoot === true && optional) {
+    throw refusedOption(
+      `${option}.optional`,
+      'says nothing of the root: without it there is no place for what follows',
+    );
+  }
+  return { type, target, optional, creates: is('create'), ...kind.check(given, option) };
 }
 
 function emitMount(place: Place, entry: Checked, request: Request): void {
@@ -39,6 +52,14 @@ function emitMount(place: Place, entry: Checked, request: Request): void {
   place.attach(mount, target);
   place.close(mount);
   place.close(target);
+}
+
+/** Of a target, which is opened last, or of a folder on the way, which was made before that if it was not there. */
+function whyMissing({ type, creates }: Checked): string {
+  if (creates) return 'a link on the way to the target leads to nothing';
+  return types[type]!.fields.includes('create')
+    ? 'the target is missing; create: true makes it'
+    : 'the target is missing; with optional: true there is nothing to do then';
 }
 
 export const mounts: Step = {
@@ -62,7 +83,11 @@ export const mounts: Step = {
 
   emit(writer, request) {
     if (request.mounts.length === 0) return;
-    const place = new Place(writer.about(this.name, 'mounts'), request.rootSlot);
+    // Where no root is given, the slot is what an earlier writing has left.
+    const place = new Place(writer.about(this.name, 'mounts'), request.root && request.rootSlot);
+    // What is made has the permissions that it is to have.
+    const makes = request.mounts.some((entry) => entry.creates || entry.make === undefined);
+    const umask = makes ? writer.add(call.umask, 0).keep() : undefined;
     for (let index = 0; index < request.mounts.length; index++) {
       const entry = request.mounts[index]!;
       const verb = entry.make === undefined ? entry.type : 'mount';
@@ -73,16 +98,17 @@ export const mounts: Step = {
       place.endEntry();
     }
     writer.about(this.name, 'mounts');
+    if (umask !== undefined) writer.add(call.umaskOf, umask);
     place.end();
     if (place.isNew) request.rootSlot = place.root;
   },
 
-  hint(code, label, request) {
-    const index = Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1]);
-    const own = request.mounts[index]?.hint?.(code, request);
-    if (own !== undefined) return own;
-    if (code === 'ENOENT') return 'the target is missing; create: true makes it';
-    if (code === 'ENOTDIR' && request.mounts[index]?.noLink === true)
+  hint(code, label, request, syscall) {
+    const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
+    const own = entry?.hint?.(code, request, syscall);
+    if (own !== undefined || entry === undefined || syscall !== 'openat2') return own;
+    if (code === 'ENOENT') return whyMissing(entry);
+    if (code === 'ENOTDIR' && entry.noLink === true)
       return 'a file system of the kernel is mounted on a directory, and on no link to one';
     return undefined;
   },

@@ -2,9 +2,30 @@
 import { refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
+import { isTop } from '../assembly/target';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import type { Writer } from '../program/writer';
 
-const { MNT_DETACH } = constants;
+const { AT_FDCWD, MNT_DETACH } = constants;
+
+/** Of `struct statx`: its size, `stx_mnt_id`, and what asks for that; see linux/stat.h. */
+const statxSize = 256;
+const mountID = { at: 144, size: 8, mask: 0x1000 };
+
+/** How many mounts have become the root one upon the other. */
+function rootsOf({ root, mounts }: Request): number {
+  return (
+    (root === undefined ? 0 : 1) + mounts.filter((entry) => entry.make !== undefined && isTop(entry.target)).length
+  );
+}
+
+/** The ID of the mount that a path leads to, in the data. */
+function mountOf(writer: Writer, path: string): number {
+  const found = writer.reserve(statxSize);
+  writer.add(call.statx, AT_FDCWD, writer.addText(path), 0, mountID.mask, found);
+  return found + mountID.at;
+}
 
 /** The process goes into the root that has been made, and lets go of the one that it had. */
 export const rootSwitch: Step = {
@@ -32,11 +53,19 @@ export const rootSwitch: Step = {
     const here = writer.about(this.name, 'root').addText('.');
     writer.add(call.fchdir, rootSlot);
     writer.add(call.close, rootSlot);
-    // pivot_root(2), "pivot_root(".", ".")": the old root lies upon the new one for a moment, and goes.
+    // pivot_root(2), "pivot_root(".", ".")": the old root lies upon the new one for a moment, and goes. Upon it in turn lies what was the
+    // root in between.
     writer.add(call.pivot_root, here, here);
-    writer.add(call.umount2, here, MNT_DETACH);
+    for (let left = rootsOf(request); left > 0; left--) writer.add(call.umount2, here, MNT_DETACH);
+    // From the root `..` leads to what lies upon it: to nothing but itself.
+    writer.subject('/', undefined, 'leave the old root');
+    writer.compare(mountOf(writer, '/..'), mountOf(writer, '/'), mountID.size, 'EBUSY');
   },
 
-  hint: (code) =>
-    code === 'EINVAL' ? 'our own root is no mount point (inside chroot?); bind-mount it to itself first' : undefined,
+  hint(code) {
+    if (code === 'EBUSY') return 'a mount lies upon a root, where nobody can see it; its target may be a link to /';
+    return code === 'EINVAL'
+      ? 'our own root is no mount point (inside chroot?); bind-mount it to itself first'
+      : undefined;
+  },
 };

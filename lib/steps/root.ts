@@ -44,11 +44,5 @@ export const root: Step = {
     request.rootSlot = place.root;
   },
 
-  hint(code, label, request) {
-    const own = request.root?.hint?.(code, request);
-    if (own !== undefined) return own;
-    if (code === 'EINVAL' && label.verb === 'mount')
-      return 'in a user namespace a folder with mounts below it comes with them: recursive must not be false';
-    return undefined;
-  },
+  hint: (code, _label, request, syscall) => request.root?.hint?.(code, request, syscall),
 };

@@ -76,6 +76,9 @@ export const attributeFields = [...Object.keys(options), 'attributes', 'propagat
 
 const none: Change = { set: 0, clear: 0 };
 
+/** Of a mount as the kernel makes it. */
+export const noAttributes: Attributes = { alone: none, below: none, propagation: 0, propagatesBelow: false };
+
 /** A change after another one: the later word counts. */
 function then(before: Change, { set, clear }: Change): Change {
   return { set: (before.set & ~clear) | set, clear: (before.clear & ~set) | clear };

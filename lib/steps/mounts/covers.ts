@@ -2,10 +2,10 @@
 import { boolean } from '../../check';
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
-import { makeReadonly } from './attributes';
+import { makeReadonly, noAttributes } from './attributes';
 import { newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
-import { isTop } from '../../assembly/place';
+import { isTop } from '../../assembly/target';
 
 const {
   AT_EMPTY_PATH,
@@ -20,15 +20,14 @@ const {
   OPEN_TREE_CLONE,
 } = constants;
 
-const empty = {
+const closed = {
+  ...noAttributes,
   alone: { set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, clear: 0 },
-  below: { set: 0, clear: 0 },
-  propagation: 0,
-  propagatesBelow: false,
 };
 
 export const mask: MountType = {
   fields: [],
+  hides: true,
 
   check: () => ({
     source: 'nothing',
@@ -38,7 +37,7 @@ export const mask: MountType = {
       place.leaveAt('ENOENT', 'ENOTDIR');
       place.whetherDirectory(hidden, {
         directory() {
-          const cover = newFileSystem(place, 'tmpfs', [], empty);
+          const cover = newFileSystem(place, 'tmpfs', [], closed);
           place.attach(cover, hidden);
           place.close(cover);
         },

@@ -26,8 +26,11 @@ export function newFileSystem(place: Place, fstype: string, options: readonly Op
     const text = writer.addText(name);
     if (value === true) writer.add(call.fsconfigFlag, context, FSCONFIG_SET_FLAG, text);
     else writer.add(call.fsconfigText, context, FSCONFIG_SET_STRING, text, writer.addText(value));
+    // A path of another file, which is looked up now or when all are there.
+    place.leaveIfMissing();
   }
   writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
+  if (options.length > 0) place.leaveIfMissing();
   writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes.alone.set);
   const mount = place.keep();
   place.close(context);
@@ -81,9 +84,14 @@ function whyNoCgroup2(code: string, request: Request): string | undefined {
   return 'a fresh cgroup2 in a user namespace needs an own cgroup namespace; add Flags.NEWCGROUP, or bind that of the host';
 }
 
+function whyNoMqueue(code: string, request: Request): string | undefined {
+  if (code !== 'EPERM' || !request.creates(Flags.NEWUSER) || request.creates(Flags.NEWIPC)) return undefined;
+  return 'a fresh mqueue in a user namespace needs an own ipc namespace; add Flags.NEWIPC, or bind that of the host';
+}
+
 export const proc = plain('proc', all, [], whyNoProc);
 export const sysfs = plain('sysfs', all, [], whyNoSysfs);
-export const mqueue = plain('mqueue', all, []);
+export const mqueue = plain('mqueue', all, [], whyNoMqueue);
 export const cgroup2 = plain('cgroup2', all, [], whyNoCgroup2);
 export const devpts = plain(
   'devpts',

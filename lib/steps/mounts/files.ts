@@ -4,16 +4,19 @@ import { invalidArgType, refusedOption } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
 import type { Slot } from '../../program/writer';
 import * as call from '../../assembly/calls';
-import { makeReadonly } from './attributes';
-import { checkMode } from './file-systems';
+import { makeReadonly, noAttributes, setAttributes } from './attributes';
+import { checkMode, newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 
 const {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  MOUNT_ATTR_NODEV,
   O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
-  O_EXCL,
+  O_NOCTTY,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
@@ -22,6 +25,9 @@ const {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } = constants;
+
+const cloning = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+const withoutDevices = { ...noAttributes, below: { set: MOUNT_ATTR_NODEV, clear: 0 } };
 
 function bytesOf(content: unknown, option: string): Buffer {
   if (typeof content === 'string') return Buffer.from(content);
@@ -40,25 +46,41 @@ function fill({ writer }: Place, file: Slot, content: Buffer, mode: number): voi
 function placeFile(place: Place, target: string, content: Buffer, mode: number): void {
   const { writer } = place;
   const { parent, name } = place.makeParents(target);
-  // No link that is there is followed, and nothing but a file is written to.
+  // A device that is there must not be written to: by this view of the folder none can be opened, whoever changes what is in it.
+  writer.add(call.open_treeOf, parent, writer.addText(''), cloning | AT_EMPTY_PATH | AT_RECURSIVE);
+  const view = place.keep();
+  setAttributes(writer, view, withoutDevices);
+  // No link that is there is followed, and no pipe waited for.
   const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  writer.add(call.openatOf, parent, writer.addText(name), flags, 0o600);
+  writer.add(call.openatOf, view, writer.addText(name), flags, 0o600);
   const file = place.keep();
   fill(place, file, content, mode);
   place.close(file);
+  place.close(view);
   place.closeParent(parent);
+}
+
+/** A mount of a file by itself, in a file system of which nothing else is ever seen. */
+function newFile(place: Place, content: Buffer, mode: number): Slot {
+  const { writer } = place;
+  const memory = newFileSystem(place, 'tmpfs', [], noAttributes);
+  const name = writer.addText('file');
+  writer.add(call.openatOf, memory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600);
+  const file = place.keep();
+  fill(place, file, content, mode);
+  place.close(file);
+  // Before Linux 6.15 only what is mounted somewhere can be cloned.
+  const mount = place.whileAttached(memory, () => {
+    writer.add(call.open_treeOf, memory, name, cloning);
+    return place.keep();
+  });
+  place.close(memory);
+  return mount;
 }
 
 function mountFile(place: Place, target: string, content: Buffer, mode: number, writable: boolean): void {
   const { writer } = place;
-  const scratch = place.scratch();
-  const name = writer.addText(place.scratchName());
-  writer.add(call.openatOf, scratch, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600);
-  const file = place.keep();
-  fill(place, file, content, mode);
-  place.close(file);
-  writer.add(call.open_treeOf, scratch, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  const mount = place.keep();
+  const mount = newFile(place, content, mode);
   if (!writable) makeReadonly(writer, mount, false);
   const there = place.open(target, O_PATH);
   place.leaveIfMissing();
@@ -137,6 +159,8 @@ export const dir: MountType = {
         writer.add(call.fchmodOf, opened, mode);
         place.close(opened);
         writer.at(made).skip('EEXIST', writer.count - made - 1);
+        // What is there may be something else.
+        place.close(place.open(target, O_PATH | O_DIRECTORY));
         place.closeParent(parent);
       },
     };
@@ -151,10 +175,20 @@ export const chmod: MountType = {
     return {
       source: mode.toString(8),
       emit(place, target) {
-        const opened = place.open(target, O_NONBLOCK);
+        const { writer } = place;
+        const there = place.open(target, O_PATH);
         place.leaveIfMissing();
-        place.writer.add(call.fchmodOf, opened, mode);
+        writer.add(call.fchmodat2, there, writer.addText(''), mode, AT_EMPTY_PATH);
+        const changed = writer.count - 1;
+        writer.jump(0);
+        const jump = writer.count - 1;
+        writer.at(changed).skip('ENOSYS', 1);
+        // Before Linux 6.6 it has to be opened, a device too.
+        const opened = place.open(target, O_NONBLOCK | O_NOCTTY);
+        writer.add(call.fchmodOf, opened, mode);
         place.close(opened);
+        writer.landHere(jump);
+        place.close(there);
       },
     };
   },

@@ -4,33 +4,29 @@ import { resolve } from 'node:path';
 import { array, string } from '../../check';
 import { invalidArgValue, refusedOption } from '../../errors/argument-error';
 import { Flags } from '../../flags';
-import { constants } from '../../kernel/constants';
+import { isInFirstUserNamespace } from '../../host/ourselves';
 import type { Slot } from '../../program/writer';
 import type { Request } from '../../assembly/request';
 import * as call from '../../assembly/calls';
-import { attributeFields, checkAttributes } from './attributes';
+import { attributeFields, checkAttributes, noAttributes } from './attributes';
 import { newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 
-const { FSCONFIG_CMD_CREATE, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } = constants;
-
 const absolute = (value: unknown, option: string): string => resolve(string(value, option, { nonEmpty: true }));
 
+/** The kernel takes a backslash in these two for an escape, and in no lower one. */
+const escaped = (path: string): string => path.replaceAll('\\', '\\\\');
+
 /**
- * An upper layer that nobody else ever sees: it has no place in any tree, and goes with its descriptor where nothing uses it. It is
- * the working directory afterwards.
+ * Directories that nobody else ever sees: they have no place in any tree, and go with the descriptor where nothing uses them. Their
+ * parent is the working directory afterwards.
  */
-function enterMemory(place: Place): Slot {
+function enterMemory(place: Place, names: readonly string[]): Slot {
   const { writer } = place;
   place.keepWorkingDirectory();
-  writer.add(call.fsopen, writer.addText('tmpfs'), FSOPEN_CLOEXEC);
-  const context = place.keep();
-  writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
-  writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, 0);
-  const memory = place.keep();
-  place.close(context);
-  for (const name of ['upper', 'work']) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
+  const memory = newFileSystem(place, 'tmpfs', [], noAttributes);
+  for (const name of names) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
   writer.add(call.fchdir, memory);
   return memory;
 }
@@ -60,21 +56,34 @@ export const overlay: MountType = {
     return {
       source: lower.join(':'),
       make(place, request: Request) {
-        const memory = inMemory ? enterMemory(place) : undefined;
         const ways: [string, string | true][] = lower.map((path) => ['lowerdir+', path]);
-        if (inMemory) ways.push(['upperdir', 'upper'], ['workdir', 'work']);
-        else if (upper !== undefined) ways.push(['upperdir', upper], ['workdir', work!]);
+        let memory: Slot | undefined;
+        if (inMemory) {
+          memory = enterMemory(place, ['upper', 'work']);
+          ways.push(['upperdir', 'upper'], ['workdir', 'work']);
+        } else if (upper !== undefined) {
+          ways.push(['upperdir', escaped(upper)], ['workdir', escaped(work!)]);
+        } else if (lower.length === 1) {
+          // The kernel wants two: an empty one, below all.
+          memory = enterMemory(place, ['empty']);
+          ways.push(['lowerdir+', 'empty']);
+        }
         // What hides and marks files there are trusted attributes, which only the host's root may write.
-        if (request.creates(Flags.NEWUSER) || request.joinsUser) ways.push(['userxattr', true]);
+        if (request.creates(Flags.NEWUSER) || request.joinsUser || !isInFirstUserNamespace()) {
+          ways.push(['userxattr', true]);
+        }
         const mount = newFileSystem(place, 'overlay', ways, attributes);
         if (memory !== undefined) place.close(memory);
         return mount;
       },
       create: (place, target) => place.makeDirectory(target),
-      hint: (code) =>
-        code === 'EINVAL'
+      hint(code, _request, syscall) {
+        if (syscall !== 'fsconfig') return undefined;
+        if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
+        return code === 'EINVAL'
           ? 'this kernel cannot take one of the layers so: layers one by one need Linux 6.5, and upper and work must be on one file system that has extended attributes'
-          : undefined,
+          : undefined;
+      },
     };
   },
 };
