@@ -81,7 +81,7 @@ export const overlay: MountType = {
         if (syscall !== 'fsconfig') return undefined;
         if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
         return code === 'EINVAL'
-          ? 'this kernel cannot take one of the layers so: layers one by one need Linux 6.5, and upper and work must be on one file system that has extended attributes'
+          ? 'each layer must be a directory, upper and work on one file system that has extended attributes, and layers one by one need Linux 6.5'
           : undefined;
       },
     };

@@ -1,0 +1,254 @@
+// Mounts that are fresh file systems: `sysfs`, `tmpfs`, `devpts`, `mqueue`, `cgroup2`, and any by its name.
+import { clone, Flags, type Mount } from '../../../lib';
+import { inside, owned } from '../../support/inside';
+import { rootOnly } from '../../support/capability';
+import { leavesNothing } from '../../support/leftovers';
+import { emitted } from '../../support/listing';
+import { mountSeen } from '../../support/mount-info';
+import { planning, refusal } from '../../support/refusal';
+import { temporaryFolder } from '../../support/temporary-folder';
+
+leavesNothing();
+
+const folder = temporaryFolder();
+const { NEWCGROUP, NEWIPC, NEWNET, NEWNS, NEWPID } = Flags;
+const base = owned(NEWNS | NEWPID);
+
+const kinds = {
+  proc: NEWPID,
+  sysfs: NEWNET,
+  tmpfs: 0,
+  devpts: 0,
+  mqueue: NEWIPC,
+  cgroup2: NEWCGROUP,
+} as const;
+type Kind = keyof typeof kinds;
+const names = Object.keys(kinds) as Kind[];
+
+describe('a file system rejects', () => {
+  const given = (mount: object): (() => unknown) => planning({ ...base, mounts: [mount] });
+
+  test.each(['proc', 'sysfs', 'devpts', 'mqueue', 'cgroup2'])('%s on /, and fields that it has not', (type) => {
+    for (const target of ['/', '//', '/.', '/a/..']) {
+      expect(given({ type, target })).toThrow(
+        refusal(
+          'ERR_INVALID_ARG_VALUE',
+          'mounts[0].target',
+          'cannot be the root: only types bind, tmpfs, overlay, filesystem can',
+        ),
+      );
+    }
+    for (const [name, value] of [
+      ['source', '/a'],
+      ['size', 1],
+      ['mode', 0o755],
+      ['options', {}],
+    ] as const) {
+      expect(given({ type, target: '/mnt', [name]: value })).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', `mounts[0].${name}`, 'is unknown'),
+      );
+    }
+  });
+  test.each(['64M ', '1.5m', '-1', '0', '0m', '', 'm', '1t', '64 m', '0x10', '50%'])('the size %p', (size) => {
+    expect(given({ type: 'tmpfs', target: '/mnt', size })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].size', "must be bytes, or such as '64m'"),
+    );
+  });
+  test.each([0, -1, 1.5, NaN, Infinity, 2 ** 53])('the size %p', (size) => {
+    expect(given({ type: 'tmpfs', target: '/mnt', size })).toThrow(refusal('ERR_OUT_OF_RANGE', 'mounts[0].size'));
+  });
+  test('a size or a mode of another type', () => {
+    for (const value of [null, true, {}, 5n]) {
+      expect(given({ type: 'tmpfs', target: '/mnt', size: value })).toThrow(
+        refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].size'),
+      );
+      expect(given({ type: 'tmpfs', target: '/mnt', mode: value })).toThrow(
+        refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].mode'),
+      );
+    }
+    expect(given({ type: 'tmpfs', target: '/mnt', mode: '755' })).toThrow(
+      refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].mode'),
+    );
+  });
+  test.each([-1, 0o10000, 1.5])('the mode %p', (mode) => {
+    expect(given({ type: 'tmpfs', target: '/mnt', mode })).toThrow(refusal('ERR_OUT_OF_RANGE', 'mounts[0].mode'));
+  });
+  test('a filesystem without its name, or with options that are none', () => {
+    const filesystem = (fields: object): (() => unknown) => given({ type: 'filesystem', target: '/mnt', ...fields });
+    expect(filesystem({})).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].fstype'));
+    expect(filesystem({ fstype: '' })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].fstype'));
+    expect(filesystem({ fstype: 'ext4', source: 5 })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].source'));
+    expect(filesystem({ fstype: 'ext4', options: 'sync' })).toThrow(
+      refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].options'),
+    );
+    for (const value of [null, {}, ['a'], 1n]) {
+      expect(filesystem({ fstype: 'ext4', options: { data: value } })).toThrow(
+        refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].options.data'),
+      );
+    }
+    expect(filesystem({ fstype: 'ext4', options: { data: 1.5 } })).toThrow(
+      refusal('ERR_OUT_OF_RANGE', 'mounts[0].options.data'),
+    );
+    expect(filesystem({ fstype: 'ext4', options: { data: 'a\0b' } })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options.data'),
+    );
+  });
+});
+
+describe('a file system emits', () => {
+  test('its options one by one, its attributes as it is made, and its place last', () => {
+    const options = { uid: 5, sync: true, quota: false, context: 'a,b=c' };
+    const mount: Mount = {
+      type: 'filesystem',
+      target: '/mnt',
+      fstype: 'ext4',
+      source: '/dev/sda1',
+      readonly: true,
+      options,
+    };
+    const lines = emitted('mounts', { flags: NEWNS, mounts: [mount] }).filter((line) => line.startsWith('mounts[0]'));
+    expect(lines.map((line) => line.replace(/^mounts\[0\]: /, '').replace(/r\d/g, 'r'))).toEqual([
+      'fsopen("ext4", FSOPEN_CLOEXEC) = r',
+      'fsconfig(r, FSCONFIG_SET_STRING, "source", "/dev/sda1", 0)',
+      'fsconfig(r, FSCONFIG_SET_STRING, "uid", "5", 0)',
+      'fsconfig(r, FSCONFIG_SET_FLAG, "sync", NULL, 0)',
+      'fsconfig(r, FSCONFIG_SET_STRING, "context", "a,b=c", 0)',
+      'fsconfig(r, FSCONFIG_CMD_CREATE, NULL, NULL, 0)',
+      'fsmount(r, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) = r',
+      'close(r)',
+      expect.stringMatching(/^openat2\(r, "\/mnt", /),
+      expect.stringMatching(/^move_mount\(/),
+      'close(r)',
+      'close(r)',
+    ]);
+  });
+  test('O_NOFOLLOW for those that are believed, also where the target ends with a slash', () => {
+    for (const type of ['proc', 'sysfs', 'devpts', 'mqueue', 'cgroup2'] as const) {
+      for (const target of ['/proc', '/proc/', '/proc/.', '//proc//']) {
+        const lines = emitted('mounts', { flags: NEWNS, mounts: [{ type, target }] });
+        expect(lines.filter((line) => line.includes('openat2('))).toEqual([
+          expect.stringMatching(/openat2\(r\d, "\/proc", \{flags=[^}]*O_DIRECTORY\|O_NOFOLLOW/),
+        ]);
+      }
+    }
+  });
+});
+
+describe('a file system, seen from inside', () => {
+  const presets: Record<Kind, string[]> = {
+    proc: ['nosuid', 'nodev', 'noexec'],
+    sysfs: ['nosuid', 'nodev', 'noexec'],
+    tmpfs: ['nosuid', 'nodev'],
+    devpts: ['nosuid', 'noexec'],
+    mqueue: ['nosuid', 'nodev', 'noexec'],
+    cgroup2: ['nosuid', 'nodev', 'noexec'],
+  };
+
+  test.each(names)('%s, with what it sets by itself', async (type) => {
+    const options = { ...owned(NEWNS | NEWPID | kinds[type]), mounts: [{ type, target: '/mnt' }] as Mount[] };
+    const seen = await mountSeen('/mnt', options);
+    const closed = seen.attributes.filter((name) => /^no(?:suid|dev|exec)$/.test(name));
+    expect({ type: seen.type, closed: closed.sort() }).toEqual({ type, closed: [...presets[type]].sort() });
+    expect(seen.attributes).toContain('rw');
+  });
+  test('sysfs has the devices of the network namespace', async () => {
+    const mounts: Mount[] = [{ type: 'sysfs', target: '/mnt' }];
+    expect(await inside('ls /mnt/class/net', { ...owned(NEWNS | NEWNET), mounts })).toMatch(/^lo(\n(?!eth|en).*)*$/);
+  });
+  test('devpts has terminals of its own', async () => {
+    const mounts: Mount[] = [{ type: 'devpts', target: '/mnt' }];
+    expect(await inside('ls /mnt; stat -c %a /mnt/ptmx', { ...base, mounts })).toBe('ptmx\n666');
+  });
+  test('tmpfs has a size', async () => {
+    for (const size of ['64k', '64K', 65536]) {
+      const mounts: Mount[] = [{ type: 'tmpfs', target: '/mnt', size }];
+      const script =
+        'head -c 60000 /dev/zero > /mnt/a && echo fits; head -c 60000 /dev/zero 2>&1 > /mnt/b || stat -f -c "%S %b" /mnt';
+      expect(await inside(`${script} 2>/dev/null`, { ...base, mounts })).toMatch(/^fits\n(?:.*No space.*\n)?4096 16$/);
+    }
+    expect(
+      await inside('stat -f -c "%S %b" /mnt', { ...base, mounts: [{ type: 'tmpfs', target: '/mnt', size: '2m' }] }),
+    ).toBe('4096 512');
+  });
+  test('tmpfs has a mode, 0755 by default, whatever the umask is', async () => {
+    const before = process.umask(0o077);
+    try {
+      for (const [mode, expected] of [
+        [undefined, '755'],
+        [0o1777, '1777'],
+        [0, '0'],
+        [0o4711, '4711'],
+      ] as const) {
+        const mounts: Mount[] = [{ type: 'tmpfs', target: '/mnt', mode }];
+        expect(await inside('stat -c %a /mnt', { ...base, mounts })).toBe(expected);
+      }
+    } finally {
+      process.umask(before);
+    }
+  });
+  test('any other one, with its own options', async () => {
+    const options = { size: '1m', mode: '0711', nr_inodes: 100 };
+    const mounts: Mount[] = [{ type: 'filesystem', fstype: 'tmpfs', source: 'named', target: '/mnt', options }];
+    expect(
+      await inside('stat -c %a /mnt; grep -c "^named /mnt tmpfs .*nr_inodes=100" /proc/mounts', { ...base, mounts }),
+    ).toBe('711\n1');
+  });
+  test('the host has none of them afterwards', async () => {
+    const target = folder.folder('target');
+    await inside(`: > ${target}/file`, { ...base, mounts: [{ type: 'tmpfs', target }] });
+    expect(await inside(`ls ${target}`)).toBe('');
+  });
+});
+
+describe('a file system, when the kernel refuses', () => {
+  const refused = (flags: number, ...mounts: Mount[]): Promise<unknown> =>
+    clone('/bin/true', { ...owned(flags), mounts }).then(
+      () => 'started',
+      (error: unknown) => error,
+    );
+
+  test.each([
+    ['sysfs', 'NEWNET', 'network'],
+    ['mqueue', 'NEWIPC', 'ipc'],
+  ] as const)('a %s of somebody else in a user namespace: add Flags.%s', async (type, flag, name) => {
+    expect(await refused(NEWNS, { type, target: '/mnt' })).toMatchObject({
+      code: 'EPERM',
+      option: 'mounts[0]',
+      hint: `a fresh ${type} in a user namespace needs an own ${name} namespace; add Flags.${flag}, or bind that of the host`,
+    });
+  });
+  test('a name that the kernel does not know', async () => {
+    expect(await refused(NEWNS, { type: 'filesystem', fstype: 'nowherefs', target: '/mnt' })).toMatchObject({
+      code: 'ENODEV',
+      syscall: 'fsopen',
+      path: 'nowherefs',
+      hint: "this kernel has no file system 'nowherefs'",
+    });
+  });
+  test('an option that it does not know', async () => {
+    const options = { nonsense: true };
+    expect(await refused(NEWNS, { type: 'filesystem', fstype: 'tmpfs', target: '/mnt', options })).toMatchObject({
+      code: 'EINVAL',
+      syscall: 'fsconfig',
+    });
+  });
+  test('a source that is no device', async () => {
+    expect(
+      await refused(NEWNS, { type: 'filesystem', fstype: 'ext4', source: '/dev/null', target: '/mnt' }),
+    ).toMatchObject({
+      code: expect.stringMatching(/^E(?:PERM|NOTBLK)$/),
+    });
+  });
+  rootOnly('a source that is missing is nothing to do where the mount is optional', async () => {
+    const mounts: Mount[] = [
+      { type: 'filesystem', fstype: 'ext4', source: folder.at('missing'), target: '/mnt', optional: true },
+      { type: 'tmpfs', target: '/mnt' },
+    ];
+    expect(await inside('stat -f -c %T /mnt', { flags: NEWNS, mounts })).toBe('tmpfs');
+    await expect(
+      clone('/bin/true', { flags: NEWNS, mounts: [{ ...mounts[0]!, optional: false }] }),
+    ).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  });
+});

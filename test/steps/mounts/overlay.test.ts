@@ -1,0 +1,202 @@
+// Mounts of type `overlay`: directories laid over each other.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+import { clone, Flags, type Mount } from '../../../lib';
+import { asRoot } from '../../support/attack';
+import { inside, owned } from '../../support/inside';
+import { leavesNothing } from '../../support/leftovers';
+import { emitted } from '../../support/listing';
+import { mountsSeen } from '../../support/mount-info';
+import { evaluate } from '../../support/own-process';
+import { planning, refusal } from '../../support/refusal';
+import { temporaryFolder } from '../../support/temporary-folder';
+
+leavesNothing();
+
+const folder = temporaryFolder();
+const base = owned(Flags.NEWNS | Flags.NEWPID);
+const overlay = (fields: Partial<Mount & { type: 'overlay' }>): Mount => ({
+  type: 'overlay',
+  target: '/mnt',
+  lower: [],
+  ...fields,
+});
+
+describe('overlay rejects', () => {
+  const given = (fields: object): (() => unknown) =>
+    planning({ ...base, mounts: [{ type: 'overlay', target: '/mnt', lower: ['/a'], ...fields }] });
+
+  test('layers that are none', () => {
+    for (const lower of [undefined, '/a', null, {}]) {
+      expect(given({ lower })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].lower'));
+    }
+    expect(given({ lower: [] })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].lower', 'at least one'));
+    expect(given({ lower: ['/a', 5] })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].lower[1]'));
+    expect(given({ lower: [''] })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].lower[0]'));
+    expect(given({ upper: true })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].upper'));
+    expect(given({ upper: '/a', work: 5 })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].work'));
+  });
+  test('upper without work, work without upper, work beside a tmpfs', () => {
+    expect(given({ upper: '/a' })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].work', 'is needed beside upper'),
+    );
+    expect(given({ work: '/a' })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].work', 'needs upper'));
+    expect(given({ upper: 'tmpfs', work: '/a' })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].work', "needs upper, which is no 'tmpfs'"),
+    );
+  });
+  test('an unknown field, with the nearest', () => {
+    expect(given({ lowers: [] })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].lowers', 'did you mean "lower"?'),
+    );
+  });
+});
+
+describe('overlay emits', () => {
+  const options = (flags: number, fields: object): string[] =>
+    emitted('mounts', { flags, mounts: [overlay({ lower: ['/a', '/b'], ...fields })] }).flatMap(
+      (line) => /FSCONFIG_SET_\w+, (.*), 0\)/.exec(line)?.[1] ?? [],
+    );
+
+  test('a layer after the other, the uppermost first', () => {
+    expect(options(Flags.NEWNS, { upper: '/u', work: '/w' }).filter((line) => !line.includes('userxattr'))).toEqual([
+      '"lowerdir+", "/a"',
+      '"lowerdir+", "/b"',
+      '"upperdir", "/u"',
+      '"workdir", "/w"',
+    ]);
+  });
+  test('attributes of users where we are in a user namespace', () => {
+    expect(options(Flags.NEWNS | Flags.NEWUSER, {})).toContain('"userxattr", NULL');
+  });
+});
+
+describe('overlay, seen from inside', () => {
+  const layers = (): string[] => {
+    folder.file('top/both', 'top');
+    folder.file('top/top', '');
+    folder.file('bottom/both', 'bottom');
+    folder.file('bottom/folder/below', '');
+    return [folder.at('top'), folder.at('bottom')];
+  };
+  const writes =
+    'cat /mnt/both; rm /mnt/top; rm -r /mnt/folder; mkdir /mnt/folder; echo new > /mnt/both; ls /mnt /mnt/folder; cat /mnt/both';
+  const written = 'top/mnt:\nboth\nfolder\n\n/mnt/folder:\nnew';
+
+  test('the uppermost is seen, and without an upper nothing is written', async () => {
+    const script = 'cat /mnt/both; ls /mnt; (: > /mnt/new) 2>&1 || echo no';
+    const seen = /^topboth\nfolder\ntop\n.*Read-only file system\nno$/;
+    expect(await inside(script, { ...base, mounts: [overlay({ lower: layers() })] })).toMatch(seen);
+  });
+  test('a single layer', async () => {
+    layers();
+    const script = 'cat /mnt/both; ls /mnt; (: > /mnt/new) 2>&1 || echo no; pwd -P';
+    const mounts = [overlay({ lower: [folder.at('bottom')] })];
+    expect(await inside(script, { ...base, mounts })).toMatch(
+      new RegExp(`^bottomboth\nfolder\n.*Read-only file system\nno\n${process.cwd()}$`),
+    );
+  });
+  test("upper 'tmpfs': changes of every kind, which nobody sees outside and no later child", async () => {
+    for (let round = 0; round < 2; round++) {
+      expect(await inside(writes, { ...base, mounts: [overlay({ lower: layers(), upper: 'tmpfs' })] })).toBe(written);
+    }
+    expect(readFileSync(folder.at('top/both'), 'utf8')).toBe('top');
+    expect(readdirSync(folder.at('bottom/folder'))).toEqual(['below']);
+    expect(readdirSync(folder.path).sort()).toEqual(['bottom', 'top']);
+  });
+  test("upper 'tmpfs' leaves no mount beside itself, no descriptor, and the working directory as it is", async () => {
+    const mounts = [overlay({ lower: layers(), upper: 'tmpfs' })];
+    const points = async (list: Mount[]): Promise<string[]> =>
+      (await mountsSeen({ ...base, mounts: list })).map(({ point }) => point);
+    expect(await points(mounts)).toEqual([...(await points([])), '/mnt']);
+    const list = (given: Mount[]): Promise<string> =>
+      inside('pwd -P; ls /proc/self/fd', { ...base, mounts: given, closeFds: false });
+    expect(await list(mounts)).toBe(await list([]));
+  });
+  test('upper and work on disk: changes stay there', async () => {
+    const [upper, work] = [folder.folder('upper'), folder.folder('work')];
+    expect(await inside(writes, { ...base, mounts: [overlay({ lower: layers(), upper, work })] })).toBe(written);
+    expect(readFileSync(folder.at('upper/both'), 'utf8')).toBe('new\n');
+    expect(readFileSync(folder.at('top/both'), 'utf8')).toBe('top');
+    // And are seen by the next.
+    const again = 'ls /mnt /mnt/folder; cat /mnt/both';
+    expect(await inside(again, { ...base, mounts: [overlay({ lower: layers(), upper, work })] })).toBe(
+      written.slice(3),
+    );
+  });
+  test('in Node that is root of a user namespace itself', () => {
+    const mount = overlay({ lower: layers(), upper: 'tmpfs' });
+    const stdout = evaluate(
+      `const mounts = [${JSON.stringify(mount)}];
+       const { stdout } = await nsclone.run('/bin/sh', ['-c', ${JSON.stringify(writes)}], { flags: nsclone.Flags.NEWNS, mounts });
+       return stdout.trimEnd();`,
+      asRoot.length > 0 ? asRoot : ['unshare', '--user', '--map-root-user'],
+    );
+    expect(stdout).toBe(written);
+  });
+  test.each([':', ',', '\\', '\\\\', '\\:', 'a:b,c=d\\e', ' ', '"', 'lowerdir+', 'ä', '\n'])(
+    'layers with %p in their names',
+    async (name) => {
+      folder.file(`lower/${name}/file`, 'content');
+      const [upper, work] = [folder.folder(`upper/${name}`), folder.folder(`work/${name}`)];
+      const mounts = [overlay({ lower: [folder.at(`lower/${name}`)], upper, work })];
+      expect(await inside('cat /mnt/file; echo new > /mnt/new', { ...base, mounts })).toBe('content');
+      expect(readdirSync(upper)).toEqual(['new']);
+      expect(readdirSync(folder.at('upper'))).toEqual([name]);
+    },
+  );
+  test('many layers', async () => {
+    const lower = Array.from({ length: 60 }, (_, index) => {
+      folder.file(`${index}/file`, String(index));
+      folder.file(`${index}/of-${index}`, '');
+      return folder.at(String(index));
+    });
+    const mounts = [overlay({ lower, upper: 'tmpfs' })];
+    expect(await inside('cat /mnt/file; ls /mnt | wc -l', { ...base, mounts })).toBe('061');
+  });
+  test('optional: a layer that is missing is nothing to do', async () => {
+    const lower = [...layers(), folder.at('missing')];
+    for (const more of [{}, { upper: 'tmpfs' }]) {
+      const mounts: Mount[] = [
+        overlay({ lower, optional: true, ...more }),
+        { type: 'file', target: '/mnt/file', content: 'later', place: true },
+      ];
+      const list: Mount[] = [{ type: 'tmpfs', target: '/mnt' }, ...mounts];
+      expect(await inside('ls /mnt; pwd -P', { ...base, mounts: list })).toBe(`file\n${process.cwd()}`);
+    }
+  });
+});
+
+describe('overlay, when the kernel refuses', () => {
+  const refused = (fields: Partial<Mount & { type: 'overlay' }>): Promise<unknown> =>
+    clone('/bin/true', { ...base, mounts: [overlay(fields)] }).then(
+      () => 'started',
+      (error: unknown) => error,
+    );
+
+  test('a layer that is missing, or no directory', async () => {
+    const missing = { syscall: 'fsconfig', option: 'mounts[0]', hint: 'one of the layers is missing, or no directory' };
+    expect(await refused({ lower: [folder.at('missing'), '/usr'] })).toMatchObject({ code: 'ENOENT', ...missing });
+    const file = folder.file('file', '');
+    expect(await refused({ lower: [`${file}/below`, '/usr'] })).toMatchObject({ code: 'ENOTDIR', ...missing });
+    expect(await refused({ lower: [file, '/usr'] })).toMatchObject({
+      code: 'EINVAL',
+      hint: expect.stringMatching(/^each layer must be a directory/),
+    });
+    expect(existsSync(folder.at('missing'))).toBe(false);
+  });
+  test('upper and work on two file systems', async () => {
+    const upper = folder.folder('upper');
+    expect(await refused({ lower: [folder.folder('lower')], upper, work: '/dev/shm' })).toMatchObject({
+      code: expect.stringMatching(/^E(?:INVAL|XDEV)$/),
+      syscall: 'fsconfig',
+    });
+  });
+  test('a target that is missing', async () => {
+    expect(await refused({ lower: ['/usr', '/etc'], target: folder.at('missing') })).toMatchObject({
+      code: 'ENOENT',
+      syscall: 'openat2',
+      hint: 'the target is missing; create: true makes it',
+    });
+  });
+});
