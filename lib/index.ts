@@ -65,6 +65,7 @@ export type {
   MountOptions,
   MountPropagation,
   MqueueMount,
+  DevMount,
   OverlayMount,
   ProcMount,
   ReadonlyEntry,

@@ -124,6 +124,15 @@ export interface OverlayMount extends MountBase {
   work?: string | undefined;
 }
 
+/**
+ * A minimal `/dev`: `null`, `zero`, `full`, `random`, `urandom` and `tty` of the host, terminals of its own (`ptmx`, `pts`), an
+ * empty `shm`, the links `fd`, `stdin`, `stdout`, `stderr` and `core`; `mqueue` where the ipc namespace is new, and `console` with the
+ * option `pty`. `nosuid` and `noexec` by default, as are the mounts in it.
+ */
+export interface DevMount extends MountBase {
+  type: 'dev';
+}
+
 /** A path hidden: a directory is empty, a file has nothing in it. One that is missing is nothing to do. */
 export interface Mask extends MountEntry {
   type: 'mask';
@@ -191,6 +200,7 @@ export type Mount =
   | MqueueMount
   | Cgroup2Mount
   | OverlayMount
+  | DevMount
   | FilesystemMount
   | Mask
   | ReadonlyEntry

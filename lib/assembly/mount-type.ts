@@ -1,4 +1,5 @@
 // What a type of mount is: the check of its fields, and its instructions.
+import type { HeldSource } from './held-file';
 import type { Slot } from '../program/writer';
 import type { Request } from './request';
 import type { Place } from './place';
@@ -15,14 +16,26 @@ export interface Checked {
   readonly optional: boolean;
   /** Of a mount: makes it, and tells where it is kept. */
   readonly make?: (place: Place, request: Request) => Slot;
-  /** All that is to be done, where it is no mount with a target. */
-  readonly emit?: (place: Place, target: string, request: Request) => void;
+  /** Opens what it needs of our own view, before any entry covers it. */
+  readonly prepare?: (place: Place, request: Request) => readonly Slot[];
+  /**
+   * All that is to be done, where it is no mount with a target.
+   * @param prepared what {@link prepare} has opened
+   */
+  readonly emit?: (place: Place, target: string, request: Request, prepared: readonly Slot[]) => void;
   /** Whether a target that is missing is made. */
   readonly creates: boolean;
   /** Makes a target that is missing, for this mount. */
   readonly create?: (place: Place, target: string, mount: Slot) => void;
   /** The target must be a directory, and no link to one. */
   readonly noLink?: boolean;
+  /**
+   * Looks at the whole request, once all of it is checked.
+   * @param option 'mounts[0]'
+   */
+  readonly settle?: (request: Request, option: string, target: string) => void;
+  /** What is open and is mounted. */
+  readonly held?: HeldSource;
   /** @param syscall undefined where it is no system call */
   readonly hint?: ((code: string, request: Request, syscall: string | undefined) => string | undefined) | undefined;
 }

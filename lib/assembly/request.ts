@@ -7,6 +7,7 @@ import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
 import type { Checked, Parts } from './mount-type';
 import type { Fact } from './fact';
+import type { HeldFile, HeldSource } from './held-file';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
@@ -42,6 +43,15 @@ export interface Parameter {
 /** Something to enter, which is opened for each start. */
 export interface JoinEntry extends Target {
   readonly option: string;
+}
+
+/** An entry that is mounted by a descriptor. */
+export interface HeldMount {
+  readonly held: HeldSource;
+  readonly source: string;
+  readonly option: 'root' | 'mounts';
+  /** Of `mounts`; -1 for the root. */
+  readonly index: number;
 }
 
 export interface TimeOffset {
@@ -88,6 +98,8 @@ export class Request {
   propagation: Propagation | undefined;
   root: Parts | undefined;
   mounts: readonly Checked[] = none;
+  /** How the files are held that are mounted by descriptors, once the program is being written. */
+  readonly held = new Map<HeldSource, HeldFile>();
   /** Whether a root is made that is not ours. */
   changesRoot = false;
   /** Where the descriptor of that root is kept, once the program is being written. */
@@ -186,7 +198,26 @@ export class Request {
     if (this.timeOffsets.length > 0) return 'timeOffsets';
     if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
     if (this.handsOver) return this.init ? 'init' : 'hold';
-    return undefined;
+    const [held] = this.heldMounts;
+    if (held === undefined || this.own.has(constants.CAP_SYS_ADMIN)) return undefined;
+    return held.index < 0 ? held.option : `${held.option}[${held.index}]`;
+  }
+
+  /** What of `root` and `mounts` is mounted by a descriptor. */
+  get heldMounts(): readonly HeldMount[] {
+    const found: HeldMount[] = [];
+    const look = ({ held, source }: Parts, option: HeldMount['option'], index: number): void => {
+      if (held === undefined || (held.descriptor === 'terminal' && !this.canMountTerminal)) return;
+      found.push({ held, source, option, index });
+    };
+    if (this.root !== undefined) look(this.root, 'root', -1);
+    this.mounts.forEach((mount, index) => look(mount, 'mounts', index));
+    return found;
+  }
+
+  /** Whether there is a terminal, which is a file of our own mount namespace. */
+  get canMountTerminal(): boolean {
+    return this.pty !== undefined && !this.joinsAny(Flags.NEWNS);
   }
 
   /** Whether it hands its namespaces over: /proc and setns(2) refuse them to us as to anybody else. */

@@ -1,6 +1,7 @@
 // A written program, read back from the bytes that will run.
 import { syscallName } from '../kernel/syscalls';
-import { Field, type Kind, type Op } from './format';
+import { Field, Kind, Op } from './format';
+import { kindOf, signatureOf } from './signatures';
 import type { Label, Writer } from './writer';
 
 const two32 = 2 ** 32;
@@ -9,6 +10,7 @@ const two32 = 2 ** 32;
 export class Reader {
   readonly #writer: Writer;
   readonly #data: DataView;
+  #filled: Set<number> | undefined;
 
   constructor(writer: Writer) {
     this.#writer = writer;
@@ -79,6 +81,23 @@ export class Reader {
 
   bytes(place: number, length: number): Buffer {
     return this.#writer.data.subarray(place, Math.min(place + length, this.#writer.dataSize));
+  }
+
+  /** Whether a call writes to this place, so that what is there now says nothing. */
+  isFilled(place: number): boolean {
+    this.#filled ??= new Set(this.#placesToWrite());
+    return this.#filled.has(place);
+  }
+
+  *#placesToWrite(): Iterable<number> {
+    for (let instruction = 0; instruction < this.#writer.count; instruction++) {
+      if (this.op(instruction) !== Op.Call) continue;
+      const kinds = signatureOf(this.name(instruction));
+      for (let index = 0; index < this.argumentCount(instruction); index++) {
+        const isMemory = this.kind(instruction, index) === Kind.Data && kindOf(kinds[index] ?? 'int').word === 'out';
+        if (isMemory) yield this.value(instruction, index);
+      }
+    }
   }
 
   get sources(): number {

@@ -73,7 +73,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
   switch (word) {
     case 'path':
     case 'text':
-      return quote(reader.string(place));
+      return reader.isFilled(place) ? `&data[${place}]` : quote(reader.string(place));
     case 'argv':
       return `[${reader.strings(place).map(quote).join(', ')}]`;
     case 'env':

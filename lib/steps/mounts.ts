@@ -78,6 +78,7 @@ export const mounts: Step = {
   settle(request) {
     if (request.mounts.length === 0) return;
     needs(request, 'mounts', Flags.NEWNS, 'without it the host would get the mounts');
+    request.mounts.forEach((entry, index) => entry.settle?.(request, `mounts[${index}]`, entry.target));
     if (request.mounts.some(({ make, target }) => make !== undefined && isTop(target))) request.changesRoot = true;
   },
 
@@ -88,12 +89,16 @@ export const mounts: Step = {
     // What is made has the permissions that it is to have.
     const makes = request.mounts.some((entry) => entry.creates || entry.make === undefined);
     const umask = makes ? writer.add(call.umask, 0).keep() : undefined;
+    const prepared = request.mounts.map((entry, index) => {
+      writer.about(this.name, 'mounts', index).subject(entry.source, undefined, 'mount');
+      return entry.prepare?.(place, request) ?? [];
+    });
     for (let index = 0; index < request.mounts.length; index++) {
       const entry = request.mounts[index]!;
       const verb = entry.make === undefined ? entry.type : 'mount';
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);
-      if (entry.make === undefined) entry.emit!(place, entry.target, request);
+      if (entry.make === undefined) entry.emit!(place, entry.target, request, prepared[index]!);
       else emitMount(place, entry, request);
       place.endEntry();
     }
@@ -106,7 +111,9 @@ export const mounts: Step = {
   hint(code, label, request, syscall) {
     const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
     const own = entry?.hint?.(code, request, syscall);
-    if (own !== undefined || entry === undefined || syscall !== 'openat2') return own;
+    if (own !== undefined || entry === undefined) return own;
+    if (code === 'ESTALE') return 'another file is at its path by now, or a mount covers it';
+    if (syscall !== 'openat2') return undefined;
     if (code === 'ENOENT') return whyMissing(entry);
     if (code === 'ENOTDIR' && entry.noLink === true)
       return 'a file system of the kernel is mounted on a directory, and on no link to one';

@@ -93,15 +93,12 @@ export const proc = plain('proc', all, [], whyNoProc);
 export const sysfs = plain('sysfs', all, [], whyNoSysfs);
 export const mqueue = plain('mqueue', all, [], whyNoMqueue);
 export const cgroup2 = plain('cgroup2', all, [], whyNoCgroup2);
-export const devpts = plain(
-  'devpts',
-  ['nosuid', 'noexec'],
-  [
-    ['newinstance', true],
-    ['ptmxmode', '0666'],
-    ['mode', '0620'],
-  ],
-);
+export const devptsOptions: Option[] = [
+  ['newinstance', true],
+  ['ptmxmode', '0666'],
+  ['mode', '0620'],
+];
+export const devpts = plain('devpts', ['nosuid', 'noexec'], devptsOptions);
 
 /** @throws ArgumentError */
 export function checkSize(value: unknown, option: string): string {

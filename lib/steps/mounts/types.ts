@@ -1,6 +1,7 @@
 // Every type of mount, by its name.
 import { bind } from './bind';
 import { mask, readonly } from './covers';
+import { dev } from './dev';
 import { cgroup2, devpts, filesystem, mqueue, proc, sysfs, tmpfs } from './file-systems';
 import { chmod, dir, file, symlink } from './files';
 import type { MountType } from '../../assembly/mount-type';
@@ -15,6 +16,7 @@ export const types: Readonly<Record<string, MountType>> = {
   mqueue,
   cgroup2,
   overlay,
+  dev,
   filesystem,
   mask,
   readonly,

@@ -1,0 +1,28 @@
+// Steps that take what is open and is to be mounted, before the view changes.
+import { holdFile } from '../assembly/held-file';
+import type { HeldMount, Request } from '../assembly/request';
+import type { Step } from '../assembly/step';
+import type { Writer } from '../program/writer';
+
+function hold(writer: Writer, request: Request, mounts: readonly HeldMount[]): void {
+  for (const { held, source, option, index } of mounts) {
+    writer.about(option, option, index).subject(source, undefined, 'mount');
+    request.held.set(held, holdFile(writer, request, held));
+  }
+}
+
+/** The child's end of its terminal. */
+export const mountedTerminal: Step = {
+  name: 'mounted terminal',
+  options: [],
+  onlyWhenGiven: 'pty',
+  after: { stdio: 'it is descriptor 0' },
+
+  emit(writer, request) {
+    hold(
+      writer,
+      request,
+      request.heldMounts.filter(({ held }) => held.descriptor === 'terminal'),
+    );
+  },
+};
