@@ -133,6 +133,30 @@ export interface DevMount extends MountBase {
   type: 'dev';
 }
 
+/**
+ * A device, in what is mounted there, with its parents: a node where we may make one, see mknod(2). In a user namespace, where nobody
+ * may, the node of the host that has these numbers is mounted there, with its own owner and permissions; it must be below `/dev`.
+ * A node that is there and is the same is nothing to do. What is mounted with `nodev` has none that can be opened.
+ */
+export interface DeviceEntry extends MountEntry {
+  type: 'device';
+  /** A character device, or a block device. */
+  kind: 'c' | 'b';
+  major: number;
+  minor: number;
+  /** Default 0o666. */
+  mode?: number | undefined;
+  /** Default: that of the process that makes it, which is 0 in most. */
+  uid?: number | undefined;
+  /** Default: that of the process that makes it, which is 0 in most. */
+  gid?: number | undefined;
+}
+
+/** A named pipe, in what is mounted there, with its parents, see fifo(7). One that is there and is the same is nothing to do. */
+export interface FifoEntry extends Omit<DeviceEntry, 'kind' | 'major' | 'minor'> {
+  kind: 'p';
+}
+
 /** A path hidden: a directory is empty, a file has nothing in it. One that is missing is nothing to do. */
 export interface Mask extends MountEntry {
   type: 'mask';
@@ -207,7 +231,9 @@ export type Mount =
   | FileMount
   | SymlinkEntry
   | DirectoryEntry
-  | ChmodEntry;
+  | ChmodEntry
+  | DeviceEntry
+  | FifoEntry;
 
 /** What becomes the root: one of these without its target. */
 export type RootMount =

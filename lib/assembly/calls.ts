@@ -21,6 +21,7 @@ export const fchdir = shape('fchdir', 'result');
 export const fchmod = shape('fchmod', 'number', 'number');
 export const fchmodOf = shape('fchmod', 'result', 'number');
 export const fchmodat2 = shape('fchmodat2', 'result', 'data', 'number', 'number');
+export const fchownatOf = shape('fchownat', 'result', 'data', 'number', 'number', 'number');
 export const fchown = shape('fchown', 'number', 'number', 'number');
 export const fcntl = shape('fcntl', 'number', 'number', 'number');
 export const fcntlAt = shape('fcntl', 'word', 'number', 'number');

@@ -121,6 +121,11 @@ export class Place {
     this.#free.push(slot);
   }
 
+  /** A kept result that is no descriptor is not needed any more. */
+  forget(slot: Slot): void {
+    this.#free.push(slot);
+  }
+
   /** Makes the parents of a target, as far as they are missing, and opens the last of them. Close it with {@link closeParent}. */
   makeParents(target: string): { parent: Slot; name: string } {
     const names = namesOf(target);

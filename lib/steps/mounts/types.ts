@@ -2,6 +2,7 @@
 import { bind } from './bind';
 import { mask, readonly } from './covers';
 import { dev } from './dev';
+import { device } from './device';
 import { cgroup2, devpts, filesystem, mqueue, proc, sysfs, tmpfs } from './file-systems';
 import { chmod, dir, file, symlink } from './files';
 import type { MountType } from '../../assembly/mount-type';
@@ -17,6 +18,7 @@ export const types: Readonly<Record<string, MountType>> = {
   cgroup2,
   overlay,
   dev,
+  device,
   filesystem,
   mask,
   readonly,
