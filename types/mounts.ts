@@ -94,8 +94,16 @@ export interface TmpfsMount extends MountBase {
   type: 'tmpfs';
   /** The most that it may hold. Default: half of the memory. */
   size?: Size | undefined;
-  /** Of its root directory. Default 0o755. */
+  /** Of its root directory. Default 0o755; with `copyUp` that of the directory it is mounted on. */
   mode?: number | undefined;
+  /**
+   * What is in the directory that it is mounted on is seen in it, and can be changed in it: OCI's `tmpcopyup`. Nothing is copied
+   * until it is changed, as it is an overlay with the directory below an invisible layer in memory: a file of which nothing was
+   * changed counts for no `size`, and has another device number than the rest; one that was changed is no more the same as its
+   * hard links; and what is mounted below the directory, or changed in it by others meanwhile, is not in it. Not for a root.
+   * Default false.
+   */
+  copyUp?: boolean | undefined;
 }
 
 /** Terminals of its own, see pts(4). `nosuid` and `noexec` by default. */
@@ -238,6 +246,6 @@ export type Mount =
 /** What becomes the root: one of these without its target. */
 export type RootMount =
   | Omit<BindMount, 'target' | 'create' | 'optional'>
-  | Omit<TmpfsMount, 'target' | 'create' | 'optional'>
+  | Omit<TmpfsMount, 'target' | 'create' | 'optional' | 'copyUp'>
   | Omit<OverlayMount, 'target' | 'create' | 'optional'>
   | Omit<FilesystemMount, 'target' | 'create' | 'optional'>;

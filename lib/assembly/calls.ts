@@ -1,5 +1,5 @@
 // The shapes of the system calls that steps make, by the kernel's names. With `Of` the descriptor is a kept result, with `At`
-// it is a word of the data.
+// it is a word of the data, and with `As` the other arguments are.
 import { shape } from '../program/shape';
 
 export const capset = shape('capset', 'data', 'data');
@@ -19,8 +19,10 @@ export const execve = shape('execve', 'data', 'data', 'data');
 export const faccessat = shape('faccessat', 'result', 'data', 'number');
 export const fchdir = shape('fchdir', 'result');
 export const fchmod = shape('fchmod', 'number', 'number');
+export const fchmodAs = shape('fchmod', 'result', 'word');
 export const fchmodOf = shape('fchmod', 'result', 'number');
 export const fchmodat2 = shape('fchmodat2', 'result', 'data', 'number', 'number');
+export const fchownAs = shape('fchown', 'result', 'word', 'word');
 export const fchownatOf = shape('fchownat', 'result', 'data', 'number', 'number', 'number');
 export const fchown = shape('fchown', 'number', 'number', 'number');
 export const fcntl = shape('fcntl', 'number', 'number', 'number');

@@ -5,11 +5,11 @@ import * as call from './calls';
 
 const { AT_EMPTY_PATH } = constants;
 
-/** `struct statx`: stx_mode, stx_ino, stx_rdev_major with stx_rdev_minor, stx_dev_major with stx_dev_minor. */
+/** `struct statx`: stx_uid, stx_gid, stx_mode, stx_ino, stx_rdev_major with stx_rdev_minor, stx_dev_major with stx_dev_minor. */
 const statxSize = 256;
-const at = { mode: 28, ino: 32, rdev: 128, dev: 136 };
-/** STATX_TYPE, STATX_MODE and STATX_INO of linux/stat.h; the numbers of devices are always told. */
-const asked = 0x1 | 0x2 | 0x100;
+const at = { uid: 20, gid: 24, mode: 28, ino: 32, rdev: 128, dev: 136 };
+/** STATX_TYPE, STATX_MODE, STATX_UID, STATX_GID and STATX_INO of linux/stat.h; the numbers of devices are always told. */
+const asked = 0x1 | 0x2 | 0x8 | 0x10 | 0x100;
 
 function status(writer: Writer, file: Slot): Address {
   const found = writer.reserve(statxSize);
@@ -42,4 +42,14 @@ export function sameNode(writer: Writer, file: Slot, mode: number, major: number
   writer.setInt32(wanted, mode);
   writer.compare(found + at.mode, wanted, 2, errno);
   sameNumbers(writer, found, major, minor, errno);
+}
+
+/** Gives a file the owner and the permissions of another one; these, where they are given. */
+export function copyOwner(writer: Writer, from: Slot, to: Slot, mode: number | undefined): void {
+  const found = status(writer, from);
+  // Who has no place in our user namespace can own nothing in it.
+  writer.add(call.fchownAs, to, found + at.uid, found + at.gid).accept('EINVAL');
+  // The word has the type, too, which is none of its business.
+  if (mode === undefined) writer.add(call.fchmodAs, to, found + at.mode);
+  else writer.add(call.fchmodOf, to, mode);
 }

@@ -18,6 +18,11 @@ const { O_DIRECTORY, O_NOFOLLOW, O_PATH } = constants;
 
 const names = Object.keys(types);
 
+/** Whether a type mounts something, which has attributes then. */
+function isMount(type: string): boolean {
+  return types[type]!.fields.includes('propagation');
+}
+
 /** Checks an entry. @param option 'mounts[0]' */
 function checkEntry(value: unknown, option: string): Checked {
   // The type first: which fields there are depends on it.
@@ -29,9 +34,8 @@ function checkEntry(value: unknown, option: string): Checked {
   // What leads to the root is the root, however it is written.
   const target = posix.normalize(path);
   const is = (name: string): boolean => given[name] !== undefined && boolean(given[name], `${option}.${name}`);
-  const isMount = kind.fields.includes('propagation');
   const optional = is('optional');
-  if (isTop(target) && kind.isRoot !== true && (isMount || kind.hides === true)) {
+  if (isTop(target) && kind.isRoot !== true && (isMount(type) || kind.hides === true)) {
     throw invalidArgValue(`${option}.target`, path, `cannot be the root: only types ${rootTypes.join(', ')} can`);
   }
   if (isTop(target) && kind.isRoot === true && optional) {
@@ -95,7 +99,7 @@ export const mounts: Step = {
     });
     for (let index = 0; index < request.mounts.length; index++) {
       const entry = request.mounts[index]!;
-      const verb = entry.make === undefined ? entry.type : 'mount';
+      const verb = isMount(entry.type) ? 'mount' : entry.type;
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);
       if (entry.make === undefined) entry.emit!(place, entry.target, request, prepared[index]!);

@@ -8,7 +8,7 @@ import { type HeldSource, mountHeld } from '../../assembly/held-file';
 import type { MountType } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 import type { Request } from '../../assembly/request';
-import { attributeFields, checkAttributes, setAttributes } from './attributes';
+import { attributeFields, checkAttributes, noAttributes, setAttributes } from './attributes';
 import { mountOfNode, whyNoNode } from './device-node';
 import { devptsOptions, newFileSystem } from './file-systems';
 
@@ -33,15 +33,12 @@ const links = {
   ptmx: 'pts/ptmx',
 } as const;
 
-const attributesOf = (set: number): Parameters<typeof newFileSystem>[3] => ({
-  alone: { set, clear: 0 },
-  below: { set: 0, clear: 0 },
-  propagation: 0,
-  propagatesBelow: false,
-});
 // Of none of these may a program be executed. Nodes that are made in it later may be opened.
-const closed = attributesOf(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-const closedToNodes = attributesOf(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
+const closed = { ...noAttributes, alone: { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, clear: 0 } };
+const closedToNodes = {
+  ...noAttributes,
+  alone: { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, clear: 0 },
+};
 
 /** What is mounted in it has its place in a file system that nobody else can see yet: no path leads astray. */
 class DevFolder {

@@ -15,13 +15,16 @@ import type { Place } from '../../assembly/place';
 const { FSCONFIG_CMD_CREATE, FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } = constants;
 
 /** An option of the file system itself; `true` for one without a value. */
-type Option = readonly [name: string, value: string | true];
+export type Option = readonly [name: string, value: string | true];
 
-/** Makes one, and tells where it is kept. */
-export function newFileSystem(place: Place, fstype: string, options: readonly Option[], attributes: Attributes): Slot {
+/** Begins one, and tells where it is kept. */
+export function beginFileSystem(place: Place, fstype: string): Slot {
   const { writer } = place;
   writer.add(call.fsopen, writer.addText(fstype), FSOPEN_CLOEXEC);
-  const context = place.keep();
+  return place.keep();
+}
+
+export function setOptions({ writer }: Place, context: Slot, options: readonly Option[]): void {
   for (const [name, value] of options) {
     const text = writer.addText(name);
     if (value === true) writer.add(call.fsconfigFlag, context, FSCONFIG_SET_FLAG, text);
@@ -29,6 +32,11 @@ export function newFileSystem(place: Place, fstype: string, options: readonly Op
     // A path of another file, which is looked up now or when all are there.
     place.leaveIfMissing();
   }
+}
+
+/** The mount of one that has all of its options. */
+export function finishFileSystem(place: Place, context: Slot, attributes: Attributes): Slot {
+  const { writer } = place;
   writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
   if (options.length > 0) place.leaveIfMissing();
   writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes.alone.set);
@@ -39,11 +47,24 @@ export function newFileSystem(place: Place, fstype: string, options: readonly Op
   return mount;
 }
 
+/** Makes one, and tells where it is kept. */
+export function newFileSystem(place: Place, fstype: string, options: readonly Option[], attributes: Attributes): Slot {
+  const context = beginFileSystem(place, fstype);
+  setOptions(place, context, options);
+  return finishFileSystem(place, context, attributes);
+}
+
 type Preset = 'nosuid' | 'nodev' | 'noexec';
 const all: readonly Preset[] = ['nosuid', 'nodev', 'noexec'];
 
 /** What a type like this comes to. */
-function parts(fstype: string, given: Given, option: string, presets: readonly Preset[], options: Option[]): Parts {
+export function parts(
+  fstype: string,
+  given: Given,
+  option: string,
+  presets: readonly Preset[],
+  options: Option[],
+): Parts {
   const attributes = checkAttributes(given, option, presets, false);
   return {
     source: fstype,
@@ -111,18 +132,6 @@ export function checkSize(value: unknown, option: string): string {
 export function checkMode(value: unknown, option: string): number {
   return integer(value, option, 0, 0o7777);
 }
-
-export const tmpfs: MountType = {
-  fields: ['size', 'mode', 'create', ...attributeFields],
-  isRoot: true,
-
-  check(given, option) {
-    const mode = given['mode'] === undefined ? 0o755 : checkMode(given['mode'], `${option}.mode`);
-    const options: Option[] = [['mode', mode.toString(8)]];
-    if (given['size'] !== undefined) options.push(['size', checkSize(given['size'], `${option}.size`)]);
-    return parts('tmpfs', given, option, ['nosuid', 'nodev'], options);
-  },
-};
 
 function checkOption(name: string, value: unknown, option: string): Option | undefined {
   if (value === true) return [string(name, option), true];

@@ -9,7 +9,7 @@ import type { Slot } from '../../program/writer';
 import type { Request } from '../../assembly/request';
 import * as call from '../../assembly/calls';
 import { attributeFields, checkAttributes, noAttributes } from './attributes';
-import { newFileSystem } from './file-systems';
+import { newFileSystem, type Option } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 
@@ -22,13 +22,28 @@ const escaped = (path: string): string => path.replaceAll('\\', '\\\\');
  * Directories that nobody else ever sees: they have no place in any tree, and go with the descriptor where nothing uses them. Their
  * parent is the working directory afterwards.
  */
-function enterMemory(place: Place, names: readonly string[]): Slot {
+export function enterMemory(place: Place, names: readonly string[], options: readonly Option[] = []): Slot {
   const { writer } = place;
   place.keepWorkingDirectory();
-  const memory = newFileSystem(place, 'tmpfs', [], noAttributes);
+  const memory = newFileSystem(place, 'tmpfs', options, noAttributes);
   for (const name of names) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
   writer.add(call.fchdir, memory);
   return memory;
+}
+
+/** What hides and marks files there are trusted attributes, which only the host's root may write. */
+export function marking(request: Request): readonly Option[] {
+  const isOwnRoot = !request.creates(Flags.NEWUSER) && !request.joinsUser && isInFirstUserNamespace();
+  return isOwnRoot ? [] : [['userxattr', true]];
+}
+
+/** What a failure of one means. */
+export function whyNoLayers(code: string, _request: Request, syscall: string | undefined): string | undefined {
+  if (syscall !== 'fsconfig') return undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
+  return code === 'EINVAL'
+    ? 'each layer must be a directory, upper and work on one file system that has extended attributes, and layers one by one need Linux 6.5'
+    : undefined;
 }
 
 export const overlay: MountType = {
@@ -49,9 +64,6 @@ export const overlay: MountType = {
           : 'is needed beside upper: an empty directory on the same file system',
       );
     }
-    if (lower.length === 1 && upper === undefined && !inMemory) {
-      throw refusedOption(`${option}.lower`, 'needs a second directory, or upper: one alone is a read-only bind');
-    }
     const attributes = checkAttributes(given, option, [], false);
     return {
       source: lower.join(':'),
@@ -68,22 +80,12 @@ export const overlay: MountType = {
           memory = enterMemory(place, ['empty']);
           ways.push(['lowerdir+', 'empty']);
         }
-        // What hides and marks files there are trusted attributes, which only the host's root may write.
-        if (request.creates(Flags.NEWUSER) || request.joinsUser || !isInFirstUserNamespace()) {
-          ways.push(['userxattr', true]);
-        }
-        const mount = newFileSystem(place, 'overlay', ways, attributes);
+        const mount = newFileSystem(place, 'overlay', [...ways, ...marking(request)], attributes);
         if (memory !== undefined) place.close(memory);
         return mount;
       },
       create: (place, target) => place.makeDirectory(target),
-      hint(code, _request, syscall) {
-        if (syscall !== 'fsconfig') return undefined;
-        if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
-        return code === 'EINVAL'
-          ? 'each layer must be a directory, upper and work on one file system that has extended attributes, and layers one by one need Linux 6.5'
-          : undefined;
-      },
+      hint: whyNoLayers,
     };
   },
 };

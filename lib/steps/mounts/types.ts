@@ -3,10 +3,11 @@ import { bind } from './bind';
 import { mask, readonly } from './covers';
 import { dev } from './dev';
 import { device } from './device';
-import { cgroup2, devpts, filesystem, mqueue, proc, sysfs, tmpfs } from './file-systems';
+import { cgroup2, devpts, filesystem, mqueue, proc, sysfs } from './file-systems';
 import { chmod, dir, file, symlink } from './files';
 import type { MountType } from '../../assembly/mount-type';
 import { overlay } from './overlay';
+import { tmpfs } from './tmpfs';
 
 export const types: Readonly<Record<string, MountType>> = {
   bind,
