@@ -24,7 +24,8 @@ export function beginFileSystem(place: Place, fstype: string): Slot {
   return place.keep();
 }
 
-export function setOptions({ writer }: Place, context: Slot, options: readonly Option[]): void {
+export function setOptions(place: Place, context: Slot, options: readonly Option[]): void {
+  const { writer } = place;
   for (const [name, value] of options) {
     const text = writer.addText(name);
     if (value === true) writer.add(call.fsconfigFlag, context, FSCONFIG_SET_FLAG, text);
@@ -38,7 +39,7 @@ export function setOptions({ writer }: Place, context: Slot, options: readonly O
 export function finishFileSystem(place: Place, context: Slot, attributes: Attributes): Slot {
   const { writer } = place;
   writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
-  if (options.length > 0) place.leaveIfMissing();
+  place.leaveIfMissing();
   writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes.alone.set);
   const mount = place.keep();
   place.close(context);
