@@ -70,8 +70,12 @@ export interface MountBase extends MountEntry, MountOptions {
 /** The same files in a second place, see `mount --bind`. */
 export interface BindMount extends MountBase {
   type: 'bind';
-  /** Of our view, before the root is changed; a relative path starts at our working directory. */
-  source: string;
+  /**
+   * Of our view, before the root is changed; a relative path starts at our working directory. Or a descriptor of ours: the file or
+   * directory that it is, whatever has its name by then. In another user namespace than ours it must have a name
+   * that leads to it, and is refused (ESTALE) where another file has that by then.
+   */
+  source: string | number;
   /** With what is mounted below it. Default true, which a user namespace needs where something is. */
   recursive?: boolean | undefined;
 }

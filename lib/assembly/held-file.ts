@@ -2,15 +2,14 @@
 // namespace that it is in, see open_tree(2).
 import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
-import type { Place as Address, Slot, Writer } from '../program/writer';
+import type { Label, Place as Address, Slot, Writer } from '../program/writer';
 import * as call from './calls';
 import type { Place } from './place';
 import type { Request } from './request';
 import { sameFile } from './same-file';
 import { lowestFree } from './words';
 
-const { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, CAP_SYS_ADMIN, F_DUPFD_CLOEXEC, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } =
-  constants;
+const { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, F_DUPFD_CLOEXEC, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
 
 /** With its NUL byte, see PATH_MAX in limits.h. */
 const longestPath = 4096;
@@ -19,11 +18,13 @@ const longestPath = 4096;
 export interface HeldSource {
   /** One of ours, or the child's end of its terminal. */
   readonly descriptor: number | 'terminal';
+  /** As errors have it: 'descriptor 5'. */
+  readonly name: string;
   /** With what is mounted below it. */
   readonly recursive: boolean;
 }
 
-/** Who may clone a mount in our own namespace holds the clone; everybody else holds the file, and knows where it was. */
+/** The clone of its mount; where that is not to be made first, the file, and where it is. */
 export type HeldFile = { readonly mount: Slot } | { readonly file: Slot; readonly path: Address };
 
 const treeFlags = (recursive: boolean): number => OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
@@ -31,7 +32,8 @@ const treeFlags = (recursive: boolean): number => OPEN_TREE_CLONE | OPEN_TREE_CL
 /** Takes it, under a number where no entry of stdio goes. */
 export function holdFile(writer: Writer, request: Request, { descriptor: source, recursive }: HeldSource): HeldFile {
   const descriptor = source === 'terminal' ? 0 : source;
-  if (request.own.has(CAP_SYS_ADMIN)) {
+  if (source !== 'terminal') writer.keepOpen(descriptor);
+  if (request.clonesMountsFirst) {
     writer.add(call.open_tree, descriptor, writer.addText(''), AT_EMPTY_PATH | treeFlags(recursive));
     const opened = writer.keep();
     writer.add(call.fcntlOf, opened, F_DUPFD_CLOEXEC, lowestFree(request));
@@ -56,4 +58,19 @@ export function mountHeld(place: Place, request: Request, source: HeldSource): S
   sameFile(writer, mount, held.file, 'ESTALE');
   place.close(held.file);
   return mount;
+}
+
+/** What a failure to take it means, or to mount what was taken; undefined for an instruction that is about something else. */
+export function whyNotHeld(code: string, { path, dest }: Label, held: HeldSource | undefined): string | undefined {
+  if (held === undefined || path !== held.name || dest !== undefined) return undefined;
+  switch (code) {
+    case 'ESTALE':
+      return 'another file is at its path by now, or a mount covers it';
+    case 'ENOENT':
+      return 'no path leads to it: it was removed, or is on no mount of our mount namespace';
+    case 'EINVAL':
+      return 'it is on no mount of our mount namespace';
+    default:
+      return undefined;
+  }
 }

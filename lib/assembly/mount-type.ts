@@ -14,8 +14,11 @@ export interface Checked {
   /** What errors name beside the target. */
   readonly source: string;
   readonly optional: boolean;
-  /** Of a mount: makes it, and tells where it is kept. */
-  readonly make?: (place: Place, request: Request) => Slot;
+  /**
+   * Of a mount: makes it, and tells where it is kept.
+   * @param prepared what {@link prepare} has opened
+   */
+  readonly make?: (place: Place, request: Request, prepared: readonly Slot[]) => Slot;
   /** Opens what it needs of our own view, before any entry covers it. */
   readonly prepare?: (place: Place, request: Request) => readonly Slot[];
   /**

@@ -17,7 +17,7 @@ import { join, joinSources } from '../steps/join';
 import { keyring } from '../steps/keyring';
 import { loopback } from '../steps/loopback';
 import { mounts } from '../steps/mounts';
-import { mountedTerminal } from '../steps/mount-sources';
+import { mountedTerminal, mountSources } from '../steps/mount-sources';
 import { namespaces } from '../steps/namespaces';
 import { nice } from '../steps/nice';
 import { noNewPrivileges } from '../steps/no-new-privileges';
@@ -49,6 +49,7 @@ export const order: readonly Step[] = [
   stdioSources,
   joinSources,
   cgroupFolder,
+  mountSources,
   stdio,
   mountedTerminal,
   ptyOwner,

@@ -48,7 +48,6 @@ export interface JoinEntry extends Target {
 /** An entry that is mounted by a descriptor. */
 export interface HeldMount {
   readonly held: HeldSource;
-  readonly source: string;
   readonly option: 'root' | 'mounts';
   /** Of `mounts`; -1 for the root. */
   readonly index: number;
@@ -199,16 +198,23 @@ export class Request {
     if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
     if (this.handsOver) return this.init ? 'init' : 'hold';
     const [held] = this.heldMounts;
-    if (held === undefined || this.own.has(constants.CAP_SYS_ADMIN)) return undefined;
-    return held.index < 0 ? held.option : `${held.option}[${held.index}]`;
+    return held === undefined || this.clonesMountsFirst ? undefined : nameOf(held);
+  }
+
+  /**
+   * Whether the mounts of descriptors are cloned before the view changes. What comes into a new user namespace as a clone is not
+   * locked there: its root could make it writable again where we have it read-only, see mount_namespaces(7).
+   */
+  get clonesMountsFirst(): boolean {
+    return !this.creates(Flags.NEWUSER) && !this.joinsUser && this.own.has(constants.CAP_SYS_ADMIN);
   }
 
   /** What of `root` and `mounts` is mounted by a descriptor. */
   get heldMounts(): readonly HeldMount[] {
     const found: HeldMount[] = [];
-    const look = ({ held, source }: Parts, option: HeldMount['option'], index: number): void => {
+    const look = ({ held }: Parts, option: HeldMount['option'], index: number): void => {
       if (held === undefined || (held.descriptor === 'terminal' && !this.canMountTerminal)) return;
-      found.push({ held, source, option, index });
+      found.push({ held, option, index });
     };
     if (this.root !== undefined) look(this.root, 'root', -1);
     this.mounts.forEach((mount, index) => look(mount, 'mounts', index));
@@ -272,6 +278,11 @@ export class Request {
     // A plan's request is settled again for each start.
     if (!this.notes.includes(text)) this.notes = [...this.notes, text];
   }
+}
+
+/** 'mounts[0]' */
+export function nameOf({ option, index }: HeldMount): string {
+  return index < 0 ? option : `${option}[${index}]`;
 }
 
 /** Whether a map has a place for root. */

@@ -9,7 +9,7 @@ import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
 import { openTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
-import type { Request } from '../assembly/request';
+import { nameOf, type Request } from '../assembly/request';
 import { lowestFree, sourceWord } from '../assembly/words';
 
 const kinds = new Int32Array(1024);
@@ -25,7 +25,7 @@ interface Pipe {
 }
 
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
-function refuseClosed({ stdio, cgroup }: Request, writer: Writer): void {
+function refuseClosed({ stdio, cgroup, heldMounts }: Request, writer: Writer): void {
   if (writer.keptCount === 0) return;
   const closed = addon().firstClosed(writer.kept, writer.keptCount);
   if (closed < 0) return;
@@ -34,6 +34,11 @@ function refuseClosed({ stdio, cgroup }: Request, writer: Writer): void {
   const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
   if (index < 0 && cgroup === descriptor) {
     throw new SyscallError({ code: 'EBADF', step: 'cgroup', option: 'cgroup', syscall: 'fcntl', hint });
+  }
+  const mount = heldMounts.find(({ held }) => held.descriptor === descriptor);
+  if (index < 0 && mount !== undefined) {
+    const step = mount.option;
+    throw new SyscallError({ code: 'EBADF', step, option: nameOf(mount), syscall: 'open_tree', hint });
   }
   throw new SyscallError({ code: 'EBADF', step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3', hint });
 }

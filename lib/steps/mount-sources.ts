@@ -5,11 +5,26 @@ import type { Step } from '../assembly/step';
 import type { Writer } from '../program/writer';
 
 function hold(writer: Writer, request: Request, mounts: readonly HeldMount[]): void {
-  for (const { held, source, option, index } of mounts) {
-    writer.about(option, option, index).subject(source, undefined, 'mount');
+  for (const { held, option, index } of mounts) {
+    writer.about(option, option, index).subject(held.name, undefined, 'mount');
     request.held.set(held, holdFile(writer, request, held));
   }
 }
+
+/** Descriptors of ours, before stdio can take their numbers. */
+export const mountSources: Step = {
+  name: 'mount sources',
+  options: [],
+  after: { 'stdio sources': 'room for the numbers of our ends is made there' },
+
+  emit(writer, request) {
+    hold(
+      writer,
+      request,
+      request.heldMounts.filter(({ held }) => held.descriptor !== 'terminal'),
+    );
+  },
+};
 
 /** The child's end of its terminal. */
 export const mountedTerminal: Step = {

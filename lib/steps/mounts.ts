@@ -7,11 +7,13 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
 import { needs } from '../assembly/needs';
+import type { Slot } from '../program/writer';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import type { Checked } from '../assembly/mount-type';
 import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
+import { whyNotHeld } from '../assembly/held-file';
 import { rootTypes, types } from './mounts/types';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_PATH } = constants;
@@ -47,8 +49,8 @@ function checkEntry(value: unknown, option: string): Checked {
   return { type, target, optional, creates: is('create'), ...kind.check(given, option) };
 }
 
-function emitMount(place: Place, entry: Checked, request: Request): void {
-  const mount = entry.make!(place, request);
+function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
+  const mount = entry.make!(place, request, prepared);
   if (isTop(entry.target)) return place.attachRoot(mount);
   if (entry.creates) entry.create!(place, entry.target, mount);
   const target = place.open(entry.target, entry.noLink === true ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_PATH);
@@ -103,7 +105,7 @@ export const mounts: Step = {
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);
       if (entry.make === undefined) entry.emit!(place, entry.target, request, prepared[index]!);
-      else emitMount(place, entry, request);
+      else emitMount(place, entry, request, prepared[index]!);
       place.endEntry();
     }
     writer.about(this.name, 'mounts');
@@ -114,9 +116,8 @@ export const mounts: Step = {
 
   hint(code, label, request, syscall) {
     const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
-    const own = entry?.hint?.(code, request, syscall);
+    const own = entry?.hint?.(code, request, syscall) ?? whyNotHeld(code, label, entry?.held);
     if (own !== undefined || entry === undefined) return own;
-    if (code === 'ESTALE') return 'another file is at its path by now, or a mount covers it';
     if (syscall !== 'openat2') return undefined;
     if (code === 'ENOENT') return whyMissing(entry);
     if (code === 'ENOTDIR' && entry.noLink === true)

@@ -7,6 +7,7 @@ import { Flags } from '../flags';
 import { needs } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
+import { whyNotHeld } from '../assembly/held-file';
 import { rootTypes, types } from './mounts/types';
 
 export const root: Step = {
@@ -38,11 +39,14 @@ export const root: Step = {
     if (request.root === undefined) return;
     writer.about(this.name, 'root');
     const place = new Place(writer, undefined);
+    writer.subject(request.root.source, undefined, 'mount');
+    const prepared = request.root.prepare?.(place, request) ?? [];
     writer.subject(request.root.source, '/', 'mount');
-    place.attachRoot(request.root.make!(place, request));
+    place.attachRoot(request.root.make!(place, request, prepared));
     place.end();
     request.rootSlot = place.root;
   },
 
-  hint: (code, _label, request, syscall) => request.root?.hint?.(code, request, syscall),
+  hint: (code, label, request, syscall) =>
+    request.root?.hint?.(code, request, syscall) ?? whyNotHeld(code, label, request.root?.held),
 };

@@ -112,7 +112,7 @@ export const dev: MountType = {
   check(given, option) {
     const attributes = checkAttributes(given, option, ['nosuid', 'noexec'], false);
     const create = given['create'] !== undefined && boolean(given['create'], `${option}.create`);
-    const terminal: HeldSource = { descriptor: 'terminal', recursive: false };
+    const terminal: HeldSource = { descriptor: 'terminal', name: 'the terminal', recursive: false };
     return {
       source: 'dev',
       held: terminal,
@@ -132,7 +132,7 @@ export const dev: MountType = {
           return mountOfNode(place, `/dev/${file}`, major, minor);
         });
         if (!request.canMountTerminal) return nodes;
-        place.writer.subject('the terminal', undefined, 'mount');
+        place.writer.subject(terminal.name, undefined, 'mount');
         return [...nodes, mountHeld(place, request, terminal)];
       },
 
