@@ -35,7 +35,9 @@ function spellComparison(reader: Reader, instruction: number): string {
     number,
   ];
   const policies = joinCall({ name: '', args: [], kept: '', policies: spellPolicies(reader, instruction) }).slice(2);
-  const expected = spellBytes(reader.bytes(other, size));
+  const bytes = reader.bytes(other, size);
+  // What is still to be found out has nothing to show.
+  const expected = bytes.some((byte) => byte !== 0) ? spellBytes(bytes) : `those at &data[${other}]`;
   return `${errnoName(errno)} unless the ${size} bytes at &data[${one}] are ${expected}${policies}`;
 }
 

@@ -70,7 +70,9 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
       return [errnoOf(reader.value(instruction, 0))];
     case Op.Compare: {
       const [one, second, size, errno] = [0, 1, 2, 3].map((index) => reader.value(instruction, index));
-      return [{ place: one! }, { text: spellBytes(reader.bytes(second!, size!)) }, size!, errnoOf(errno!)];
+      const bytes = reader.bytes(second!, size!);
+      const expected = bytes.some((byte) => byte !== 0) ? { text: spellBytes(bytes) } : { place: second! };
+      return [{ place: one! }, expected, size!, errnoOf(errno!)];
     }
   }
 }

@@ -153,6 +153,9 @@ int Run(const Program& program, Report* report, Stay* stay) {
         continue;
       }
       case Op::kCompare:
+#ifdef NSCLONE_FAULTS
+        if (const int32_t error = Fault(program, report); error != 0) return Fail(report, error);
+#endif
         result = Same(program, instruction) ? 0 : -instruction.arguments[3];
         break;
       case Op::kWait:

@@ -43,6 +43,7 @@ const anybody: CloneOptions = {
   loopback: true,
   sysctl: { 'net.ipv4.ip_forward': '1' },
   propagation: 'slave',
+  root: '/',
   mounts: [{ type: 'proc', target: '/proc', readonly: true }],
   cwd: '/',
   umask: 0o27,

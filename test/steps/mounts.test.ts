@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { clone, Flags, type Mount, type SyscallError } from '../../lib';
+import { clone, Flags, type Mount, plan, type SyscallError } from '../../lib';
 import { rootOnly } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { hosts, onHost } from '../support/host';
@@ -180,6 +180,36 @@ describe('mounts, seen from inside', () => {
     symlinkSync(join(folder, 'real'), join(folder, 'link'));
     const mounts: Mount[] = [{ type: 'tmpfs', target: join(folder, 'link') }];
     expect(await inside(`stat -f -c %T ${folder}/real`, { ...base, mounts })).toBe('tmpfs');
+  });
+  test('hundreds at once, with a handful of kept results', async () => {
+    const many = Array.from({ length: 200 }, (_, index): Mount => {
+      const target = `/mnt/${index}`;
+      if (index % 4 === 0) return { type: 'tmpfs', target, create: true, optional: true };
+      if (index % 4 === 1) return { type: 'bind', source: '/usr', target, create: true, readonly: true };
+      if (index % 4 === 2) return { type: 'file', target, content: String(index), create: true };
+      return { type: 'overlay', lower: ['/usr', '/etc'], target, create: true, optional: true };
+    });
+    const mounts: Mount[] = [{ type: 'tmpfs', target: '/mnt' }, ...many];
+    expect(await inside('grep -c " /mnt/[0-9]* " /proc/self/mountinfo; cat /mnt/198', { ...base, mounts })).toBe(
+      '200\n198',
+    );
+    const slots = (list: Mount[]): number => plan('/bin/true', [], { ...base, mounts: list }).writer.slots;
+    expect(slots(mounts)).toBe(slots(mounts.slice(0, 5)));
+  });
+  test('a target that is written in another way is the same', async () => {
+    const mounts: Mount[] = [{ type: 'tmpfs', target: '/usr/..//mnt/./' }];
+    expect((await mounted({ ...mounts[0]!, target: '/mnt' }))[4]).toBe('/mnt');
+    expect(await inside('stat -f -c %T /mnt', { ...base, mounts })).toBe('tmpfs');
+  });
+  test('a proc is mounted on no link, whether the target ends with a slash or not', async () => {
+    mkdirSync(join(folder, 'real'));
+    symlinkSync('real', join(folder, 'link'));
+    for (const target of [join(folder, 'link'), `${join(folder, 'link')}/`, `${join(folder, 'link')}/.`]) {
+      await expect(clone('/bin/true', { ...base, mounts: [{ type: 'proc', target }] })).rejects.toMatchObject({
+        code: 'ENOTDIR',
+        hint: 'a file system of the kernel is mounted on a directory, and on no link to one',
+      });
+    }
   });
   test('no descriptor of the mounts is left', async () => {
     expect((await inside('ls /proc/self/fd', options)).split('\n')).toEqual(['0', '1', '2', '3']);
