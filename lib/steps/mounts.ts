@@ -116,7 +116,7 @@ export const mounts: Step = {
 
   hint(code, label, request, syscall) {
     const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
-    const own = entry?.hint?.(code, request, syscall) ?? whyNotHeld(code, label, entry?.held);
+    const own = whyNotHeld(code, label, entry?.held) ?? entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
     if (syscall !== 'openat2') return undefined;
     if (code === 'ENOENT') return whyMissing(entry);

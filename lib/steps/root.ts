@@ -48,5 +48,5 @@ export const root: Step = {
   },
 
   hint: (code, label, request, syscall) =>
-    request.root?.hint?.(code, request, syscall) ?? whyNotHeld(code, label, request.root?.held),
+    whyNotHeld(code, label, request.root?.held) ?? request.root?.hint?.(code, request, syscall),
 };

@@ -46,6 +46,9 @@ const mounts = (): Mount[] => [
   { type: 'devpts', target: '/dev/pts', create: true },
   { type: 'mqueue', target: '/dev/mqueue', create: true },
   { type: 'cgroup2', target: '/tmp/cgroup', create: true },
+  { type: 'dev', target: '/tmp/dev', create: true },
+  { type: 'device', target: '/tmp/dev/nothing', kind: 'c', major: 1, minor: 3 },
+  { type: 'device', target: '/tmp/dev/pipe', kind: 'p' },
   {
     type: 'bind',
     source: join(host, 'source'),
