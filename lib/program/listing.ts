@@ -5,7 +5,7 @@ import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { optionOf, type Run, runsOf, spellRun } from './runs';
 import { kindOf, signatureOf } from './signatures';
-import { joinCall, spellArgument, spellBytes, spellCall, spellPolicies, spellTarget } from './spelled';
+import { joinCall, spellArgument, spellCall, spellExpected, spellPolicies, spellTarget } from './spelled';
 import type { Writer } from './writer';
 
 function spellInstruction(reader: Reader, instruction: number): string {
@@ -35,9 +35,7 @@ function spellComparison(reader: Reader, instruction: number): string {
     number,
   ];
   const policies = joinCall({ name: '', args: [], kept: '', policies: spellPolicies(reader, instruction) }).slice(2);
-  const bytes = reader.bytes(other, size);
-  // What is still to be found out has nothing to show.
-  const expected = bytes.some((byte) => byte !== 0) ? spellBytes(bytes) : `those at &data[${other}]`;
+  const expected = spellExpected(reader.bytes(other, size)) ?? `those at &data[${other}]`;
   return `${errnoName(errno)} unless the ${size} bytes at &data[${one}] are ${expected}${policies}`;
 }
 

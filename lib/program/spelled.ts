@@ -62,6 +62,13 @@ function spellSignals(mask: bigint): string {
   return `[${names.filter((name) => name !== '').join(' ')}]`;
 }
 
+/** What a piece of the data has to be; undefined where that is still to be found out. */
+export function spellExpected(bytes: Buffer): string | undefined {
+  if (bytes.every((byte) => byte === 0)) return undefined;
+  // A string, with the NUL byte that ends it.
+  return spellBytes(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
+}
+
 export function spellBytes(bytes: Buffer): string {
   const text = bytes.toString('latin1', 0, shown);
   const rest = bytes.length > shown ? '…' : '';

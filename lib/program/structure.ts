@@ -4,7 +4,7 @@ import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
 import { Reader } from './reader';
 import { kindOf } from './signatures';
-import { kindsOf, spellArgument, spellBytes, spellNumber, spellPolicies, spellTarget, spellWord } from './spelled';
+import { kindsOf, spellArgument, spellExpected, spellNumber, spellPolicies, spellTarget, spellWord } from './spelled';
 import type { Writer } from './writer';
 
 function numberOf(value: number, kind: string): ListedArgument {
@@ -70,9 +70,8 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
       return [errnoOf(reader.value(instruction, 0))];
     case Op.Compare: {
       const [one, second, size, errno] = [0, 1, 2, 3].map((index) => reader.value(instruction, index));
-      const bytes = reader.bytes(second!, size!);
-      const expected = bytes.some((byte) => byte !== 0) ? { text: spellBytes(bytes) } : { place: second! };
-      return [{ place: one! }, expected, size!, errnoOf(errno!)];
+      const text = spellExpected(reader.bytes(second!, size!));
+      return [{ place: one! }, text === undefined ? { place: second! } : { text }, size!, errnoOf(errno!)];
     }
   }
 }

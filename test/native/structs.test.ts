@@ -83,3 +83,23 @@ describe('what steps write', () => {
     expect(made.toString()).toMatch(new RegExp(`openat2\\(.*, ${expected.length}\\)`));
   });
 });
+
+test('root: where statx(2) says which mount a path leads to', () => {
+  const made = plan('/bin/true', [], { flags: Flags.NEWNS, root: '/' });
+  const [id, size, mask, whole] = valuesOf(
+    ['linux/stat.h'],
+    [
+      'offsetof(struct statx, stx_mnt_id)',
+      'sizeof(((struct statx*)nullptr)->stx_mnt_id)',
+      'STATX_MNT_ID',
+      'sizeof(struct statx)',
+    ],
+  );
+  const places = Array.from(made.toString().matchAll(/statx\(.*, 0, (\d+), &data\[(\d+)\]\)/g), (match) =>
+    match.slice(1).map(Number),
+  );
+  expect(places.map(([asked]) => asked)).toEqual([mask, mask]);
+  const [first, second] = places.map(([, place]) => place! + id!);
+  expect(made.toString()).toContain(`the ${size} bytes at &data[${first}] are those at &data[${second}]`);
+  expect(second! - first!).toBeGreaterThanOrEqual(whole!);
+});
