@@ -65,8 +65,9 @@ function spellSignals(mask: bigint): string {
 /** What a piece of the data has to be; undefined where that is still to be found out. */
 export function spellExpected(bytes: Buffer): string | undefined {
   if (bytes.every((byte) => byte === 0)) return undefined;
-  // A string, with the NUL byte that ends it.
-  return spellBytes(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
+  // A string is shown without the NUL byte that ends it.
+  const text = bytes.at(-1) === 0 ? spellBytes(bytes.subarray(0, -1)) : '';
+  return text.startsWith('"') ? text : spellBytes(bytes);
 }
 
 export function spellBytes(bytes: Buffer): string {

@@ -86,7 +86,7 @@ const mounts = (): Mount[] => [
   },
   { type: 'file', target: '/tmp/mounted', content: 'mounted', create: true },
   { type: 'file', target: '/tmp/copy', content: 'copy', create: true, writable: true, mode: 0o600 },
-  { type: 'file', target: '/tmp/placed', content: 'placed', place: true },
+  { type: 'file', target: '/tmp/nsclone-placed', content: 'placed', place: true },
   { type: 'symlink', target: '/tmp/b/link', to: 'somewhere' },
   { type: 'symlink', target: '/same', to: 'masked' },
   { type: 'dir', target: '/tmp/b/folder', mode: 0o700 },
