@@ -49,28 +49,6 @@ function rootOf(root: string): { readonly root: RootMount; readonly mounts: read
   };
 }
 
-/** Nodes take a privilege outside, binds of those of the host do not. */
-function devices(): Mount[] {
-  return [
-    { type: 'tmpfs', target: '/dev', size: '64k', noexec: true, create: true },
-    ...['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name): Mount => ({
-      type: 'bind',
-      source: `/dev/${name}`,
-      target: `/dev/${name}`,
-      create: true,
-    })),
-    { type: 'devpts', target: '/dev/pts', create: true },
-    { type: 'tmpfs', target: '/dev/shm', mode: 0o1777, size: '64m', noexec: true, create: true },
-    { type: 'symlink', target: '/dev/ptmx', to: 'pts/ptmx' },
-    { type: 'symlink', target: '/dev/fd', to: '/proc/self/fd' },
-    ...['stdin', 'stdout', 'stderr'].map((name, fd): Mount => ({
-      type: 'symlink',
-      target: `/dev/${name}`,
-      to: `/proc/self/fd/${fd}`,
-    })),
-  ];
-}
-
 function mounts({ hostname, sysfs }: Box): Mount[] {
   const hosts = `127.0.0.1 localhost ${hostname}\n::1 localhost\n`;
   const readOnly = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/proc/fs'];
@@ -78,7 +56,7 @@ function mounts({ hostname, sysfs }: Box): Mount[] {
   return [
     { type: 'proc', target: '/proc', create: true },
     ...(sysfs ? [{ type: 'sysfs', target: '/sys', readonly: true, create: true } as const] : []),
-    ...devices(),
+    { type: 'dev', target: '/dev', create: true },
     { type: 'tmpfs', target: '/tmp', mode: 0o1777, size: '64m', create: true },
     { type: 'tmpfs', target: '/run', size: '16m', create: true },
     { type: 'file', target: '/etc/resolv.conf', content: readFileSync('/etc/resolv.conf'), create: true },

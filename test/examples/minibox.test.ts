@@ -156,7 +156,18 @@ describe('the files', () => {
       .map(({ target }) => target);
     const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/dev/${name}`);
     const masked = ['/proc/kcore', '/proc/keys', '/proc/timer_list'];
-    const allowed = ['/', '/proc', '/dev', '/dev/pts', '/dev/shm', '/tmp', '/run', ...devices, ...masked];
+    const allowed = [
+      '/',
+      '/proc',
+      '/dev',
+      '/dev/pts',
+      '/dev/shm',
+      '/dev/mqueue',
+      '/tmp',
+      '/run',
+      ...devices,
+      ...masked,
+    ];
     expect(writable.filter((target) => !allowed.includes(target))).toEqual([]);
     expect(mountsInside().get('/proc/sys')!.options).toContain('ro');
     expect(mountsInside().get('/sys')!.options).toContain('ro');
@@ -177,8 +188,10 @@ describe('the files', () => {
   });
   withBusybox('devices work, and there are no others', () => {
     expect(inside('ls /dev').split('\n')).toEqual([
+      'core',
       'fd',
       'full',
+      'mqueue',
       'null',
       'ptmx',
       'pts',
