@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
+import { rootOnly } from '../support/capability';
 import { root } from '../support/own-process';
 import { slow } from '../support/slow';
 
@@ -76,9 +77,11 @@ test('are read at the import: a failure is told where the package is gone, or wh
   expect(output).toBe('SyscallError EMFILE\nTypeError ERR_INVALID_ARG_TYPE\n0  program  program[0]  getpid() = r0');
 });
 
-test('are not read from where another root has them: in the turn of the import a thread may have entered a container', () => {
-  const copy = copyOfPackage();
-  const output = outputOf(`
+rootOnly(
+  'are not read from where another root has them: in the turn of the import a thread may have entered a container',
+  () => {
+    const copy = copyOfPackage();
+    const output = outputOf(`
     const { run, unshareSync, Flags } = require(${JSON.stringify(copy)});
     const fs = require('node:fs');
     unshareSync(Flags.NEWNS);
@@ -89,5 +92,6 @@ test('are not read from where another root has them: in the turn of the import a
       fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
     console.log(String((await run('echo', ['ours'])).stdout).trim());
     await run('/no/such').catch((error) => console.log(error.code));`);
-  expect(output).toBe('ours\nENOENT');
-});
+    expect(output).toBe('ours\nENOENT');
+  },
+);
