@@ -25,6 +25,9 @@ const common = { platform: 'node', target: 'node20.17', logLevel: 'warning', sou
 const groups = {
   // Who has options, most of them.
   options: [
+    'assembly/held-file',
+    'assembly/place',
+    'assembly/same-file',
     'handed-namespaces',
     'host/mount-table',
     'join-target',
