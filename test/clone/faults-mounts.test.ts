@@ -1,14 +1,5 @@
 // A plan with a root and a mount of each type: each instruction fails in turn, with an error and by a kill, and nothing is left.
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,6 +9,7 @@ import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { isCall, type Line, linesOf } from '../support/listing';
+import { removeFolder } from '../support/remove-folder';
 import { proc, programs } from '../support/root-folder';
 
 leavesNothing();
@@ -33,7 +25,7 @@ beforeAll(() => {
   root = join(host, 'root');
   symlinkSync('masked', join(root, 'same'));
 });
-afterAll(() => rmSync(host, { recursive: true }));
+afterAll(() => removeFolder(host));
 
 const { NEWCGROUP, NEWIPC, NEWNET, NEWNS, NEWPID } = Flags;
 

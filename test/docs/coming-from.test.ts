@@ -260,7 +260,7 @@ ifThere('bwrap')(
   'bwrap --bind --ro-bind --dev-bind --tmpfs --dir --symlink --perms --size --chmod --proc',
   async () => {
     const root =
-      'cd /; ls; ls -l /work | tail -n +2 | cut -c 1-10; readlink link; (echo x > /usr/new) 2> /dev/null || echo refused';
+      'cd /; ls; ls -l /srv | tail -n +2 | cut -c 1-10; readlink link; (echo x > /usr/new) 2> /dev/null || echo refused';
     // Of the root bubblewrap has another line, and it covers parts of /proc, which differ from host to host.
     const mounted = "cut -d' ' -f 5,6 /proc/self/mountinfo | grep -v -e '^/ ' -e '^/proc/' | sort";
     const lines = [
@@ -269,12 +269,8 @@ ifThere('bwrap')(
       '--symlink usr/lib /lib',
       '--symlink usr/lib64 /lib64',
     ];
-    const more = ['--dev-bind /dev/null /dev/null', '--bind /tmp /of-host', '--size 65536 --perms 0700 --tmpfs /work'];
-    const made = [
-      '--perms 0750 --dir /work/made',
-      '--dir /work/other --chmod 0711 /work/other',
-      '--symlink /work /link',
-    ];
+    const more = ['--dev-bind /dev/null /dev/null', '--bind /tmp /of-host', '--size 65536 --perms 0700 --tmpfs /srv'];
+    const made = ['--perms 0750 --dir /srv/made', '--dir /srv/other --chmod 0711 /srv/other', '--symlink /srv /link'];
     const theirs = [
       'bwrap --unshare-user --uid 0 --gid 0 --unshare-pid --as-pid-1',
       ...lines,
@@ -294,16 +290,16 @@ ifThere('bwrap')(
         { type: 'symlink', target: '/lib64', to: 'usr/lib64' },
         { ...bound, source: '/dev/null', target: '/dev/null' },
         { ...bound, source: '/tmp', target: '/of-host', nodev: true },
-        { type: 'tmpfs', target: '/work', size: 65536, mode: 0o700, create: true },
-        { type: 'dir', target: '/work/made', mode: 0o750 },
-        { type: 'dir', target: '/work/other' },
-        { type: 'chmod', target: '/work/other', mode: 0o711 },
-        { type: 'symlink', target: '/link', to: '/work' },
+        { type: 'tmpfs', target: '/srv', size: 65536, mode: 0o700, create: true },
+        { type: 'dir', target: '/srv/made', mode: 0o750 },
+        { type: 'dir', target: '/srv/other' },
+        { type: 'chmod', target: '/srv/other', mode: 0o711 },
+        { type: 'symlink', target: '/link', to: '/srv' },
         { type: 'proc', target: '/proc', create: true },
       ],
       cwd: '/',
     });
-    expect(printed).toContain('\ndrwxr-x---\ndrwx--x--x\n/work\nrefused\n');
+    expect(printed).toContain('\ndrwxr-x---\ndrwx--x--x\n/srv\nrefused\n');
   },
 );
 

@@ -1,7 +1,9 @@
 // A folder of its own for each test of a file, which children of any id may look into.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
+import { removeFolder } from './remove-folder';
 
 export class TemporaryFolder {
   path = '';
@@ -32,6 +34,6 @@ export function temporaryFolder(): TemporaryFolder {
     folder.path = mkdtempSync(join(tmpdir(), 'nsclone-'));
     chmodSync(folder.path, 0o755);
   });
-  afterEach(() => rmSync(folder.path, { recursive: true }));
+  afterEach(() => removeFolder(folder.path));
   return folder;
 }

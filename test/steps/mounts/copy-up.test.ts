@@ -1,14 +1,5 @@
 // Type `tmpfs` with `copyUp`: what it covers is in it.
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +10,7 @@ import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
 import { planning, refusal } from '../../support/refusal';
+import { removeFolder } from '../../support/remove-folder';
 
 leavesNothing();
 
@@ -34,7 +26,7 @@ beforeEach(() => {
   writeFileSync(join(covered, 'below/other'), 'other');
 });
 afterEach(() => {
-  rmSync(folder, { recursive: true });
+  removeFolder(folder);
 });
 const copying = (fields: object = {}): Mount => ({ type: 'tmpfs', target: covered, copyUp: true, ...fields });
 
