@@ -36,6 +36,7 @@ const neededFor: Readonly<Record<string, number>> = {
   move_mount: CAP_SYS_ADMIN,
   personality: free,
   pidfd_open: free,
+  pivot_root: CAP_SYS_ADMIN,
   sched_setaffinity: free,
   setdomainname: CAP_SYS_ADMIN,
   setgroups: CAP_SETGID,
@@ -43,6 +44,7 @@ const neededFor: Readonly<Record<string, number>> = {
   setns: CAP_SYS_ADMIN,
   setresgid: CAP_SETGID,
   setresuid: CAP_SETUID,
+  umount2: CAP_SYS_ADMIN,
   unshare: CAP_SYS_ADMIN,
 };
 

@@ -39,6 +39,8 @@ describe('with the capability, and with a filter', () => {
     ['unshare', 'unshare(CLONE_NEWNS)', owned(namespaces)],
     ['mount_setattr', 'mount_setattr(', owned(namespaces)],
     ['sethostname', 'sethostname(', { ...owned(namespaces), hostname: 'box' }],
+    ['pivot_root', 'pivot_root(', { ...owned(namespaces), root: '/' }],
+    ['umount2', 'umount2(', { ...owned(namespaces), root: '/' }],
   ];
   const privileged: readonly Row[] = [
     ['unshare', 'unshare(CLONE_NEWNS)', options],
