@@ -5,10 +5,13 @@
  *   plain N        vfork, execve of /bin/true, waitid                 N numbers, one for each child
  *   namespaces N   the same in new namespaces (see `enter` below)     N numbers, one for each child
  *   inflight N     N plain children, up to 64 alive at any time       one number, for all of them
+ *   container N    /bin/echo in a root of its own (see `contain`)     N numbers, from the start to the first byte
+ *   mounts N M     plain, with N mounts (see `mount_files`)           M numbers, from the start to the exec
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <net/if.h>
 #include <sched.h>
@@ -19,7 +22,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,7 +35,10 @@ enum { IN_FLIGHT = 64, STACK_SIZE = 64 * 1024, SETUP_FAILED = 125 };
 extern char** environ;
 
 static char* const program[] = {"/bin/true", NULL};
+static char* const echo[] = {"/bin/echo", "x", NULL};
 static int dev_null;
+static int output[2];
+static long count_of_mounts;
 
 /* Shared with the child, which lives in our memory until its exec. */
 static char stack[STACK_SIZE] __attribute__((aligned(16)));
@@ -100,10 +108,7 @@ static void mount_proc(void) {
   close(context);
 }
 
-/* What clone('/bin/true', [], { flags: NEWUSER | NEWPID | NEWNS | NEWUTS | NEWIPC | NEWNET | NEWCGROUP, uidMap: 'root',
- * gidMap: 'root', hostname: 'box', mounts: [{ type: 'proc', target: '/proc' }], loopback: true, stdio: 'ignore' })
- * asks of the kernel. The namespaces are there already: the clone made them. */
-static int enter(void* parent_writes_gid_map) {
+static void write_maps(int parent_writes_gid_map) {
   write_file("/proc/self/uid_map", uid_map);
   if (parent_writes_gid_map) {
     while (!atomic_load(&gid_map_is_written)) {
@@ -113,6 +118,13 @@ static int enter(void* parent_writes_gid_map) {
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/gid_map", gid_map);
   }
+}
+
+/* What clone('/bin/true', [], { flags: NEWUSER | NEWPID | NEWNS | NEWUTS | NEWIPC | NEWNET | NEWCGROUP, uidMap: 'root',
+ * gidMap: 'root', hostname: 'box', mounts: [{ type: 'proc', target: '/proc' }], loopback: true, stdio: 'ignore' })
+ * asks of the kernel. The namespaces are there already: the clone made them. */
+static int enter(void* parent_writes_gid_map) {
+  write_maps(parent_writes_gid_map != NULL);
   if (sethostname("box", 3) < 0) {
     fail("sethostname");
   }
@@ -121,6 +133,150 @@ static int enter(void* parent_writes_gid_map) {
     fail("mount private");
   }
   mount_proc();
+  become_program();
+}
+
+static int new_mount(const char* type, unsigned attributes) {
+  int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+  if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+    fail(type);
+  }
+  int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+  if (tree < 0) {
+    fail("fsmount");
+  }
+  close(context);
+  return tree;
+}
+
+static int copy_of(const char* path, unsigned flags, unsigned attributes) {
+  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+  struct mount_attr wanted = {.attr_set = attributes, .propagation = MS_PRIVATE};
+  if (tree < 0 || syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | flags, &wanted, sizeof wanted) < 0) {
+    fail(path);
+  }
+  return tree;
+}
+
+/* The working directory is the new root. */
+static void attach(int tree, const char* target) {
+  if (syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    fail(target);
+  }
+  close(tree);
+}
+
+static void attach_folder(int tree, const char* target) {
+  if (mkdir(target, 0755) < 0) {
+    fail(target);
+  }
+  attach(tree, target);
+}
+
+static void attach_file(const char* source, const char* target) {
+  int file = open(target, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+  if (file < 0) {
+    fail(target);
+  }
+  close(file);
+  attach(copy_of(source, 0, MOUNT_ATTR_NOSUID), target);
+}
+
+static void make_link(const char* text, const char* path) {
+  if (symlink(text, path) < 0) {
+    fail(path);
+  }
+}
+
+static void make_readonly(const char* path) {
+  attach(copy_of(path, AT_RECURSIVE, MOUNT_ATTR_RDONLY), path);
+}
+
+static void drop_capabilities(void) {
+  struct __user_cap_header_struct us = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[2] = {{0}};
+  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++) {
+    prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+  if (syscall(SYS_capset, &us, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    fail("capset");
+  }
+}
+
+/* What `container()` of rows/container.mjs has. */
+static int contain(void* parent_writes_gid_map) {
+  static char* const environment[] = {"PATH=/usr/bin:/bin", NULL};
+  const unsigned safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  write_maps(parent_writes_gid_map != NULL);
+  if (sethostname("box", 3) < 0) {
+    fail("sethostname");
+  }
+  bring_loopback_up();
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+    fail("mount private");
+  }
+  int root = new_mount("tmpfs", 0);
+  int usr = copy_of("/usr", AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY);
+  int sys = copy_of("/sys", AT_RECURSIVE, safe | MOUNT_ATTR_RDONLY);
+  attach(root, "/tmp");
+  if (chdir("/tmp") < 0) {
+    fail("chdir");
+  }
+  attach_folder(usr, "usr");
+  make_link("usr/bin", "bin");
+  make_link("usr/lib", "lib");
+  make_link("usr/lib64", "lib64");
+  make_link("usr/sbin", "sbin");
+  attach_folder(new_mount("proc", safe | MOUNT_ATTR_NOEXEC), "proc");
+  attach_folder(sys, "sys");
+  attach_folder(new_mount("tmpfs", MOUNT_ATTR_NOSUID), "dev");
+  attach_file("/dev/null", "dev/null");
+  attach_file("/dev/zero", "dev/zero");
+  attach_file("/dev/full", "dev/full");
+  attach_file("/dev/random", "dev/random");
+  attach_file("/dev/urandom", "dev/urandom");
+  attach_file("/dev/tty", "dev/tty");
+  make_link("pts/ptmx", "dev/ptmx");
+  make_link("/proc/kcore", "dev/core");
+  make_link("/proc/self/fd", "dev/fd");
+  make_link("/proc/self/fd/0", "dev/stdin");
+  make_link("/proc/self/fd/1", "dev/stdout");
+  make_link("/proc/self/fd/2", "dev/stderr");
+  if (mkdir("dev/shm", 0755) < 0) {
+    fail("dev/shm");
+  }
+  attach_folder(new_mount("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), "dev/pts");
+  attach_folder(new_mount("tmpfs", safe), "tmp");
+  attach_folder(new_mount("tmpfs", safe), "run");
+  make_readonly("proc/sys");
+  make_readonly("proc/irq");
+  make_readonly("proc/bus");
+  if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+    fail("pivot_root");
+  }
+  drop_capabilities();
+  if (dup2(dev_null, 0) < 0 || dup2(output[1], 1) < 0 || dup2(dev_null, 2) < 0) {
+    fail("dup2");
+  }
+  execve(echo[0], echo, environment);
+  fail("execve");
+}
+
+/* What `mounts()` of rows/container.mjs has: binds of a file, each in a place of its own. */
+static int mount_files(void* parent_writes_gid_map) {
+  char target[24];
+  write_maps(parent_writes_gid_map != NULL);
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+    fail("mount private");
+  }
+  attach(new_mount("tmpfs", 0), "/mnt");
+  if (chdir("/mnt") < 0) {
+    fail("chdir");
+  }
+  for (long i = 0; i < count_of_mounts; i++) {
+    snprintf(target, sizeof target, "%ld", i);
+    attach_file("/dev/null", target);
+  }
   become_program();
 }
 
@@ -139,13 +295,11 @@ static pid_t start_plain(void) {
 
 /* A gid_map with groups still allowed has to be written by a process that is privileged outside (user_namespaces(7)),
  * so there the parent cannot be suspended by CLONE_VFORK. It has only this one child, whose stack stays its own. */
-static pid_t start_in_namespaces(void) {
-  const int namespaces =
-      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+static pid_t start_with(int (*child)(void*), int namespaces) {
   static char yes;
   int privileged = geteuid() == 0;
   atomic_store(&gid_map_is_written, 0);
-  pid_t pid = clone(enter, stack + STACK_SIZE, CLONE_VM | (privileged ? 0 : CLONE_VFORK) | namespaces | SIGCHLD,
+  pid_t pid = clone(child, stack + STACK_SIZE, CLONE_VM | (privileged ? 0 : CLONE_VFORK) | namespaces | SIGCHLD,
                     privileged ? &yes : NULL);
   if (pid < 0) {
     die("clone", errno);
@@ -166,6 +320,11 @@ static pid_t start_in_namespaces(void) {
   return pid;
 }
 
+static const int all_namespaces =
+    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+
+static pid_t start_in_namespaces(void) { return start_with(enter, all_namespaces); }
+
 static pid_t wait_for(idtype_t which, pid_t pid) {
   siginfo_t end;
   while (waitid(which, (id_t)pid, &end, WEXITED) < 0) {
@@ -184,6 +343,26 @@ static void one_by_one(pid_t (*start)(void), long count) {
     long long began = now();
     wait_for(P_PID, start());
     printf("%s%lld", i ? "," : "", now() - began);
+  }
+}
+
+/* From the start until what the pipe has is there, which is its end for a program that says nothing. */
+static void until_read(int (*child)(void*), int namespaces, long count) {
+  for (long i = 0; i < count; i++) {
+    char byte;
+    long long began = now();
+    if (pipe2(output, O_CLOEXEC) < 0) {
+      die("pipe2", errno);
+    }
+    pid_t pid = start_with(child, namespaces);
+    close(output[1]);
+    if (read(output[0], &byte, 1) < 0) {
+      die("read", errno);
+    }
+    long long took = now() - began;
+    wait_for(P_PID, pid);
+    close(output[0]);
+    printf("%s%lld", i ? "," : "", took);
   }
 }
 
@@ -222,6 +401,7 @@ static void in_flight(long count) {
 int main(void) {
   char mode[16];
   long count;
+  long times;
   dev_null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (dev_null < 0) {
     die("/dev/null", errno);
@@ -236,6 +416,11 @@ int main(void) {
       one_by_one(start_in_namespaces, count);
     } else if (!strcmp(mode, "inflight")) {
       in_flight(count);
+    } else if (!strcmp(mode, "container")) {
+      until_read(contain, all_namespaces, count);
+    } else if (!strcmp(mode, "mounts") && scanf("%ld", &times) == 1) {
+      count_of_mounts = count;
+      until_read(mount_files, CLONE_NEWUSER | CLONE_NEWNS, times);
     } else {
       die(mode, EINVAL);
     }
