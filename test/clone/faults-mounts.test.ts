@@ -9,6 +9,7 @@ import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { isCall, type Line, linesOf } from '../support/listing';
+import { hostMounts } from '../support/mount-info';
 import { removeFolder } from '../support/remove-folder';
 import { proc, programs } from '../support/root-folder';
 
@@ -110,8 +111,6 @@ function contents(): string[] {
   );
 }
 
-const mountTable = (): string => readFileSync('/proc/self/mountinfo', 'utf8');
-
 /** Lines that this child comes to: not those behind a jump, of a missing source, or of a kernel that has less. */
 function isTaken(lines: readonly Line[], { number, call, step }: Line): boolean {
   if (step === 'command' && call.startsWith('execve("/bin/sh", ["/bin/sh", "/bin/true"')) return false;
@@ -131,14 +130,14 @@ describe('a root and a mount of each type', () => {
   let whole: ReturnType<typeof plan>;
   let lines: readonly Line[];
   let taken: Line[];
-  let before: { files: string[]; table: string };
+  let before: { files: string[]; table: string[] };
   beforeAll(async () => {
     whole = plan('/bin/true', [], options());
     lines = linesOf(whole);
     taken = lines.filter((line) => isTaken(lines, line));
     // What is made in the root itself is there from now on.
     expect(await (await clone(whole)).exited).toMatchObject({ code: 0 });
-    before = { files: contents(), table: mountTable() };
+    before = { files: contents(), table: hostMounts() };
   });
 
   test('every type of entry is among them', () => {
@@ -164,7 +163,7 @@ describe('a root and a mount of each type', () => {
     }
     expect(reached).toBeGreaterThan(taken.length * 0.9);
     expect(contents()).toEqual(before.files);
-    expect(mountTable()).toBe(before.table);
+    expect(hostMounts()).toEqual(before.table);
   });
 
   test('is never said to have started when it is killed at one, and the host is as before', async () => {
@@ -182,7 +181,7 @@ describe('a root and a mount of each type', () => {
     }
     expect(reached).toBeGreaterThan(taken.length * 0.9);
     expect(contents()).toEqual(before.files);
-    expect(mountTable()).toBe(before.table);
+    expect(hostMounts()).toEqual(before.table);
   });
 
   test('starts where nothing fails, as often as one likes', async () => {

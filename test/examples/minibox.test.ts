@@ -20,6 +20,7 @@ import { text } from 'node:stream/consumers';
 
 import { clone, Flags, type Mount, run } from '../../lib';
 import { needing, rootOnly, userOnly } from '../support/capability';
+import { hostMounts } from '../support/mount-info';
 import { root as project } from '../support/own-process';
 import { slow, until } from '../support/slow';
 import { buildExamples, example } from './built';
@@ -46,7 +47,7 @@ function host(): Record<string, unknown> {
   const groups = spawnSync('find', ['/sys/fs/cgroup', '-name', 'minibox-*'], { encoding: 'utf8' }).stdout;
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
   return {
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
+    mounts: hostMounts(),
     veths: Object.keys(networkInterfaces()).filter((name) => name.startsWith('minibox')),
     groups,
     files,

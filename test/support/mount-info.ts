@@ -1,4 +1,6 @@
-// What a child is told of its mounts.
+// What a child is told of its mounts, and what the host has.
+import { readFileSync } from 'node:fs';
+
 import type { CloneOptions } from '../../lib';
 import { inside } from './inside';
 
@@ -37,4 +39,10 @@ export async function mountSeen(point: string, options: CloneOptions): Promise<S
   const found = (await mountsSeen(options)).findLast((mount) => mount.point === point);
   if (found === undefined) throw new Error(`nothing is mounted on ${point}`);
   return found;
+}
+
+/** The lines of /proc/self/mountinfo, without what others keep below /run/netns meanwhile, see ip-netns(8). */
+export function hostMounts(): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.filter((line) => !line.includes(' /run/netns'));
 }
