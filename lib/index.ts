@@ -8,6 +8,7 @@ export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
 export { Namespace } from './namespace';
+export { perform } from './perform';
 export { Plan, plan } from './plan';
 export { Program, record } from './record';
 export { run } from './run';
@@ -25,9 +26,12 @@ export type {
   Int,
   InterfaceRequest,
   InternetAddress,
+  Message,
   MountAttributes,
   NetlinkAddress,
   OpenHow,
+  Received,
+  RecordLock,
   Result,
   Rlimit,
   SignalAction,
@@ -91,8 +95,9 @@ export type {
 } from '../types/options';
 export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
-export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
+export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
+export type { Step, StepPlace } from '../types/steps';
 export type { PtyOption, Stdio, StdioEntry } from '../types/stdio';
 
 warm();

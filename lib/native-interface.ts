@@ -45,6 +45,11 @@ export interface Addon {
   ): number;
   /** Clones a child that runs the program in place, with exactly these flags. */
   launchInPlace(...args: [...image: ImageArguments, flags: number, exitSignal: number, executes: boolean]): number;
+  /**
+   * Runs the program on the calling thread, and copies what it left: kept results, and its data. The mailbox has the instruction that
+   * failed, and its errno; 0 where none has.
+   */
+  perform(...args: [...image: ImageArguments, results: Float64Array, data: Uint8Array]): number;
   /** Lets a waiting stub go on. */
   go(id: number): number;
   /** Sends a signal through the pidfd. */

@@ -21,8 +21,12 @@ const { Application, Converter, ReflectionKind } = await import('typedoc');
 const sections = [
   {
     title: 'Functions',
-    files: ['lib/clone', 'lib/run', 'lib/plan', 'lib/record', 'lib/unshare', 'lib/setns', 'lib/flags', 'lib/errors/*'],
-    first: ['clone', 'run', 'plan', 'record', 'unshare', 'unshareSync', 'setns', 'setnsSync'],
+    files: [
+      ...['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'setns', 'flags', 'errors/*'].map(
+        (name) => `lib/${name}`,
+      ),
+    ],
+    first: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'unshareSync', 'setns', 'setnsSync'],
     kinds: ReflectionKind.Function,
   },
   {
@@ -36,6 +40,7 @@ const sections = [
       'types/join-target',
       'types/privileges',
       'types/signals',
+      'types/steps',
     ],
   },
   { title: 'Children', files: ['types/child'], first: ['ClonedProcess', 'ClonedCommand'] },

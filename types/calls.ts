@@ -17,6 +17,21 @@ export interface Result extends Value {
    * @throws ArgumentError for a name that is no error, and for more than eight
    */
   accept(...errors: readonly [string, ...string[]]): this;
+  /**
+   * The call must fail with one of these errors: the line ends with EIO where it succeeds, and with the error where that is another.
+   * The result is then `-errno`. Must be told right behind the call.
+   * @returns the same handle
+   * @throws ArgumentError for a name that is no error, and for more than eight
+   */
+  expect(...errors: readonly [string, ...string[]]): this;
+}
+
+/** What `c.recvmsg()` brings. */
+export interface Received {
+  /** How many bytes there were, */
+  readonly length: Result;
+  /** and the descriptors that came with them, as many as there was room for; -1 in the place of each that did not come. */
+  readonly fds: readonly Value[];
 }
 
 /** Memory that a call of the child writes to. As a result it comes back as a whole, whatever was written to it. */
@@ -115,6 +130,28 @@ export interface SignalAction {
   readonly flags?: number | undefined;
 }
 
+/** `struct flock`, a record lock, see fcntl(2). */
+export interface RecordLock {
+  /** `constants.F_RDLCK`, `F_WRLCK` or `F_UNLCK`. */
+  readonly type: number;
+  /** What `start` is relative to: 0 the beginning, 1 the offset, 2 the end. Default 0. */
+  readonly whence?: number | undefined;
+  /** The first byte. Default 0. */
+  readonly start?: number | undefined;
+  /** How many bytes; 0 is up to the end, however far that comes to be. Default 0. */
+  readonly len?: number | undefined;
+}
+
+/** A message to send, see sendmsg(2) and unix(7). */
+export interface Message {
+  /** Default: one NUL byte, as the kernel passes no descriptor without a byte. */
+  readonly bytes?: Bytes | undefined;
+  /** Descriptors to pass, at most 253 (`SCM_RIGHTS`). */
+  readonly fds?: readonly Fd[] | undefined;
+  /** Default: whom the socket is connected to. */
+  readonly address?: SocketAddress | undefined;
+}
+
 /** Capability sets, see capset(2): arrays of `constants.CAP_…`. Default empty. */
 export interface CapabilitySets {
   readonly effective?: readonly number[] | undefined;
@@ -161,8 +198,8 @@ export interface Calls {
   dup(fd: Fd): Result;
   /** Copies a descriptor to a number. dup(2) */
   dup3(fd: Fd, number: Int, flags?: Int): Result;
-  /** Reads or changes what belongs to a descriptor. fcntl(2) */
-  fcntl(fd: Fd, command: Int, argument?: Int): Result;
+  /** Reads or changes what belongs to a descriptor, or locks a part of a file. fcntl(2) */
+  fcntl(fd: Fd, command: Int, argument?: Int | RecordLock): Result;
   /** Asks a driver; the argument is a number, bytes, memory or a `struct ifreq`. ioctl(2), netdevice(7) */
   ioctl(fd: Fd, request: Int, argument?: Int | Uint8Array | BufferHandle | InterfaceRequest): Result;
   /** A pipe: its end to read from and its end to write to. pipe(2) */
@@ -251,6 +288,13 @@ export interface Calls {
   sendto(fd: Fd, bytes: Bytes, flags?: Int, address?: SocketAddress): Result;
   /** Receives. recv(2) */
   recvfrom(fd: Fd, buffer: BufferHandle, flags?: Int): Result;
+  /** Sends a message, with descriptors where `fds` are given. sendmsg(2) */
+  sendmsg(fd: Fd, message: Message, flags?: Int): Result;
+  /**
+   * Receives a message, and up to `fds` descriptors with it (default 0). They are close-on-exec with `MSG_CMSG_CLOEXEC` only.
+   * recvmsg(2)
+   */
+  recvmsg(fd: Fd, room: { readonly buffer: BufferHandle; readonly fds?: number | undefined }, flags?: Int): Received;
   /** Ends one direction or both. shutdown(2) */
   shutdown(fd: Fd, how: Int): Result;
   /** Sets an option; a number is an `int`. setsockopt(2) */
@@ -345,6 +389,8 @@ export interface Calls {
   setgroups(groups: readonly number[]): Result;
   /** Sets the capability sets of the caller. capset(2) */
   capset(sets: CapabilitySets): Result;
+  /** Asks for something about BPF; `attributes` is a `union bpf_attr`, see `c.memory()`. bpf(2) */
+  bpf(command: Int, attributes: Bytes): Result;
   /** Installs a seccomp filter, compiled `struct sock_filter[]`. seccomp(2) */
   seccomp(operation: Int, flags: Int, filter: Uint8Array | null): Result;
   /** Operations on keys and keyrings. keyctl(2) */

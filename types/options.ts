@@ -3,6 +3,7 @@ import type { JoinTarget } from './join-target';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
+import type { Step } from './steps';
 import type { PtyOption, Stdio } from './stdio';
 
 /** How mounts made later are shared with other mount namespaces, see mount_namespaces(7). */
@@ -186,6 +187,11 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * set up by `start()`. Default false.
    */
   hold?: boolean | undefined;
+  /**
+   * Lines of system calls of your own that become part of the set-up: what no option says. They are in the listing of `plan()`, and
+   * an error names the line that recorded the call. Default none.
+   */
+  steps?: readonly Step[] | undefined;
   /**
    * A tiny pid 1 that reaps orphans and forwards signals; the program is its child. `pid` and `pidfd` are those of pid 1, `exited`
    * tells how the program ended. Needs `Flags.NEWPID`. Default false.

@@ -1,5 +1,5 @@
 // What a recording is made of, and what comes back from the child that ran it.
-import type { BufferHandle, Calls, Result, Value } from './calls';
+import type { BufferHandle, Bytes, Calls, Int, Result, Value } from './calls';
 import type { Signal } from './signals';
 
 /** What the callback of `record()` may return: handles, alone or in objects and arrays; or nothing. */
@@ -25,6 +25,14 @@ export interface Recorder extends Calls {
    */
   buffer(size: number): BufferHandle;
   /**
+   * Memory with something in it: a struct, its fields one behind the other, each at a multiple of its width as C has it. It is an
+   * argument where bytes are, and comes back as a `Buffer` where the callback returns it.
+   * @example
+   *   const name = c.memory([{ bytes: 'eth0', size: 16 }, { u32: 0 }]);
+   *   const vector = c.memory([{ pointer: name }, { u64: name.size }]); // struct iovec
+   */
+  memory(fields: readonly MemoryField[]): BufferHandle;
+  /**
    * Records any system call by its name, see syscalls(2). **As unsafe as in C**: nothing is known of its arguments, and
    * the kernel may write to whatever they point to. Strings (NUL-terminated) and bytes are copied now and handed over
    * as addresses.
@@ -38,6 +46,18 @@ export interface Recorder extends Calls {
    */
   exit(code: number): void;
 }
+
+/**
+ * A field of `c.memory()`: an unsigned or signed integer of so many bits, or what an earlier call will return (32 and 64 bits only);
+ * bytes, with NUL bytes up to `size`; an address of 64 bits, of what is copied now or of other memory of the recording, or NULL.
+ */
+export type MemoryField =
+  | { readonly u8: number }
+  | { readonly u16: number }
+  | { readonly u32: Int }
+  | { readonly u64: Int | bigint }
+  | { readonly bytes: string | Uint8Array; readonly size?: number | undefined }
+  | { readonly pointer: Bytes | null };
 
 /**
  * An argument of `c.syscall()`: a 64-bit integer, or a string, bytes or memory, of which the address is handed over.

@@ -24,6 +24,14 @@ import { noNewPrivileges } from '../steps/no-new-privileges';
 import { oomScoreAdj } from '../steps/oom-score-adj';
 import { parentDeathSignal } from '../steps/parent-death-signal';
 import { personality } from '../steps/personality';
+import {
+  filteredLines,
+  linesAfterMounts,
+  linesAtStart,
+  linesBeforeExec,
+  linesInNamespaces,
+  linesInRoot,
+} from '../steps/own-lines';
 import { pipeOwner, pipeOwnerOutside } from '../steps/pipe-owner';
 import { process } from '../steps/process';
 import { propagation } from '../steps/propagation';
@@ -54,6 +62,7 @@ export const order: readonly Step[] = [
   mountedTerminal,
   ptyOwner,
   pipeOwnerOutside,
+  linesAtStart,
   raisedRlimits,
   oomScoreAdj,
   nice,
@@ -72,9 +81,12 @@ export const order: readonly Step[] = [
   loopback,
   sysctl,
   propagation,
+  linesInNamespaces,
   root,
   mounts,
+  linesAfterMounts,
   rootSwitch,
+  linesInRoot,
   handover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,
@@ -91,9 +103,11 @@ export const order: readonly Step[] = [
   identity,
   cwd,
   noNewPrivileges,
+  linesBeforeExec,
   hold,
   parentDeathSignal,
   signalMask,
   seccomp,
+  filteredLines,
   command,
 ];

@@ -2,6 +2,7 @@
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
+import type { Writer } from '../program/writer';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
@@ -51,6 +52,16 @@ export interface HeldMount {
   readonly option: 'root' | 'mounts';
   /** Of `mounts`; -1 for the root. */
   readonly index: number;
+}
+
+/** A line of the caller's own. */
+export interface OwnLine {
+  readonly at: string;
+  /** 'steps[0]' */
+  readonly option: string;
+  readonly line: Writer;
+  /** Those of ours that it uses. */
+  readonly descriptors: readonly number[];
 }
 
 export interface TimeOffset {
@@ -135,6 +146,7 @@ export class Request {
   init = false;
   pty: { readonly columns: number; readonly rows: number } | undefined;
   hold = false;
+  ownLines: readonly OwnLine[] = none;
   signal: AbortSignal | undefined;
   timeout: number | undefined;
   killSignal: number | undefined;

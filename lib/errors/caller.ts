@@ -73,3 +73,12 @@ export function ofCall(error: unknown, call: Call, note?: Note): unknown {
   error.stack = [header, ...frames].join(beginning);
   return error;
 }
+
+/** Where a function that is on the stack was called: 'app.js:7:3'; undefined where nobody can tell. */
+export function lineThatCalled(called: Call | undefined): string | undefined {
+  const note: Note = {};
+  if (called !== undefined) Error.captureStackTrace(note, called);
+  const { stack } = note;
+  const [, [frame] = []] = typeof stack === 'string' ? split(stack) : [];
+  return frame?.replace(/^.* \(|\)$/g, '');
+}

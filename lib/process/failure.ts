@@ -22,7 +22,9 @@ function isNewUser(step: string, option: string | undefined): boolean {
 /** What the host shows comes before what the step can tell from the error alone. */
 function hintFor(refusal: Refusal, request: Request): string | undefined {
   const { code, label, call } = refusal;
-  return whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
+  const hint = whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
+  if (label.recordedAt === undefined) return hint;
+  return [hint, `recorded at ${label.recordedAt}`].filter((text) => text !== undefined).join('; ');
 }
 
 /** Reads the mailbox. `writer` is the program that ran, with labels. */

@@ -128,6 +128,56 @@ const rules: readonly Rule[] = [
   },
 ];
 
+/** What a thread of Node must not do to itself. */
+const ofOneThread = 'it would hold for one thread of Node and not for the others';
+const ownRules: readonly Omit<Rule, 'flags'>[] = [
+  { names: ['execve', 'execveat'], reason: 'it would replace Node itself' },
+  { names: ['exit'], reason: 'it ends where the line ends' },
+  {
+    names: [...identity, 'setgroups', 'capset', 'seccomp', 'landlock_restrict_self', 'personality'],
+    reason: ofOneThread,
+  },
+  {
+    names: ['prctl'],
+    when: among(0, [
+      PR_SET_SECCOMP,
+      PR_CAPBSET_DROP,
+      PR_SET_SECUREBITS,
+      PR_SET_KEEPCAPS,
+      PR_CAP_AMBIENT,
+      PR_SET_NO_NEW_PRIVS,
+    ]),
+    reason: ofOneThread,
+  },
+  { names: ['prctl'], when: among(0, [PR_SET_MM, PR_SET_MDWE]), reason: 'the memory that it changes is that of Node' },
+  {
+    names: [...memory, 'arch_prctl', 'rseq', 'set_robust_list', 'set_tid_address'],
+    reason: 'the memory that it changes is that of Node',
+  },
+  {
+    names: ['rt_sigaction', 'rt_sigprocmask', 'sigaltstack', 'rt_sigsuspend'],
+    reason: 'signals and their handlers are those of Node; see process.on()',
+  },
+  {
+    names: ['close_range'],
+    when: ([, , flags]) => flags === undefined || (flags & CLOSE_RANGE_CLOEXEC) === 0,
+    reason: 'it would close the descriptors of Node',
+  },
+  { names: ['unshare'], reason: 'unshare() does it, and knows what it means for Node' },
+  { names: ['setns'], reason: 'setns() does it, and knows what it means for Node' },
+  { names: ['chdir', 'fchdir'], reason: 'process.chdir() does it, and tells Node' },
+  { names: ['chroot', 'pivot_root'], reason: 'Node and the library would read files of another root; use clone()' },
+];
+
+/** @throws ArgumentError for the first call that is not for a thread of Node */
+export function refuseOnOwnThread(calls: readonly RecordedCall[]): void {
+  for (const [index, { name, numbers }] of calls.entries()) {
+    const rule = ownRules.find((one) => one.names.includes(name) && (one.when?.(numbers) ?? true));
+    if (rule === undefined) continue;
+    throw refusedOption(`program[${index}] argument`, `cannot be ${name}() on the calling thread: ${rule.reason}`);
+  }
+}
+
 /** @throws ArgumentError for the first call that would take Node's process or memory from under it */
 export function refuseForbiddenCalls(calls: readonly RecordedCall[], flags: number): void {
   for (const [index, { name, numbers }] of calls.entries()) {

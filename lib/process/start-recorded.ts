@@ -104,7 +104,7 @@ function sourceOf(child: number): Source {
 }
 
 /** From the mailbox: the recorded call that failed, or in which the child was killed. */
-function readFailure(program: Program<unknown>): SyscallError {
+export function readFailure(program: Program<unknown>): SyscallError {
   const { writer } = program.recording;
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;
@@ -114,7 +114,7 @@ function readFailure(program: Program<unknown>): SyscallError {
     step: recordedStep,
     option: label?.option,
     syscall,
-    verb: label?.detail === undefined ? undefined : `${syscall} ${label.detail}`,
+    verb: label?.detail === undefined ? label?.verb : `${syscall} ${label.detail}`,
     path: label?.path ?? path,
     dest: label?.dest,
   };
@@ -129,7 +129,7 @@ function readFailure(program: Program<unknown>): SyscallError {
 }
 
 /** Of a launch. The loader refuses an instruction without any call, and says which. */
-function recordedFailure(program: Program<unknown>, errno: number, flags: number): SyscallError {
+export function recordedFailure(program: Program<unknown>, errno: number, flags: number): SyscallError {
   if (mailbox[Mail.Call]! < 0 && errnoName(errno) === 'EINVAL') {
     const instruction = mailbox[Mail.Instruction]!;
     const option = program.recording.writer.labels?.[instruction]?.option ?? recordedStep;

@@ -7,17 +7,28 @@ export class WordHandle implements Value {
   readonly kind = 'value';
 }
 
+/** What is to happen where a call fails. */
+interface ErrorRules {
+  accept(errors: readonly unknown[]): void;
+  expect(errors: readonly unknown[]): void;
+}
+
 /** What a call will return. */
 export class ResultHandle implements Result {
   readonly kind = 'value';
-  readonly #accept: (errors: readonly unknown[]) => void;
+  readonly #rules: ErrorRules;
 
-  constructor(accept: (errors: readonly unknown[]) => void) {
-    this.#accept = accept;
+  constructor(rules: ErrorRules) {
+    this.#rules = rules;
   }
 
   accept(...errors: readonly [string, ...string[]]): this {
-    this.#accept(errors);
+    this.#rules.accept(errors);
+    return this;
+  }
+
+  expect(...errors: readonly [string, ...string[]]): this {
+    this.#rules.expect(errors);
     return this;
   }
 }

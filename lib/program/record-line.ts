@@ -1,16 +1,20 @@
 // One recording from its beginning to its end: the callback is run, and what it returns is what the child brings back.
 import type { Recorder } from '../../types/record';
 import { invalidArgValue } from '../errors/argument-error';
-import { Recording, recorderOf } from './recorder';
+import { type Purpose, Recording, recorderOf } from './recorder';
 import { type Bring, bringOf } from './results';
 
 /** @throws ArgumentError, SyscallError E2BIG, and what the callback throws */
-export function recordLine(callback: (recorder: Recorder) => unknown): { recording: Recording; bring: Bring } {
-  const recording = new Recording();
+export function recordLine(
+  callback: (recorder: Recorder) => unknown,
+  purpose?: Purpose,
+): { recording: Recording; bring: Bring } {
+  const recording = new Recording(purpose);
   try {
     const returned = callback(recorderOf(recording));
     refusePromise(returned);
-    const bring = bringOf(recording, returned);
+    // A part of something else brings nothing back.
+    const bring = bringOf(recording, purpose === undefined ? returned : undefined);
     recording.writer.finish();
     return { recording, bring };
   } finally {

@@ -1,14 +1,17 @@
 // The recorder: what the callback of record() talks to. Each call becomes an instruction at once, with all it needs
 // copied.
-import type { BufferHandle, Result, Value } from '../../types/calls';
+import type { BufferHandle, Received, Result, Value } from '../../types/calls';
 import type { Recorder } from '../../types/record';
 import { integer } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
+import { lineThatCalled } from '../errors/caller';
 import { didYouMean } from '../errors/nearest';
 import { errnoByName } from '../kernel/errno';
 import { type SyscallName, syscalls } from '../kernel/syscalls';
 import { encodeArgumentsOf } from './calls/encode';
+import { encodeLayout } from './calls/layout';
 import { encodeAny } from './calls/memory';
+import { receivedAt } from './calls/messages';
 import type { Operand, Sink } from './calls/operand';
 import { rawCallNumber } from './calls/raw';
 import { Kind, MaxRules } from './format';
@@ -41,14 +44,46 @@ export interface RecordedCall {
   readonly numbers: readonly (number | undefined)[];
 }
 
+/** What a line is recorded for. */
+export interface Purpose {
+  /** The step that errors and the listing name, */
+  readonly step: string;
+  /** the option, */
+  readonly option: string;
+  /** and which one of it; the number of the call where it is left out. */
+  readonly index?: number;
+  /** Why a call has no place in it; undefined where it has. */
+  refuse?(name: string, numbers: RecordedCall['numbers']): string | undefined;
+  /** A descriptor of ours is used. */
+  uses?(descriptor: number, option: string): void;
+}
+
+/** The line of a child that executes no command. */
+const wholeProgram: Purpose = { step: recordedStep, option: recordedStep };
+
+/** A method of the recorder: what its caller called. */
+type Method = (...args: unknown[]) => unknown;
+
 /** One recording: the program that it writes, and what its handles mean. */
 export class Recording implements Sink {
   readonly writer = new Writer().reset(true);
+  readonly #purpose: Purpose;
+  #method: Method | undefined;
   readonly calls: RecordedCall[] = [];
   /** The program that it executes, for `spawnfile` and `spawnargs`. */
   executed: { readonly path: string; readonly args: readonly string[] } | undefined;
   readonly #handles = new WeakMap<object, Where>();
   #closed: string | undefined;
+
+  constructor(purpose = wholeProgram) {
+    this.#purpose = purpose;
+  }
+
+  /** The method of the recorder that is called. */
+  calledBy(method: Method): this {
+    this.#method = method;
+    return this;
+  }
 
   /** Nothing can be recorded any more; `reason` ends the sentence 'cannot be recorded: …'. */
   close(reason: string): void {
@@ -58,7 +93,7 @@ export class Recording implements Sink {
   // ---- calls
 
   /** Records a call of the table. */
-  call(name: SyscallName, args: readonly unknown[]): Result | readonly [Value, Value] {
+  call(name: SyscallName, args: readonly unknown[]): Result | readonly [Value, Value] | Received {
     this.#begin(name);
     this.#describe(name, args);
     const operands = encodeArgumentsOf(this, name, args);
@@ -67,7 +102,10 @@ export class Recording implements Sink {
     const writesMemory = signatureOf(name).some((kind) => kindOf(kind).word === 'out');
     const result = this.#emit(name, syscalls[name], operands, writesMemory ? memory : undefined);
     const pair = operands[signatureOf(name).indexOf('pair')];
-    return pair === undefined ? result : this.#pair(Number(pair.value));
+    if (pair !== undefined) return this.#words(Number(pair.value), 2) as [Value, Value];
+    const received = operands[signatureOf(name).indexOf('received')];
+    if (received === undefined) return result;
+    return { length: result, fds: this.#words(receivedAt(Number(received.value)), received.length) };
   }
 
   /** Records a call that nothing is known of. */
@@ -82,6 +120,7 @@ export class Recording implements Sink {
   /** Records the end. */
   exit(code: unknown): void {
     this.#begin('exit');
+    this.#refuse('exit', []);
     this.writer.exit(integer(code, 'code argument', 0, 255));
     this.calls.push({ name: 'exit', numbers: [] });
     this.close('c.exit() has ended the line');
@@ -96,9 +135,30 @@ export class Recording implements Sink {
     return handle;
   }
 
+  /** Memory with something in it. */
+  memory(fields: unknown): BufferHandle {
+    this.#begin('memory');
+    const { place, size } = encodeLayout(this, fields, 'fields argument');
+    const handle = Object.freeze(new MemoryHandle(size));
+    this.#handles.set(handle, { what: 'memory', place });
+    return handle;
+  }
+
   #begin(name: string): void {
     if (this.#closed !== undefined) throw refusedOption(`${name} argument`, `cannot be recorded: ${this.#closed}`);
-    this.writer.about(recordedStep, recordedStep, this.calls.length);
+    this.#about(this.calls.length);
+  }
+
+  /** What follows is of a call. */
+  #about(call: number): void {
+    const { step, option, index } = this.#purpose;
+    this.writer.about(step, option, index ?? call);
+    if (index !== undefined) this.writer.recordedAt(lineThatCalled(this.#method));
+  }
+
+  #refuse(name: string, numbers: RecordedCall['numbers']): void {
+    const reason = this.#purpose.refuse?.(name, numbers);
+    if (reason !== undefined) throw refusedOption(`${name} argument`, `cannot be recorded here: ${reason}`);
   }
 
   /** What an error of the call says it was about: its paths, or its address. */
@@ -119,14 +179,17 @@ export class Recording implements Sink {
 
   #emit(name: string, number: number, operands: readonly Operand[], filled: object | undefined): Result {
     const { writer } = this;
+    const numbers = operands.map(({ kind, value }) => (kind === Kind.Number ? Number(value) : undefined));
+    this.#refuse(name, numbers);
     const instruction = writer.count;
     writer.callNumber(number);
     for (const operand of operands) this.#argument(operand);
-    this.calls.push({
-      name,
-      numbers: operands.map(({ kind, value }) => (kind === Kind.Number ? Number(value) : undefined)),
+    this.calls.push({ name, numbers });
+    const handle: ResultHandle = new ResultHandle({
+      accept: (errors) => this.#accept(handle, errors),
+      expect: (errors) => this.#expect(handle, name, errors),
     });
-    const handle = Object.freeze(new ResultHandle((errors) => this.#accept(handle, errors)));
+    Object.freeze(handle);
     this.#handles.set(handle, { what: 'result', instruction, slot: undefined, filled });
     return handle;
   }
@@ -140,12 +203,13 @@ export class Recording implements Sink {
     else writer.result(value);
   }
 
-  #pair(place: Place): readonly [Value, Value] {
-    const handles = [new WordHandle(), new WordHandle()] as const;
-    handles.forEach((handle, index) =>
-      this.#handles.set(Object.freeze(handle), { what: 'word', place: place + index * 4 }),
-    );
-    return handles;
+  /** Words that the kernel writes, one behind the other. */
+  #words(place: Place, count: number): Value[] {
+    return Array.from({ length: count }, (_, index) => {
+      const handle = Object.freeze(new WordHandle());
+      this.#handles.set(handle, { what: 'word', place: place + index * 4 });
+      return handle;
+    });
   }
 
   /** A child in place starts with all signals blocked and dies with Node: a program that it executes should not. */
@@ -163,32 +227,53 @@ export class Recording implements Sink {
     }
   }
 
-  #accept(handle: object, errors: readonly unknown[]): void {
+  /** The instruction of a call that may still be told of errors. */
+  #instructionOf(handle: object): number {
     const where = this.#handles.get(handle);
     if (this.#closed !== undefined) throw refusedOption('errors argument', `cannot be recorded: ${this.#closed}`);
-    if (where?.what !== 'result') return;
-    const accepted = this.#accepted.get(where.instruction) ?? new Set<string>();
-    for (const error of errors) {
-      if (typeof error !== 'string') throw invalidArgType('errors argument', "an error's name", error);
-      if (!Object.hasOwn(errnoByName, error)) {
-        throw invalidArgValue(
-          'errors argument',
-          error,
-          `must be an error's name${didYouMean(error, Object.keys(errnoByName))}`,
-        );
-      }
-      if (accepted.has(error)) continue;
-      if (accepted.size === MaxRules)
-        throw invalidArgValue('errors argument', errors, `must not be more than ${MaxRules}`);
-      this.writer.at(where.instruction).accept(error);
-      accepted.add(error);
-    }
-    this.#accepted.set(where.instruction, accepted);
+    return (where as Extract<Where, { what: 'result' }>).instruction;
   }
 
+  #accept(handle: object, errors: readonly unknown[]): void {
+    const instruction = this.#instructionOf(handle);
+    if (this.#expected.has(instruction))
+      throw refusedOption('errors argument', 'is too late: the call is to fail, see expect()');
+    const accepted = this.#accepted.get(instruction) ?? new Set<string>();
+    this.#accepted.set(instruction, accepted);
+    for (const error of errors) {
+      const name = errorName(error);
+      if (accepted.has(name)) continue;
+      if (accepted.size === MaxRules)
+        throw invalidArgValue('errors argument', errors, `must not be more than ${MaxRules}`);
+      this.writer.at(instruction).accept(name);
+      accepted.add(name);
+    }
+  }
+
+  /** Behind the call comes what makes of its success a failure. */
+  #expect(handle: object, call: string, errors: readonly unknown[]): void {
+    const instruction = this.#instructionOf(handle);
+    if (this.writer.count !== instruction + 1 || this.#accepted.has(instruction))
+      throw refusedOption('errors argument', 'must be told right behind the call, and once');
+    if (errors.length === 0 || errors.length > MaxRules)
+      throw invalidArgValue('errors argument', errors, `must be one to ${MaxRules} errors`);
+    const names = [...new Set(errors.map(errorName))];
+    this.writer.at(instruction);
+    for (const name of names) this.writer.skip(name, 1);
+    this.#about(this.calls.length - 1);
+    this.writer.subject(undefined, undefined, `${call} has not failed with ${names.join(' or ')}`);
+    this.writer.fail('EIO');
+    this.#expected.add(instruction);
+  }
+
+  readonly #expected = new Set<number>();
   readonly #accepted = new Map<number, Set<string>>();
 
   // ---- what encoders ask
+
+  uses(descriptor: number, option: string): void {
+    this.#purpose.uses?.(descriptor, option);
+  }
 
   #where(handle: object, option: string): Where {
     const where = this.#handles.get(handle);
@@ -213,8 +298,9 @@ export class Recording implements Sink {
     return where.what === 'memory' ? where.place : 0;
   }
 
-  store({ value }: Operand, place: Place, width: 4 | 8): void {
-    this.writer.store(Number(value), place, width);
+  store({ kind, value }: Operand, place: Place, width: 4 | 8): void {
+    if (kind === Kind.Word) this.writer.storeWord(Number(value), place, width);
+    else this.writer.store(Number(value), place, width);
   }
 
   isLengthOf(length: object, memory: object): boolean {
@@ -229,6 +315,16 @@ export class Recording implements Sink {
   }
 }
 
+function errorName(error: unknown): string {
+  if (typeof error !== 'string') throw invalidArgType('errors argument', "an error's name", error);
+  if (Object.hasOwn(errnoByName, error)) return error;
+  throw invalidArgValue(
+    'errors argument',
+    error,
+    `must be an error's name${didYouMean(error, Object.keys(errnoByName))}`,
+  );
+}
+
 /** The kinds of what a caller gives, without what is filled in. */
 function givenKinds(name: string): readonly string[] {
   const filled = new Set(['null', 'is', 'socklen', 'capheader', 'pair', 'ahead']);
@@ -238,11 +334,18 @@ function givenKinds(name: string): readonly string[] {
 /** The recorder of a recording. */
 export function recorderOf(recording: Recording): Recorder {
   const methods: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  const add = (name: string, record: Method): void => {
+    methods[name] = function method(...args: unknown[]): unknown {
+      recording.calledBy(method);
+      return record(...args);
+    };
+  };
   for (const name of Object.keys(signatures) as SyscallName[]) {
-    if (name !== 'clone') methods[name] = (...args: unknown[]) => recording.call(name, args);
+    if (name !== 'clone') add(name, (...args) => recording.call(name, args));
   }
-  methods['buffer'] = (size: unknown) => recording.buffer(size);
-  methods['exit'] = (code: unknown) => recording.exit(code);
-  methods['syscall'] = (name: unknown, ...args: unknown[]) => recording.rawCall(name, args);
+  add('buffer', (size) => recording.buffer(size));
+  add('memory', (fields) => recording.memory(fields));
+  add('exit', (code) => recording.exit(code));
+  add('syscall', (name, ...args) => recording.rawCall(name, args));
   return Object.freeze(methods) as unknown as Recorder;
 }

@@ -14,6 +14,9 @@
 //   struct:NAME    a struct of structs.ts
 //   sockaddr, sockopt, sigset, sigaction, fprog, groups, cpus, capabilities, ifreq   what their names say
 //   any            a number, or any of the above
+//   flock          a number, or struct flock
+//   message        struct msghdr, of what is sent
+//   received       the same, of what is to come
 //   pair           where two descriptors are written, which are what the call brings
 //   pointer        any address
 // and these, which the recorder fills in:
@@ -28,6 +31,7 @@ import type { SyscallName } from '../kernel/syscalls';
 export const signatures = {
   accept4: ['fd', 'null', 'null', 'set:SOCK_CLOEXEC,SOCK_NONBLOCK?'],
   bind: ['fd', 'sockaddr', 'length'],
+  bpf: ['int', 'bytes', 'length'],
   capset: ['capheader', 'capabilities'],
   chdir: ['path'],
   chroot: ['path'],
@@ -47,7 +51,11 @@ export const signatures = {
   fchmodat: ['fd', 'path', 'octal'],
   fchown: ['fd', 'int', 'int'],
   fchownat: ['fd', 'path', 'int', 'int', 'set:AT_SYMLINK_NOFOLLOW,AT_EMPTY_PATH?'],
-  fcntl: ['fd', 'one:F_DUPFD,F_GETFD,F_SETFD,F_GETFL,F_SETFL,F_ADD_SEALS', 'int?'],
+  fcntl: [
+    'fd',
+    'one:F_DUPFD,F_GETFD,F_SETFD,F_GETFL,F_SETFL,F_ADD_SEALS,F_GETLK,F_OFD_GETLK,F_SETLK,F_OFD_SETLK',
+    'flock?',
+  ],
   flock: ['fd', 'int'],
   fsconfig: ['fd', 'one:FSCONFIG_', 'text?', 'text?', 'fd?'],
   fsmount: ['fd', 'set:FSMOUNT_', 'set:MOUNT_ATTR_?'],
@@ -101,11 +109,13 @@ export const signatures = {
   read: ['fd', 'out', 'length'],
   readlinkat: ['fd', 'path', 'out', 'length'],
   recvfrom: ['fd', 'out', 'length', 'set:MSG_?', 'null', 'null'],
+  recvmsg: ['fd', 'received', 'set:MSG_?'],
   renameat2: ['fd', 'path', 'fd', 'path', 'int?'],
   rt_sigaction: ['signal', 'sigaction', 'null', 'is:8'],
   rt_sigprocmask: ['one:SIG_', 'sigset', 'null', 'is:8'],
   sched_setaffinity: ['int', 'ahead', 'cpus'],
   seccomp: ['int', 'int', 'fprog?'],
+  sendmsg: ['fd', 'message', 'set:MSG_?'],
   sendto: ['fd', 'bytes', 'length', 'set:MSG_?', 'sockaddr?', 'length'],
   setdomainname: ['text', 'length'],
   setgroups: ['ahead', 'groups'],

@@ -50,6 +50,13 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   return `{${fields.join(', ')}}`;
 }
 
+/** Of `struct msghdr` and what lies behind it, see calls/messages.ts: how many bytes, and how much room for descriptors. */
+function spellMessage(reader: Reader, place: number): string {
+  const bytes = `${reader.number(place + 64, 8)} bytes`;
+  const control = reader.number(place + 40, 8);
+  return control === 0 ? `{${bytes}}` : `{${bytes}, SCM_RIGHTS of ${(reader.number(place + 72, 8) - 16) / 4}}`;
+}
+
 function spellInterfaceRequest(reader: Reader, place: number): string {
   const flags = spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC');
   return `{${quote(reader.string(place))}, ${flags}}`;
@@ -106,6 +113,9 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
       // Memory that an earlier call fills, as far as that call will say.
       if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;
       return spellBytes(reader.bytes(place, reader.value(instruction, index + 1)));
+    case 'message':
+    case 'received':
+      return spellMessage(reader, place);
     case 'struct':
       return spellStruct(reader, place, about);
     default:

@@ -33,6 +33,8 @@ export interface Label {
   readonly detail: string | undefined;
   readonly path: string | undefined;
   readonly dest: string | undefined;
+  /** Where somebody recorded it: 'app.js:7:3'. */
+  readonly recordedAt: string | undefined;
   /** What a reader of the listing is told beside the call: what we do while the stub waits. */
   remark: string | undefined;
 }
@@ -69,6 +71,7 @@ export class Writer extends DataWriter {
   #detail: string | undefined;
   #path: string | undefined;
   #dest: string | undefined;
+  #recordedAt: string | undefined;
 
   /** Starts anew, with labels or without. */
   reset(withLabels = false): this {
@@ -89,7 +92,7 @@ export class Writer extends DataWriter {
     if (this.labels === undefined) return this;
     this.#option = option;
     this.#index = index;
-    this.#verb = this.#detail = this.#path = this.#dest = undefined;
+    this.#verb = this.#detail = this.#path = this.#dest = this.#recordedAt = undefined;
     return this;
   }
 
@@ -105,6 +108,12 @@ export class Writer extends DataWriter {
   /** What the next instructions are about, where that is no path. */
   detail(detail: string): this {
     this.#detail = detail;
+    return this;
+  }
+
+  /** Where the next instructions were recorded. */
+  recordedAt(line: string | undefined): this {
+    this.#recordedAt = line;
     return this;
   }
 
@@ -148,6 +157,12 @@ export class Writer extends DataWriter {
     return this.result(slot).number(place).number(width);
   }
 
+  /** Writes a word of the data into another place of it. */
+  storeWord(word: Place, place: Place, width: 4 | 8): this {
+    this.#begin(Op.Store);
+    return this.word(word).number(place).number(width);
+  }
+
   /** Writes a number into a word of the data. */
   storeNumber(value: number, place: Place): this {
     this.#begin(Op.Store);
@@ -185,6 +200,16 @@ export class Writer extends DataWriter {
     return this.number(errnoNumber(errno));
   }
 
+  /** Writes an instruction of another program as it is. @returns where its words begin */
+  copy(other: Writer, instruction: number): number {
+    this.#begin(Op.Call);
+    const from = instruction * Field.Size;
+    this.words.set(other.words.subarray(from, from + Field.Size), this.#at);
+    const label = other.labels?.[instruction];
+    if (this.labels !== undefined && label !== undefined) this.labels[this.labels.length - 1] = label;
+    return this.#at;
+  }
+
   #begin(op: Op): void {
     if (this.count === MaxInstructions) tooLarge(`a program has at most ${MaxInstructions} instructions`);
     const at = this.count * Field.Size;
@@ -211,6 +236,7 @@ export class Writer extends DataWriter {
       detail: this.#detail,
       path: this.#path,
       dest: this.#dest,
+      recordedAt: this.#recordedAt,
       remark: undefined,
     });
   }
@@ -276,11 +302,15 @@ export class Writer extends DataWriter {
   }
 
   /** Keeps the result; in the place of one that is not needed any more, where that is given. */
-  keep(slot = this.slots): Slot {
-    if (slot === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
-    if (slot === this.slots) this.slots++;
+  keep(slot = this.takeSlot()): Slot {
     this.words[this.#at + Field.Call]! |= (slot + 1) << 16;
     return slot;
+  }
+
+  /** Room for a result. */
+  takeSlot(): Slot {
+    if (this.slots === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
+    return this.slots++;
   }
 
   /** Goes on where the kernel answers this errno. */

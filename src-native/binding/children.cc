@@ -111,6 +111,26 @@ Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
                {.place = thread ? ChildTraits::Place::kThread : ChildTraits::Place::kHere, .executes = how.executes});
 }
 
+// perform(…image, results, data) -> 0
+Napi::Value PerformHere(const Napi::CallbackInfo& info) {
+  Environment* environment = Environment::Of(info.Env());
+  if (environment == nullptr) return Refused(info, {ESHUTDOWN});
+  std::unique_ptr<MemoryFile> file;
+  Program program;
+  uint32_t culprit = 0;
+  const Errno error = Perform(ImageOf(info), TakeFault(environment), &file, &program, &culprit);
+  if (error) return Refused(info, environment, error, culprit);
+  const Report* report = file->report();
+  const bool failed = report->state == static_cast<uint32_t>(State::kFailed);
+  environment->mailbox()[kMailInstruction] = report->instruction;
+  environment->mailbox()[kMailError] = failed ? report->error : 0;
+  environment->mailbox()[kMailSignal] = 0;
+  auto* results = Elements<double>(info[8]);
+  for (uint32_t slot = 0; slot < kResults; slot++) results[slot] = static_cast<double>(report->results[slot]);
+  memcpy(Elements<uint8_t>(info[9]), program.data, program.header->data_size);
+  return Number(info, 0);
+}
+
 // None before the watch is opened, nor once the environment is being torn down.
 Child* Known(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
@@ -204,6 +224,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "prepare", Entry<Prepare>);
   Export(env, exports, "launch", Entry<Launch>);
   Export(env, exports, "launchInPlace", Entry<LaunchHere>);
+  Export(env, exports, "perform", Entry<PerformHere>);
   Export(env, exports, "go", Entry<Go>);
   Export(env, exports, "kill", Entry<Kill>);
   Export(env, exports, "look", Entry<LookAt>);

@@ -274,4 +274,12 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
   return error;
 }
 
+Errno Perform(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Program* program, uint32_t* culprit) {
+  Parts parts;
+  if (const Errno error = NewFile(image, fault, file, &parts)) return error;
+  if (!Load((*file)->block(), (*file)->header()->size, program, culprit)) return {EINVAL};
+  Run(*program, (*file)->report(), nullptr);
+  return {};
+}
+
 }  // namespace nsclone

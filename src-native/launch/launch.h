@@ -12,6 +12,7 @@
 #include "launch/memory_file.h"
 #include "launch/result.h"
 #include "launch/stack_pool.h"
+#include "loop/loop.h"
 
 namespace nsclone {
 
@@ -58,6 +59,9 @@ struct InPlace {
   int wake;       // an eventfd that tells of the end of a thread
 };
 Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launched* launched, uint32_t* culprit);
+
+// Runs a recorded program on the calling thread; `file` has what it left.
+Errno Perform(const Image& image, Fault fault, std::unique_ptr<MemoryFile>* file, Program* program, uint32_t* culprit);
 
 }  // namespace nsclone
 

@@ -107,6 +107,7 @@ describe('types', () => {
     killSignal: [null, true, {}, [], 65],
     killGrace: ['5', null, true, -1, 1.5],
     hold: [0, null, 'true', {}, []],
+    steps: [0, null, true, 'start', [null], [{ at: 'start' }], [{ at: 'never', run() {} }]],
   };
   const all = Flags.NEWUSER | Flags.NEWUTS | Flags.NEWNET | Flags.NEWNS | Flags.NEWPID;
 
@@ -115,7 +116,7 @@ describe('types', () => {
     async (name, value) => {
       const error = await refused({ flags: all, [name]: value });
       expect(isArgumentError(error)).toBe(true);
-      expect((error as { option: string }).option).toMatch(new RegExp(`^${name}(\\[0\\]|\\..*)?$`));
+      expect((error as { option: string }).option).toMatch(new RegExp(`^${name}(\\[0\\])?(\\..*)?$`));
       expect((error as Error).message).toMatch(/Received |Unknown signal/);
     },
   );

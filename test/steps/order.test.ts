@@ -63,6 +63,7 @@ test('every option of the types has an owner', () => {
     setgroups: true,
     signal: true,
     stdio: true,
+    steps: true,
     sysctl: true,
     timeOffsets: true,
     timeout: true,

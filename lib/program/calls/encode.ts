@@ -13,6 +13,7 @@ import {
   encodeText,
 } from './memory';
 import { checkSignal, encodeDescriptor, encodeFlags, encodeInteger, encodeLength, number } from './numbers';
+import { encodeMessage, encodeReceived } from './messages';
 import type { Operand, Sink } from './operand';
 import {
   encodeCapabilities,
@@ -21,6 +22,7 @@ import {
   encodeFilter,
   encodeGroups,
   encodeInterfaceRequest,
+  encodeLock,
   encodeSignalAction,
   encodeSignalSet,
   encodeSocketAddress,
@@ -54,6 +56,9 @@ const given: Readonly<Record<string, Encoder>> = {
   cpus: encodeCpus,
   capabilities: encodeCapabilities,
   ifreq: encodeInterfaceRequest,
+  flock: encodeLock,
+  message: encodeMessage,
+  received: encodeReceived,
   any: encodeAny,
 };
 

@@ -38,7 +38,9 @@ export function encodeDescriptor(sink: Sink, value: unknown, option: string): Op
   if (typeof given !== 'number')
     throw invalidArgType(option, 'a descriptor, the result of a call, or an object with one', value);
   // Negative ones are AT_FDCWD, and what the kernel refuses itself.
-  return number(integer(given, option, -0x80000000, 0x7fffffff));
+  const descriptor = integer(given, option, -0x80000000, 0x7fffffff);
+  if (descriptor >= 0) sink.uses(descriptor, option);
+  return number(descriptor);
 }
 
 function descriptorOf(value: object): unknown {

@@ -21,6 +21,8 @@ export interface Sink {
   placeOf(memory: MemoryHandle, option: string): Place;
   /** Writes a value into the data before the call that is being recorded. */
   store(value: Operand, place: Place, width: 4 | 8): void;
+  /** A descriptor of ours is an argument. */
+  uses(descriptor: number, option: string): void;
   /** Whether `length` is what a call returned that wrote to `memory`, so that it is never longer. */
   isLengthOf(length: object, memory: object): boolean;
 }

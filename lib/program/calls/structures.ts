@@ -27,7 +27,6 @@ function encodeField(sink: Sink, value: unknown, option: string, field: Field, p
   const encode = field.kind === 'fd' ? encodeDescriptor : encodeInteger;
   const operand = field.kind === 'limit' && value === 'unlimited' ? number(-1) : encode(sink, value, option);
   const width = field.size === 8 ? 8 : 4;
-  if (operand.kind === Kind.Word) throw invalidArgType(option, 'a number or the result of a call', value);
   if (operand.kind !== Kind.Number) sink.store(operand, at, width);
   else if (width === 8) sink.writer.setInt64(at, Number(operand.value));
   else sink.writer.setInt32(at, Number(operand.value));
@@ -81,6 +80,19 @@ export function encodeGroups(sink: Sink, value: unknown, option: string): Operan
   const place = sink.writer.reserve(ids.length * 4);
   ids.forEach((id, index) => sink.writer.setInt32(place + index * 4, id));
   return data(place, ids.length);
+}
+
+/** The argument of a fcntl(2): `struct flock` from an object, or a number. */
+export function encodeLock(sink: Sink, value: unknown, option: string): Operand {
+  if (typeof value !== 'object' || value === null || isValue(value)) return encodeInteger(sink, value, option);
+  const given = plainObject(value, option, ['type', 'whence', 'start', 'len']);
+  const place = sink.writer.reserve(32);
+  const type = integer(given.type, part(option, '.type'), 0, 2);
+  const whence = integer(given.whence ?? 0, part(option, '.whence'), 0, 2);
+  sink.writer.setInt32(place, type | (whence << 16));
+  sink.writer.setInt64(place + 8, integer(given.start ?? 0, part(option, '.start')));
+  sink.writer.setInt64(place + 16, integer(given.len ?? 0, part(option, '.len')));
+  return data(place, 32);
 }
 
 /** A mask of CPUs. */
