@@ -21,11 +21,9 @@ const { Application, Converter, ReflectionKind } = await import('typedoc');
 const sections = [
   {
     title: 'Functions',
-    files: [
-      ...['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'setns', 'flags', 'errors/*'].map(
-        (name) => `lib/${name}`,
-      ),
-    ],
+    files: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'setns', 'flags', 'errors/*'].map(
+      (name) => `lib/${name}`,
+    ),
     first: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'unshareSync', 'setns', 'setnsSync'],
     kinds: ReflectionKind.Function,
   },

@@ -200,6 +200,6 @@ describe('refused is what is not for a thread of Node', () => {
   });
 
   test.each([undefined, null, 'line', {}, () => {}])('no program: %p', (value) => {
-    expect(() => perform(value as unknown as Program)).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'program'));
+    expect(() => perform(value as Program)).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'program'));
   });
 });
