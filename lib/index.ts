@@ -84,6 +84,7 @@ export type {
 export type {
   Capabilities,
   CloneOptions,
+  HoldPoint,
   IdMap,
   IdMapping,
   Propagation,

@@ -182,11 +182,16 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
   killGrace?: number | undefined;
   /**
-   * Resolve when all but the seccomp filter is set up, and wait there for `child.start()`. With `init` it is pid 1 that waits, before
-   * it clones the program, which inherits what is done to it; what belongs to the program alone (stdio, ids, limits, `cwd`) is then
-   * set up by `start()`. Default false.
+   * Stop the set-up, resolve, and wait for `child.start()`, which goes on to the next stop, or to the exec. `true` is 'exec'. A command
+   * that is nowhere to be found is told at the stop 'exec', not by `start()`. Default false.
+   * - `'maps'`: the new user namespace is there, and somebody else writes its maps: `/proc/PID/uid_map` and `gid_map` of `child.pid`,
+   *   which (with `child.pidfd`) may be another process from the next stop on. `uidMap` and `gidMap` must not be given; `uid` and `gid`
+   *   say who the program is, which otherwise keeps its id outside.
+   * - `'mounts'`: all mounts are made, and the old root is still there.
+   * - `'exec'`: all is set up but the filters. With `init` it is pid 1 that waits, before it clones the program, which inherits what is
+   *   done to it; what belongs to the program alone (stdio, ids, limits, `cwd`) is then set up by `start()`.
    */
-  hold?: boolean | undefined;
+  hold?: boolean | HoldPoint | readonly HoldPoint[] | undefined;
   /**
    * Lines of system calls of your own that become part of the set-up: what no option says. They are in the listing of `plan()`, and
    * an error names the line that recorded the call. Default none.
@@ -211,6 +216,9 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /** Whether nothing but `stdio` is inherited. With `false`, what is not close-on-exec is inherited too. Default true. */
   closeFds?: boolean | undefined;
 }
+
+/** Where the set-up of a child can be stopped, see `hold`. */
+export type HoldPoint = 'maps' | 'mounts' | 'exec';
 
 /** What of a plan may differ from one start to the next. */
 export interface StartOptions<S extends Stdio = Stdio> {

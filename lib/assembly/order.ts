@@ -8,7 +8,7 @@ import { cwd } from '../steps/cwd';
 import { domainname } from '../steps/domainname';
 import { dumpable } from '../steps/dumpable';
 import { flags } from '../steps/flags';
-import { hold, holdPidOne } from '../steps/hold';
+import { hold, holdMounts, holdPidOne } from '../steps/hold';
 import { hostname } from '../steps/hostname';
 import { init } from '../steps/init';
 import { identity } from '../steps/identity';
@@ -80,14 +80,15 @@ export const order: readonly Step[] = [
   domainname,
   loopback,
   sysctl,
+  handover,
   propagation,
   linesInNamespaces,
   root,
   mounts,
   linesAfterMounts,
+  holdMounts,
   rootSwitch,
   linesInRoot,
-  handover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,
   // The process itself.

@@ -54,6 +54,9 @@ export interface HeldMount {
   readonly index: number;
 }
 
+/** Where the set-up waits for start(). */
+export type HoldPoint = 'maps' | 'mounts' | 'exec';
+
 /** A line of the caller's own. */
 export interface OwnLine {
   readonly at: string;
@@ -145,7 +148,7 @@ export class Request {
   parentDeathSignal = 0;
   init = false;
   pty: { readonly columns: number; readonly rows: number } | undefined;
-  hold = false;
+  holds: readonly HoldPoint[] = none;
   ownLines: readonly OwnLine[] = none;
   signal: AbortSignal | undefined;
   timeout: number | undefined;
@@ -180,6 +183,15 @@ export class Request {
     return copy;
   }
 
+  /** Whether the set-up waits for start() at all. */
+  get isHeld(): boolean {
+    return this.holds.length > 0;
+  }
+
+  holdsAt(point: HoldPoint): boolean {
+    return this.holds.includes(point);
+  }
+
   /** Whether one of these namespaces is new in this child. */
   creates(flags: number): boolean {
     return (this.flags & flags) !== 0;
@@ -195,7 +207,7 @@ export class Request {
    * beside the program. Nobody may look into it, and nothing of it serves another child.
    */
   get exposed(): boolean {
-    return this.joins.length > 0 || this.hold || this.init;
+    return this.joins.length > 0 || this.isHeld || this.init;
   }
 
   /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
@@ -240,7 +252,7 @@ export class Request {
 
   /** Whether it hands its namespaces over: /proc and setns(2) refuse them to us as to anybody else. */
   get handsOver(): boolean {
-    return (this.hold || this.init) && !this.own.has(constants.CAP_SYS_PTRACE);
+    return (this.isHeld || this.init) && !this.own.has(constants.CAP_SYS_PTRACE);
   }
 
   get joinsUser(): boolean {

@@ -17,6 +17,8 @@ export interface Birth<R> {
   readonly ending: EndingOptions | undefined;
   /** Whether the stub waits for start() in the instruction where it waits now. */
   isHeld(): boolean;
+  /** start() ends the stop that it is in. */
+  goes?(child: ClonedProcess<R>, id: number): void;
   /** Does what the stub waits for; `whenEnded` takes what stops it. @throws what the call rejects with */
   serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void>;
   /** What the child brought back, read at the moment it started. */

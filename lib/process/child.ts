@@ -147,9 +147,11 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #hold(): void {
+    const isFirst = this.#held === 'no';
     this.#held = 'waiting';
     this.#introduce();
-    this.#birth.resolve(this);
+    if (isFirst) this.#birth.resolve(this);
+    else this.#startDone?.resolve();
   }
 
   #started(): void {
@@ -272,6 +274,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.#held = 'going';
     return new Promise((resolve, reject) => {
       this.#startDone = { resolve, reject };
+      this.#birth.goes?.(this, this.#id);
       addon().go(this.#id);
     });
   }

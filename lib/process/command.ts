@@ -2,6 +2,7 @@
 import type { ClonedProcess } from '../../types/child';
 import type { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
+import { handsOver } from '../handed-namespaces';
 import { whyStopped } from '../host/control-groups';
 import type { Writer } from '../program/writer';
 import { stepNamed } from '../assembly/assemble';
@@ -52,6 +53,11 @@ export class Command implements Birth<undefined> {
 
   isHeld(): boolean {
     return this.#waits[this.#waited] === 'hold' && ++this.#waited > 0;
+  }
+
+  /** At the stop 'maps' it has handed nothing over yet, and may be looked into. */
+  goes(child: ClonedProcess, id: number): void {
+    if (this.#request.handsOver) handsOver(child, id);
   }
 
   serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void> {

@@ -142,5 +142,5 @@ function clone(
   }
   pipes.closeChildEnds();
   const child = new Child(id, new Command(request, writer, pipes, resolve, reject));
-  if (request.handsOver) handsOver(child, id);
+  if (request.handsOver && !request.holdsAt('maps')) handsOver(child, id);
 }

@@ -23,7 +23,7 @@ export function cloneIntoCgroup(writer: Writer, request: Request, cgroup: Slot):
   writer.skip('ENOSYS', 1).skip('EPERM', 1);
   writer.jump(5);
   // In every cgroup of v2, and in none of v1, which it must not fall into.
-  writer.add(call.faccessat, cgroup, writer.addText('cgroup.controllers'));
+  writer.add(call.faccessatOf, cgroup, writer.addText('cgroup.controllers'));
   writer.add(call.openatOf, cgroup, writer.addText('cgroup.procs'), O_WRONLY | O_CLOEXEC);
   const procs = writer.keep();
   writer.add(call.write, procs, writer.addText('0'), 1).minimum(1);

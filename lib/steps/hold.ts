@@ -1,11 +1,28 @@
-// Step `hold`: all is set up but the filter, and the child waits for start(). Beside a pid 1 of ours it is that which waits,
-// before it makes the program: what is done to a held child has to reach the program, and most of it is inherited by a fork.
-import { boolean } from '../check';
-import type { Writer } from '../program/writer';
+// Steps of the option `hold`: where the set-up waits for start(). At 'exec' all is set up but the filters. Beside a pid 1 of ours it is
+// that which waits, before it makes the program: what is done to a held child has to reach the program, and most of it is inherited
+// by a fork.
+import { array, oneOf } from '../check';
+import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
+import { Flags } from '../flags';
+import type { HoldPoint, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import { lookForCommand } from './look-for-command';
+import { holdHere } from './wait-for-start';
 
-function waitForStart(writer: Writer): void {
-  writer.about('hold', 'hold').wait();
+const points = ['maps', 'mounts', 'exec'] as const;
+
+function pointsOf(value: unknown): readonly HoldPoint[] {
+  if (typeof value === 'boolean') return value ? ['exec'] : [];
+  if (typeof value === 'string') return [oneOf(value, 'hold', points)];
+  if (!Array.isArray(value))
+    throw invalidArgType('hold', `of type boolean, one of ${points.join(', ')}, or an array of them`, value);
+  if (value.length === 0) throw invalidArgValue('hold', value, 'must not be empty');
+  return array(value, 'hold').map((point, index) => oneOf(point, `hold[${index}]`, points));
+}
+
+function refuseWithMaps(request: Request, option: 'uidMap' | 'gidMap'): void {
+  if (request[option] === undefined) return;
+  throw refusedOption(option, "must not be given with hold 'maps': somebody else writes them");
 }
 
 export const hold: Step = {
@@ -14,16 +31,43 @@ export const hold: Step = {
   onlyWhenGiven: true,
   after: {
     identity: 'what is done to a held child is done to the final one',
-    noNewPrivileges: 'only the filter is left',
-    cwd: 'only the filter is left',
+    noNewPrivileges: 'only the filters are left',
+    cwd: 'only the filters are left',
+    'steps at exec': 'only the filters are left',
   },
 
   check(given, request) {
-    request.hold = boolean(given.hold, 'hold');
+    request.holds = pointsOf(given.hold);
+  },
+
+  settle(request) {
+    if (!request.holdsAt('maps')) return;
+    if (!request.creates(Flags.NEWUSER)) {
+      throw refusedOption('hold', "cannot be 'maps' without Flags.NEWUSER in flags: there is nothing to map");
+    }
+    refuseWithMaps(request, 'uidMap');
+    refuseWithMaps(request, 'gidMap');
   },
 
   emit(writer, request) {
-    if (request.hold && !request.init) waitForStart(writer);
+    if (!request.holdsAt('exec') || request.init) return;
+    lookForCommand(writer, request);
+    holdHere(writer, request, 'exec');
+  },
+};
+
+export const holdMounts: Step = {
+  name: 'hold at mounts',
+  options: [],
+  onlyWhenGiven: 'hold',
+  after: {
+    mounts: 'they are all made',
+    'steps at mounts': 'they are all made',
+    handover: 'we may enter what it is in',
+  },
+
+  emit(writer, request) {
+    if (request.holdsAt('mounts')) holdHere(writer, request, 'mounts');
   },
 };
 
@@ -34,6 +78,8 @@ export const holdPidOne: Step = {
   after: { mounts: 'what pid 1 and the program share is all set up' },
 
   emit(writer, request) {
-    if (request.hold && request.init) waitForStart(writer);
+    if (!request.holdsAt('exec') || !request.init) return;
+    lookForCommand(writer, request);
+    holdHere(writer, request, 'exec');
   },
 };

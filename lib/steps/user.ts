@@ -11,6 +11,7 @@ import { explain, mapText, serveMaps, writingWhat } from './id-map-writers';
 import { gidMapOf, type MapName, ownID, uidMapOf } from './id-maps';
 import { needs } from '../assembly/needs';
 import { fillProcFile, openProcFile } from './proc-file';
+import { holdHere } from './wait-for-start';
 import { insideID, mapsZero, type Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
@@ -73,6 +74,7 @@ export const user: Step = {
     const { uidMap, gidMap, setgroups } = request;
     const denies = setgroups === 'deny';
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
+    if (request.holdsAt('maps')) holdHere(writer, request, 'maps');
     if (uidMap?.writer === 'stub') writeMap(writer, request, 'uidMap', 'uid_map', mapText(uidMap));
     if (denies) writeMap(writer, request, 'setgroups', 'setgroups', 'deny');
     if (gidMap?.writer === 'stub') writeMap(writer, request, 'gidMap', 'gid_map', mapText(gidMap));

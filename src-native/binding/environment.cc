@@ -91,7 +91,10 @@ bool Environment::Hear(uint32_t id, News news, const Child& child) {
     mailbox_[kMailInstruction] = child.instruction();
     mailbox_[kMailError] = child.error();
     // The stub is the one that waits, not yet the program.
-    if (!child.program().known()) mailbox_[kMailPid] = child.middle().pid();
+    if (!child.program().known()) {
+      mailbox_[kMailPid] = child.middle().pid();
+      mailbox_[kMailPidfd] = child.middle().pidfd();
+    }
   }
   if (news == News::kEnded || news == News::kFailed) PostEnd(child.end(), mailbox_);
   told_id_ = id;

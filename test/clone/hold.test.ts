@@ -49,7 +49,7 @@ function record(child: ClonedProcess): string[] {
 }
 
 describe('hold rejects', () => {
-  test.each([1, 0, 'yes', null, {}])('%p', (value) => {
+  test.each([1, 0, null, {}])('%p', (value) => {
     expect(planning({ hold: value })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'hold'));
   });
 });
@@ -245,13 +245,13 @@ describe('start()', () => {
     });
     await child.exited;
   });
-  test.each(['/nowhere/at/all', '/'])(
+  test.each(['/etc/passwd', '/'])(
     'rejects where %s cannot be executed, and exited tells how the child ended',
     async (command) => {
       const child = await clone(command, { ...quiet, hold: true });
       const events = record(child);
       await expect(child.start()).rejects.toMatchObject({
-        code: command === '/' ? 'EACCES' : 'ENOENT',
+        code: 'EACCES',
         step: 'command',
         syscall: 'execve',
         path: command,
@@ -280,9 +280,126 @@ describe('start()', () => {
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGSYS' });
   });
   test('is not told of a rejection that nobody waits for twice: exited never rejects', async () => {
-    const child = await clone('/nowhere', { ...quiet, hold: true });
+    const child = await clone('/', { ...quiet, hold: true });
     const [started, ended] = await Promise.allSettled([child.start(), child.exited]);
     expect([started.status, ended.status]).toEqual(['rejected', 'fulfilled']);
+  });
+});
+
+describe('a command that is nowhere', () => {
+  test.each(['/nowhere/at/all', 'no-such-command', './no-such-file'])(
+    'is told at the stop, before anything is done to the child: %s',
+    async (command) => {
+      await expect(clone(command, { ...quiet, hold: true })).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
+    },
+  );
+  test('beside pid 1, too', async () => {
+    const options: CloneOptions = { ...owned(Flags.NEWPID), init: true, hold: true };
+    await expect(clone('no-such-command', options)).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
+  });
+  test('is looked for where the program will be', async () => {
+    const child = await clone('./sh', ['-c', 'exit 7'], { ...quiet, hold: true, cwd: '/bin' });
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 7 });
+  });
+  test('is found behind folders of PATH that do not have it, or do not let us in', async () => {
+    const child = await clone('true', { ...quiet, hold: true, env: { PATH: '/no/such:/etc/passwd:/:/usr/bin:/bin' } });
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 0 });
+  });
+});
+
+describe('several stops', () => {
+  const stops = ['maps', 'mounts', 'exec'] as const;
+  const inMaps: CloneOptions = { flags: Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID, uid: 0, gid: 0 };
+  const ownMap = (id: number): string => `0 ${id} 1`;
+  /** As newuidmap(1) or a container runtime does. */
+  function writeMaps(pid: number): void {
+    writeFileSync(`/proc/${pid}/uid_map`, ownMap(process.geteuid!()));
+    writeFileSync(`/proc/${pid}/setgroups`, 'deny');
+    writeFileSync(`/proc/${pid}/gid_map`, ownMap(process.getegid!()));
+  }
+
+  test('come one after the other, and start() goes on to the next', async () => {
+    const child = await clone('/bin/sh', ['-c', 'exit $(id -u)'], {
+      ...quiet,
+      ...inMaps,
+      mounts: [{ type: 'tmpfs', target: '/mnt' }],
+      hold: stops,
+    });
+    const seen = (): string => readFileSync(`/proc/${child.pid}/mountinfo`, 'utf8');
+    expect(readFileSync(`/proc/${child.pid}/uid_map`, 'utf8')).toBe('');
+    const user = child.namespace('user');
+    expect(`user:[${user.id}]`).not.toBe(link('user'));
+    user.close();
+    writeMaps(child.pid);
+    await child.start();
+    if (hasCapability(constants.CAP_SYS_PTRACE)) expect(seen()).toContain(' /mnt ');
+    expect(status(child.pid, 'NSpid').split('\t').at(-1)).toBe('1');
+    const mounts = child.namespace('mnt');
+    expect(`mnt:[${mounts.id}]`).not.toBe(link('mnt'));
+    mounts.close();
+    await child.start();
+    expect(child.exitCode).toBeNull();
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 0 });
+    await expect(child.start()).rejects.toThrow(/is over/);
+  });
+
+  test('at the maps alone: without any, the set-up says what it lacks', async () => {
+    const child = await clone('/bin/true', { ...quiet, ...inMaps, hold: 'maps' });
+    await expect(child.start()).rejects.toMatchObject({ code: 'EINVAL' });
+    expect((await child.exited).code).not.toBe(0);
+  });
+
+  test('at the mounts: they are made, and the child is still in the old root', async () => {
+    await using child = await clone('/bin/sh', ['-c', 'test -e /usr/bin/env && ! test -e /etc'], {
+      ...quiet,
+      ...owned(Flags.NEWNS),
+      root: { type: 'tmpfs' },
+      mounts: [
+        { type: 'bind', source: '/usr', target: '/usr', create: true },
+        ...['bin', 'lib', 'lib64'].map((name) => ({ type: 'symlink', target: `/${name}`, to: `usr/${name}` }) as const),
+      ],
+      hold: 'mounts',
+    });
+    // Whoever enters the namespace is in what lies uppermost.
+    const other = await clone('/bin/sh', ['-c', 'test -e /usr/bin/env && ! test -e /etc'], { ...quiet, join: child });
+    expect(await other.exited).toMatchObject({ code: 0 });
+    if (hasCapability(constants.CAP_SYS_PTRACE)) readFileSync(`/proc/${child.pid}/root/etc/passwd`);
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 0 });
+  });
+
+  test.each(stops)('a child that is ended at %s is gone', async (hold) => {
+    const flags = Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID;
+    const child = await clone('/bin/true', { ...quiet, flags, hold });
+    expect(child.kill()).toBe(true);
+    expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
+    await expect(child.start()).rejects.toThrow(/is over/);
+  });
+
+  test.each(stops)('a failure behind the stop at %s is what start() rejects with', async (hold) => {
+    const flags = Flags.NEWUSER | Flags.NEWNS;
+    const child = await clone('/bin/true', { ...quiet, flags, hold, seccomp: kill });
+    await expect(child.start()).rejects.toMatchObject({ code: 'ECHILD', step: 'command', signal: 'SIGSYS' });
+    await child.exited;
+  });
+
+  test('the listing names them', () => {
+    const made = plan('/bin/true', { ...inMaps, hold: ['exec', 'maps'] });
+    expect(String(made).match(/wait for the parent, .*/g)).toEqual([
+      "wait for the parent, whose start() ends the stop at 'maps'",
+      "wait for the parent, whose start() ends the stop at 'exec'",
+    ]);
+  });
+
+  test.each([
+    [{ hold: 'maps' }, 'hold', 'Flags.NEWUSER'],
+    [{ ...owned(0), hold: 'maps' }, 'uidMap', 'somebody else writes them'],
+    [{ flags: Flags.NEWUSER, gidMap: 'root', hold: ['maps'] }, 'gidMap', 'somebody else writes them'],
+  ])('%p is refused', (options, option, message) => {
+    expect(planning(options)).toThrow(refusal('ERR_INVALID_ARG_VALUE', option, message));
   });
 });
 
