@@ -87,6 +87,7 @@ export type {
   HoldPoint,
   IdMap,
   IdMapping,
+  InitOptions,
   Propagation,
   Limit,
   RlimitName,

@@ -199,9 +199,9 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   steps?: readonly Step[] | undefined;
   /**
    * A tiny pid 1 that reaps orphans and forwards signals; the program is its child. `pid` and `pidfd` are those of pid 1, `exited`
-   * tells how the program ended. Needs `Flags.NEWPID`. Default false.
+   * tells how the program ended. Needs `Flags.NEWPID`. Default false; `true` is `{}`.
    */
-  init?: boolean | undefined;
+  init?: boolean | InitOptions | undefined;
   /**
    * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
    * rows. Default false.
@@ -219,6 +219,20 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
 
 /** Where the set-up of a child can be stopped, see `hold`. */
 export type HoldPoint = 'maps' | 'mounts' | 'exec';
+
+/** What a pid 1 of ours is to be, see `init`. */
+export interface InitOptions {
+  /**
+   * When it ends, and with it the pid namespace: with the command, or with the last process there. With 'last' it forwards signals to
+   * all processes once the command has ended, whose code or signal `exited` tells all the same. Default 'command'.
+   */
+  readonly until?: 'command' | 'last' | undefined;
+  /**
+   * Descriptors of this process that pid 1 holds open until it ends: a lock, an end of a pipe that tells of the end of the container.
+   * They must be above the entries of `stdio`; the command does not get them. Default none.
+   */
+  readonly keep?: readonly number[] | undefined;
+}
 
 /** What of a plan may differ from one start to the next. */
 export interface StartOptions<S extends Stdio = Stdio> {

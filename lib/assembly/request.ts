@@ -54,6 +54,12 @@ export interface HeldMount {
   readonly index: number;
 }
 
+/** A descriptor of ours that stays open after `closeFds`. */
+export interface Carried {
+  readonly descriptor: number;
+  readonly option: string;
+}
+
 /** Where the set-up waits for start(). */
 export type HoldPoint = 'maps' | 'mounts' | 'exec';
 
@@ -147,6 +153,10 @@ export class Request {
   processGroup: number | undefined;
   parentDeathSignal = 0;
   init = false;
+  /** Of pid 1: whether it ends with the last process, and not with the program. */
+  initUntilLast = false;
+  /** What pid 1 keeps open. */
+  initKeeps: readonly number[] = none;
   pty: { readonly columns: number; readonly rows: number } | undefined;
   holds: readonly HoldPoint[] = none;
   ownLines: readonly OwnLine[] = none;
@@ -181,6 +191,11 @@ export class Request {
     const copy = Object.assign(new Request(), this, { facts: [...this.facts] });
     copy.#own = this.#own;
     return copy;
+  }
+
+  /** Descriptors of ours that stay open where all others are closed, one behind the other from {@link firstCarried} on. */
+  get carried(): readonly Carried[] {
+    return this.initKeeps.map((descriptor, index) => ({ descriptor, option: `init.keep[${index}]` }));
   }
 
   /** Whether the set-up waits for start() at all. */

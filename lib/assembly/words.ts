@@ -12,6 +12,11 @@ export function joinWord(request: Request, index: number): number {
   return sourceWord(request.stdio.length + index);
 }
 
+/** Where what is carried lies once all else is closed: behind the channel. */
+export function firstCarried(request: Request): number {
+  return lowestFree(request) + 1;
+}
+
 /** The first number above the entries of stdio. */
 export function lowestFree(request: Request): number {
   return Math.max(3, request.stdio.length);

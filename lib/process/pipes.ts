@@ -2,7 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 
 import { addon } from '../addon';
-import { SyscallError } from '../errors/syscall-error';
+import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { Pair } from '../native-interface';
 import { type Output, outputOver } from './output';
 import type { Pty } from './pty';
@@ -24,23 +24,30 @@ interface Pipe {
   stream: Source | Output | undefined;
 }
 
+/** Whose descriptor it is, and what would fail of it. */
+type Use = Pick<SyscallErrorInit, 'step' | 'option' | 'syscall'>;
+
+/** What a descriptor of ours is asked for; undefined for a stranger. */
+function useOf({ stdio, cgroup, heldMounts, carried, ownLines }: Request, descriptor: number): Use | undefined {
+  const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
+  if (index >= 0) return { step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3' };
+  if (cgroup === descriptor) return { step: 'cgroup', option: 'cgroup', syscall: 'fcntl' };
+  const mount = heldMounts.find(({ held }) => held.descriptor === descriptor);
+  if (mount !== undefined) return { step: mount.option, option: nameOf(mount), syscall: 'open_tree' };
+  const kept = carried.find((one) => one.descriptor === descriptor);
+  if (kept !== undefined) return { step: 'closeFds', option: kept.option, syscall: 'fcntl' };
+  const line = ownLines.find(({ descriptors }) => descriptors.includes(descriptor));
+  return line === undefined ? undefined : { step: `steps at ${line.at}`, option: line.option, syscall: 'fcntl' };
+}
+
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
-function refuseClosed({ stdio, cgroup, heldMounts }: Request, writer: Writer): void {
+function refuseClosed(request: Request, writer: Writer): void {
   if (writer.keptCount === 0) return;
   const closed = addon().firstClosed(writer.kept, writer.keptCount);
   if (closed < 0) return;
   const descriptor = writer.kept[closed]!;
   const hint = `descriptor ${descriptor} is not open in Node`;
-  const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
-  if (index < 0 && cgroup === descriptor) {
-    throw new SyscallError({ code: 'EBADF', step: 'cgroup', option: 'cgroup', syscall: 'fcntl', hint });
-  }
-  const mount = heldMounts.find(({ held }) => held.descriptor === descriptor);
-  if (index < 0 && mount !== undefined) {
-    const step = mount.option;
-    throw new SyscallError({ code: 'EBADF', step, option: nameOf(mount), syscall: 'open_tree', hint });
-  }
-  throw new SyscallError({ code: 'EBADF', step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3', hint });
+  throw new SyscallError({ code: 'EBADF', ...useOf(request, descriptor), hint });
 }
 
 /** From now on what comes in is the child's to read, as child_process has it. */

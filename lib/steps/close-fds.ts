@@ -3,15 +3,16 @@
 // Closed, not marked: who waits, stays as pid 1, or goes into a folder that somebody else names (`/proc/self/fd/7`) would have it
 // still. With `closeFds: false` that holds for what is ours all the same; what Node itself had inheritable stays.
 import { boolean } from '../check';
+import { refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import { ChannelWord, ProcWord } from '../program/format';
-import type { Writer } from '../program/writer';
+import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import type { Request } from '../assembly/request';
+import type { Carried, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
-import { joinWord, lowestFree, sourceWord } from '../assembly/words';
+import { firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
 
-const { F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
+const { F_DUPFD_CLOEXEC, F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
 
 /** One of Node's: closed, unless it was inheritable there. */
@@ -40,6 +41,16 @@ function closeOurs(writer: Writer, request: Request): void {
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
 
+/** Beyond all places that are about to be taken. */
+function copyAway(writer: Writer, request: Request, carried: readonly Carried[]): Slot[] {
+  const beyond = carried.reduce((most, { descriptor }) => Math.max(most, descriptor), firstCarried(request));
+  return carried.map(({ descriptor, option }) => {
+    writer.keepOpen(descriptor);
+    writer.about('closeFds', option).add(call.fcntl, descriptor, F_DUPFD_CLOEXEC, beyond + carried.length);
+    return writer.keep();
+  });
+}
+
 export const closeFds: Step = {
   name: 'closeFds',
   options: ['closeFds'],
@@ -56,12 +67,25 @@ export const closeFds: Step = {
     request.closeFds = boolean(given.closeFds, 'closeFds');
   },
 
+  settle(request) {
+    const { carried, stdio, closeFds: closes } = request;
+    for (const { descriptor, option } of carried) {
+      if (!closes) throw refusedOption(option, 'needs closeFds: what is kept has a number of its own');
+      if (descriptor < Math.max(3, stdio.length))
+        throw refusedOption(option, `must be above the entries of stdio, of which ${descriptor} is one`);
+    }
+  },
+
   emit(writer, request) {
     writer.about(this.name, 'closeFds');
     if (!request.closeFds) return closeOurs(writer, request);
     const lowest = lowestFree(request);
+    const { carried } = request;
+    const copies = carried.length === 0 ? [] : copyAway(writer, request, carried);
     // EINVAL: it is there already.
-    writer.add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL').storeNumber(lowest, ChannelWord);
-    writer.add(call.close_range, lowest + 1, last);
+    writer.about(this.name, 'closeFds').add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL');
+    writer.storeNumber(lowest, ChannelWord);
+    copies.forEach((copy, index) => writer.add(call.dup3Of, copy, firstCarried(request) + index, O_CLOEXEC));
+    writer.add(call.close_range, firstCarried(request) + copies.length, last);
   },
 };

@@ -1,16 +1,28 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
-import { boolean } from '../check';
-import { refusedOption } from '../errors/argument-error';
+import { array, boolean, fileDescriptor, oneOf, plainObject } from '../check';
+import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import { firstCarried } from '../assembly/words';
 
 const { O_CLOEXEC, PR_SET_PDEATHSIG } = constants;
 const SIGCHLD = 17;
 const SIGKILL = 9;
 const last = 0xffffffff;
+
+/** As many as nobody needs. */
+const mostKept = 1024;
+
+/** What pid 1 is to be, as src-native/loop/format.h has it. */
+function ordersOf(request: Request): number {
+  const { parentDeathSignal, initUntilLast, initKeeps } = request;
+  const kept = initKeeps.length === 0 ? 0 : firstCarried(request) * 2 ** 32 + initKeeps.length * 2 ** 16;
+  return parentDeathSignal + (initUntilLast ? 2 ** 8 : 0) + kept;
+}
 
 export const init: Step = {
   name: 'init',
@@ -23,7 +35,16 @@ export const init: Step = {
   },
 
   check(given, request) {
-    request.init = boolean(given.init, 'init');
+    const { init: value } = given;
+    request.init = typeof value === 'object' && value !== null ? true : boolean(value, 'init');
+    if (typeof value !== 'object') return;
+    const { until, keep } = plainObject(value, 'init', ['until', 'keep']);
+    request.initUntilLast = until !== undefined && oneOf(until, 'init.until', ['command', 'last']) === 'last';
+    if (keep === undefined) return;
+    request.initKeeps = array(keep, 'init.keep').map((descriptor, index) =>
+      fileDescriptor(descriptor, `init.keep[${index}]`),
+    );
+    if (request.initKeeps.length > mostKept) throw invalidArgValue('init.keep', keep, `must be at most ${mostKept}`);
   },
 
   settle(request) {
@@ -40,7 +61,7 @@ export const init: Step = {
     if (!request.closeFds) writer.add(call.close_range, last, last);
     writer.add(call.pipe2, ends, O_CLOEXEC);
     // The last argument is for pid 1 itself.
-    writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, request.parentDeathSignal).fork().stay();
+    writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, ordersOf(request)).fork().stay();
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
     // The end of the pipe: pid 1 has closed all that it had. Until then the program must not run, which could look.
     writer

@@ -31,6 +31,11 @@ inline constexpr uint8_t kRetry = 2;       // EAGAIN means: once more
 inline constexpr uint8_t kFork = 4;        // go on where the result is 0; the caller of a clone leaves
 inline constexpr uint8_t kStay = 8;        // with kFork: the caller stays, as pid 1 of the new process's namespace
 
+// Of a clone with kStay, the last argument says what pid 1 is to be: its parent-death signal in eight bits, then
+inline constexpr int64_t kUntilLast = 1 << 8;  // it ends with the last process, and not with the program
+inline constexpr uint32_t kKeptCount = 16;     // how many descriptors it keeps, in 16 bits
+inline constexpr uint32_t kKeptFrom = 32;      // and the first of them
+
 inline constexpr uint16_t kAnyErrno = 0xffff;
 inline constexpr uint32_t kArguments = 6;
 inline constexpr uint32_t kRules = 8;

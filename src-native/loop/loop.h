@@ -19,10 +19,10 @@ struct Program {
 // report. False where the block is no program; `*culprit` is then the offending instruction.
 bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit);
 
-// A clone whose caller stays: its child, and the parent-death signal that the caller is to have.
+// A clone whose caller stays: its child, and what the caller is to be.
 struct Stay {
   int64_t child = 0;
-  int64_t death_signal = 0;
+  int64_t orders = 0;
 };
 
 // Runs to the end, a failure, or through execve(2). Returns the exit code to leave with; where `stay->child` is set,

@@ -52,7 +52,8 @@ bool HasItToo(const int32_t* info, int64_t program) {
 
 struct Zombie {
   int64_t pid = 0;
-  int32_t status = 0;  // as wait(2) has it
+  int32_t status = 0;    // as wait(2) has it
+  bool is_last = false;  // there is none, and no process that could become one
 };
 
 // One that has ended and is still to be reaped; no pid where there is none.
@@ -60,43 +61,61 @@ Zombie NextZombie() {
   // siginfo_t: number, errno, code, one word of padding, then pid, uid and status.
   int32_t info[32] = {};
   const int64_t result = Call(__NR_waitid, kAll, 0, info, kEnded | kNoHang | kLeaveIt | kAllChildren, 0);
-  if (result != 0 || info[4] == 0) return {};
+  if (result != 0 || info[4] == 0) return {.is_last = result == -ECHILD};
   const int32_t dumped = info[2] == kDumped ? kCoreFlag : 0;
   return {info[4], info[2] == kExited ? (info[6] & 0xff) << 8 : info[6] | dumped};
 }
 
-void ReapAll(int64_t program, Report* report) {
+// What pid 1 is there for.
+struct Duty {
+  int64_t program;  // 0 once it has ended
+  bool until_last;
+  int32_t status = 0;  // of the program that has ended
+};
+
+void ReapAll(Duty* duty, Report* report) {
   for (;;) {
     const Zombie zombie = NextZombie();
+    if (zombie.is_last && duty->program == 0) End(ExitCode(duty->status));
     if (zombie.pid == 0) return;
-    const int32_t status = zombie.status;
-    const int32_t executed = zombie.pid == program && IsPastExec(program) ? kStatusExecuted : 0;
+    const bool is_program = zombie.pid == duty->program;
+    const int32_t executed = is_program && IsPastExec(zombie.pid) ? kStatusExecuted : 0;
     // The call that has just been answered, so that no filter refuses it.
     Call(__NR_waitid, kOne, zombie.pid, 0, kEnded | kNoHang | kAllChildren, 0);
-    if (zombie.pid != program) continue;
-    const int32_t told = kStatusKnown | executed | status;
+    if (!is_program) continue;
+    const int32_t told = kStatusKnown | executed | zombie.status;
     __atomic_store_n(const_cast<int32_t*>(&report->status), told, __ATOMIC_RELEASE);
     // The kernel ends whatever is left in the namespace.
-    End(ExitCode(status));
+    if (!duty->until_last) End(ExitCode(zombie.status));
+    duty->program = 0;
+    duty->status = zombie.status;
   }
+}
+
+void CloseAllBut(int64_t first, int64_t count) {
+  if (count != 0 && first > 0) Call(__NR_close_range, 0, first - 1, 0);
+  Call(__NR_close_range, count == 0 ? 0 : first + count, kAllDescriptors, 0);
 }
 
 }  // namespace
 
 void BePidOne(const Stay& stay, Report* report) {
   // First of all, as the program's process waits for it: nothing of ours is open here when a stranger runs.
-  Call(__NR_close_range, 0, kAllDescriptors, 0);
-  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.death_signal, 0, 0, 0);
+  CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff);
+  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.orders & 0xff, 0, 0, 0);
   // The working directory would keep what it lies on from being unmounted.
   Call(__NR_chdir, "/");
+  Duty duty = {.program = stay.child, .until_last = (stay.orders & kUntilLast) != 0};
   const uint64_t all = ~uint64_t{0};
   for (;;) {
-    ReapAll(stay.child, report);
+    ReapAll(&duty, report);
     // Blocked signals wait for us; unblocked ones without a handler are ignored for a pid 1.
     int32_t info[32] = {};  // siginfo_t: number, errno, code
     const int64_t signal = Call(__NR_rt_sigtimedwait, &all, info, 0, 8);
-    if (signal <= 0 || signal == SIGCHLD || HasItToo(info, stay.child)) continue;
-    Call(__NR_kill, stay.child, signal);
+    if (signal <= 0 || signal == SIGCHLD) continue;
+    // Without the program it is for all that there is.
+    if (duty.program == 0 || !HasItToo(info, duty.program))
+      Call(__NR_kill, duty.program == 0 ? -1 : duty.program, signal);
   }
 }
 

@@ -6,8 +6,8 @@
 
 namespace nsclone {
 
-// Lets go of every descriptor, forwards signals, reaps orphans, and ends when the program has, with its status in the
-// report.
+// Lets go of every descriptor but those that it is told to keep, forwards signals, reaps orphans, and ends when the
+// program has, or the last process; with the program's status in the report.
 [[noreturn]] void BePidOne(const Stay& stay, Report* report);
 
 }  // namespace nsclone

@@ -208,6 +208,11 @@ Child::Verdict Child::JudgeInit(bool ended) {
     case Process::Executed::kUnknown:
       break;
   }
+  // It has ended, and pid 1 has not.
+  const int32_t status = file_->report()->status;
+  if ((status & kStatusKnown) != 0) {
+    return (status & kStatusExecuted) != 0 ? Verdict::kStarted : Verdict::kFailed;
+  }
   // Gone, and pid 1 goes with it; or hidden from us.
   return ++unclear_rounds_ > kPatience ? Verdict::kStarted : Verdict::kUnsure;
 }

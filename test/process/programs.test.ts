@@ -363,12 +363,12 @@ describe('what else a program depends on is looked at each time', () => {
     const told = evaluate(`
       const range = [{ containerID: 0, hostID: 100000, size: 65536 }];
       const options = { flags: nsclone.Flags.NEWUSER, uidMap: range, gidMap: range, hold: true, stdio: 'ignore' };
-      const child = await nsclone.clone('/no/such', [], { ...options, signal: new AbortController().signal });
+      const child = await nsclone.clone('/etc/passwd', [], { ...options, signal: new AbortController().signal });
       process.setegid(100000);
       process.seteuid(100000);
       const { code, step, syscall, path } = await child.start().catch((error) => error);
       return { code, step, syscall, path };`);
-    expect(told).toEqual({ code: 'ENOENT', step: 'command', syscall: 'execve', path: '/no/such' });
+    expect(told).toEqual({ code: 'EACCES', step: 'command', syscall: 'execve', path: '/etc/passwd' });
   });
 
   test('PATH, for a command without a slash', async () => {

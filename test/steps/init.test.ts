@@ -1,11 +1,23 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
-import { clone, type CloneOptions, Flags, run, type SignalName, type SyscallError } from '../../lib';
+import {
+  clone,
+  type CloneOptions,
+  constants,
+  Flags,
+  perform,
+  record,
+  run,
+  type SignalName,
+  type SyscallError,
+} from '../../lib';
+import { rootOnly } from '../support/capability';
 import { calls, failAt, fieldsOf, killed } from '../support/fault';
 import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -36,9 +48,23 @@ async function ready(script: string, options: CloneOptions = pid): Promise<Await
 }
 
 describe('init rejects', () => {
-  test.each([1, 'yes', null, {}])('%p', (value) => {
+  test.each([1, 'yes', null])('%p', (value) => {
     expect(planning({ flags: Flags.NEWPID, init: value })).toThrow(
       refusal('ERR_INVALID_ARG_TYPE', 'init', 'must be of type boolean'),
+    );
+  });
+  test.each([
+    [{ until: 'end' }, 'init.until', 'ERR_INVALID_ARG_VALUE'],
+    [{ keep: 3 }, 'init.keep', 'ERR_INVALID_ARG_TYPE'],
+    [{ keep: ['3'] }, 'init.keep[0]', 'ERR_INVALID_ARG_TYPE'],
+    [{ keep: [2] }, 'init.keep[0]', 'ERR_INVALID_ARG_VALUE'],
+    [{ untill: 'last' }, 'init.untill', 'ERR_INVALID_ARG_VALUE'],
+  ] as const)('%p', (value, option, code) => {
+    expect(planning({ flags: Flags.NEWPID, init: value })).toThrow(refusal(code, option));
+  });
+  test('what pid 1 is to keep where the rest is not closed', () => {
+    expect(planning({ flags: Flags.NEWPID, init: { keep: [9] }, closeFds: false })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'init.keep[0]', 'needs closeFds'),
     );
   });
   test('true without a new pid namespace', () => {
@@ -253,6 +279,117 @@ function isBelow(member: string, ancestor: number): boolean {
   }
   return false;
 }
+
+describe("init until 'last'", () => {
+  const last = { ...pid, init: { until: 'last' } } as const satisfies CloneOptions;
+
+  test('ends with the last process, and tells how the program ended', async () => {
+    const child = await clone('/bin/sh', ['-c', '(sleep 0.3; echo last) & exit 7'], {
+      ...last,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const output = read(child.stdout);
+    expect(await child.exited).toMatchObject({ code: 7, signal: null });
+    expect(await output).toBe('last\n');
+  });
+
+  test('ends at once where the program was the only one', async () => {
+    expect(await (await clone('/bin/sh', ['-c', 'kill -USR1 $$'], { ...last, stdio: 'ignore' })).exited).toMatchObject({
+      code: null,
+      signal: 'SIGUSR1',
+    });
+  });
+
+  test('tells of a program that has ended before anybody looked, and whose processes live on', async () => {
+    for (let i = 0; i < 20; i++) {
+      const child = await clone('/bin/sh', ['-c', 'sleep 100 >&- & exit 3'], {
+        ...last,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await read(child.stdout);
+      await setTimeout(slow(20));
+      child.kill('SIGKILL');
+      expect(await child.exited).toMatchObject({ code: 3 });
+    }
+  });
+
+  test('hands signals to what is left once the program has ended', async () => {
+    const script = '(trap "exit 0" USR2; exec >&-; echo ready >&2; while :; do sleep 0.01; done) & exit 5';
+    const child = await clone('/bin/sh', ['-c', script], { ...last, stdio: ['ignore', 'pipe', 'pipe'] });
+    await Promise.all([read(child.stdout), once(child.stderr!, 'data')]);
+    await setTimeout(slow(50));
+    expect(child.kill('SIGUSR2')).toBe(true);
+    expect(await child.exited).toMatchObject({ code: 5 });
+  });
+
+  test('is ended by a timeout with all that there is', async () => {
+    const child = await clone('/bin/sh', ['-c', '(trap "" TERM; sleep 100) & exit 0'], {
+      ...last,
+      stdio: 'ignore',
+      timeout: slow(300),
+      killGrace: 50,
+    });
+    expect(await child.exited).toMatchObject({ endedBy: 'timeout' });
+  });
+
+  test.each(['/no/such/command', '/etc/passwd'])('has never started where %s cannot be executed', async (command) => {
+    await expect(clone(command, { ...last, stdio: 'ignore' })).rejects.toMatchObject({ step: 'command' });
+  });
+});
+
+describe('init keeps', () => {
+  /** Ours, and one that only a child has: at its end when nobody holds it any more. */
+  function ownPipe(): { out: number; into: number } {
+    const [out, into] = perform(
+      record((c) => {
+        const ends = c.pipe2(constants.O_CLOEXEC | constants.O_NONBLOCK);
+        return [...ends];
+      }),
+    ) as [number, number];
+    return { out, into };
+  }
+  const isOpen = (out: number): boolean => {
+    try {
+      return readSync(out, Buffer.alloc(1)) !== 0;
+    } catch {
+      // EAGAIN: somebody may still write.
+      return true;
+    }
+  };
+
+  test('descriptors open as long as it lives, and the program gets none', async () => {
+    const { out, into } = ownPipe();
+    const lock = openSync('/dev/null', 'r');
+    const child = await ready('ls /proc/self/fd | wc -l; sleep 100', { ...pid, init: { keep: [lock, into] } });
+    closeSync(into);
+    closeSync(lock);
+    await setTimeout(slow(50));
+    expect(isOpen(out)).toBe(true);
+    child.kill('SIGKILL');
+    await child.exited;
+    expect(isOpen(out)).toBe(false);
+    closeSync(out);
+  });
+
+  rootOnly('no more than those, under numbers of its own', async () => {
+    const kept = [openSync('/dev/zero', 'r'), openSync('/dev/full', 'r')];
+    const child = await ready('echo ready; sleep 100', { ...proc, init: { keep: kept } });
+    for (const descriptor of kept) closeSync(descriptor);
+    const folder = `/proc/${child.pid}/fd`;
+    await until(() => readdirSync(folder).length === 2);
+    expect(readdirSync(folder).map((number) => readlinkSync(join(folder, number)))).toEqual(['/dev/zero', '/dev/full']);
+    child.kill('SIGKILL');
+    await child.exited;
+  });
+
+  test('and says which one is not open', async () => {
+    await expect(clone('/bin/true', { ...pid, init: { keep: [987] } })).rejects.toMatchObject({
+      code: 'EBADF',
+      option: 'init.keep[0]',
+      hint: 'descriptor 987 is not open in Node',
+    });
+  });
+});
 
 describe('init tells how programs end that are fast to die', () => {
   async function outcomes(count: number, start: () => Promise<string>): Promise<Record<string, number>> {
