@@ -100,7 +100,7 @@ describe('types', () => {
     detached: [0, null, 'true', {}, []],
     processGroup: ['0', null, true, -1, 1.5],
     parentDeathSignal: [null, true, {}, [], 'SIGNONE'],
-    init: [0, null, 'true', {}, []],
+    init: [0, null, 'true', []],
     pty: [0, null, 'true', []],
     signal: [0, null, true, {}, 'abort'],
     timeout: ['5', null, true, -1, 1.5],
