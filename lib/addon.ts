@@ -54,7 +54,7 @@ function filesIn(...folders: string[]): string[] {
   return folders.flatMap((folder) =>
     existsSync(folder)
       ? readdirSync(folder)
-          .filter((name) => /^nsclone(\.\w+)?\.node$/.test(name))
+          .filter((name) => name.startsWith('nsclone.') && name.endsWith('.node'))
           .map((name) => join(folder, name))
       : [],
   );

@@ -6,37 +6,52 @@ import { join } from 'node:path';
 import { compileFunction } from 'node:vm';
 
 import { home } from './package-files';
+import { isMainRealm } from './realm';
 
-/** Their names, and what they require: put in by the build. */
-declare const lateFiles: readonly string[];
-declare const core: object;
+/** Put in by the build: who requires each of them, in the words that a bundler follows, and what all of them require. */
+declare const lateFiles: Readonly<Record<string, () => object>>;
+declare const front: object;
+
+type Run = (exports: object, require: (id: string) => object, module: object) => void;
 
 /** Of nothing but ASCII, as the build writes them. */
 const encoding = 'latin1';
 
+// Mentioned here alone: the build writes the whole object in its place.
+const bundled = lateFiles;
 const { folder, isPackage } = home();
-const texts = new Map(isPackage ? lateFiles.map((name) => [name, readFileSync(fileOf(name), encoding)]) : []);
+// As bytes: a string of them is made of what is needed alone.
+const texts = new Map(isPackage ? Object.keys(bundled).map((name) => [name, readFileSync(fileOf(name))]) : []);
 const loaded = new Map<string, object>();
 
 function fileOf(name: string): string {
   return join(folder!, 'dist/lib', `${name}.js`);
 }
 
+function functionOf(name: string, text: string): Run {
+  const parameters = ['exports', 'require', 'module'];
+  const filename = fileOf(name);
+  if (isMainRealm) return compileFunction(text, parameters, { filename }) as Run;
+  // That would be of Node's realm: its objects and errors would be instances of none of the classes that are there for a program here.
+  // oxlint-disable-next-line typescript/no-implied-eval -- the text of our own file
+  return new Function(...parameters, `${text}\n//# sourceURL=${filename}`) as Run;
+}
+
 function compile(name: string, text: string): object {
   const module = { exports: {} };
-  const run = compileFunction(text, ['exports', 'require', 'module'], { filename: fileOf(name) }) as (
-    exports: object,
-    require: (id: string) => object,
-    module: object,
-  ) => void;
-  run(module.exports, () => core, module);
+  functionOf(name, text)(module.exports, (id) => (id === './core.js' ? load('core') : front), module);
   return module.exports;
 }
 
-/** What a late file exports. @param bundled requires it in the words that a bundler follows: it is then a part of the bundle */
-export function load(name: string, bundled: () => object): object {
-  const text = texts.get(name);
-  const exports = loaded.get(name) ?? (text === undefined ? bundled() : compile(name, text));
-  loaded.set(name, exports);
+/** What a late file exports. */
+export function load(name: string): object {
+  let exports = loaded.get(name);
+  if (exports === undefined) {
+    const text = texts.get(name);
+    // A part of a bundle is there already.
+    exports = text === undefined ? bundled[name]!() : compile(name, text.toString(encoding));
+    loaded.set(name, exports);
+    texts.delete(name);
+  }
   return exports;
 }

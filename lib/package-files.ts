@@ -36,12 +36,16 @@ function ownFile(): string | undefined {
     ? stack
     : Array.from(String(stack).matchAll(/((?:file:\/\/)?\/.*?):\d+:\d+\)?$/gm), ([, file]) => file);
   // Some bundles evaluate text: then it is the file of who has evaluated it.
-  const file = files.find((name): name is string => typeof name === 'string' && /^(\/|file:)/.test(name));
-  return file?.startsWith('file:') === true ? fileURLToPath(file) : file;
+  const file = files.find((name): name is string => typeof name === 'string' && (name.startsWith('/') || isURL(name)));
+  return file !== undefined && isURL(file) ? fileURLToPath(file) : file;
+}
+
+function isURL(file: string): boolean {
+  return file.startsWith('file:');
 }
 
 /** Where this code lies in the package: as it is published, and as its sources are run. */
-const ownNames = ['dist/lib/core.js', 'lib/package-files.ts'];
+const ownNames = ['dist/lib/front.js', 'lib/package-files.ts'];
 
 /**
  * The folder of the package that has this file of ours. By the name of the file first: above a bundle may be a folder like /tmp, in
@@ -52,9 +56,10 @@ function packageOf(file: string): string | undefined {
   if (name === undefined) return undefined;
   const folder = file.slice(0, -name.length - 1);
   try {
-    return /"name": *"nsclone"/.test(readFileSync(join(folder, 'package.json'), 'utf8')) ? folder : undefined;
+    const { name: ours } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+    return ours === 'nsclone' ? folder : undefined;
   } catch {
-    // There is none, or it cannot be read.
+    // There is none, or it cannot be read, or it is none.
     return undefined;
   }
 }
@@ -80,10 +85,8 @@ export function home(): Home {
 }
 
 function find(): Home {
-  const executable = executableFolder();
-  if (executable !== undefined) return { folder: executable, isPackage: false };
   const own = ownFile();
-  if (own === undefined) return { folder: undefined, isPackage: false };
-  const root = packageOf(own);
-  return { folder: root ?? dirname(own), isPackage: root !== undefined };
+  const root = own === undefined ? undefined : packageOf(own);
+  if (root !== undefined) return { folder: root, isPackage: true };
+  return { folder: executableFolder() ?? (own === undefined ? undefined : dirname(own)), isPackage: false };
 }

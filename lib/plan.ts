@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { ofCall } from './errors/caller';
 import { list } from './program/listing';
 import { structure } from './program/structure';
-import { Writer } from './program/writer';
-import { assemble, checkRequest } from './assembly/assemble';
+import type { Writer } from './program/writer';
+import { checkRequest, labelled } from './assembly/assemble';
 import type { Request } from './assembly/request';
 import type { ListedPlan } from '../types/listing';
 import type { CloneOptions } from '../types/options';
@@ -22,10 +22,8 @@ export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
 
   /** @internal */
   constructor(request: Request) {
-    const writer = new Writer().reset(true);
     // Whoever shows all fields of an object does not show the environment.
-    Object.defineProperties(this, { request: { value: request }, writer: { value: writer } });
-    assemble(writer, request);
+    Object.defineProperties(this, { request: { value: request }, writer: { value: labelled(request) } });
   }
 
   /**

@@ -1,7 +1,9 @@
 // The timers of Node as they were at the import of this package: fake ones that a test puts in their place later never fire here.
-import * as timers from 'node:timers';
+import { clearTimeout as clearOne, setImmediate as setOneImmediate, setTimeout as setOne } from 'node:timers';
 
-export const { setTimeout, clearTimeout, setImmediate } = timers;
+export const setTimeout = setOne;
+export const clearTimeout = clearOne;
+export const setImmediate = setOneImmediate;
 
 export const nextTick = process.nextTick.bind(process);
 

@@ -44,6 +44,11 @@ let opened = false;
 /** What the last call or news had to say beside its number, see {@link Mail}. */
 export let { mailbox } = watch;
 
+/** Whether there has been a child, or could have been one. */
+export function isWatching(): boolean {
+  return opened;
+}
+
 /** Opens the watch, and the stub, before the first child. */
 export function openWatch(): void {
   if (opened) return;

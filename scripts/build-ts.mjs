@@ -1,9 +1,10 @@
 // Builds dist/: by tsc the declarations that a public one leads to, by esbuild CommonJS files with an ESM façade.
 //
-//   core.js      all that the start of a command needs. One file, because Node takes a third of a millisecond for each that it loads.
-//   options.js   what options need, output.js what collects output, late.js what records, lists and explains: each compiled by
-//                the first call that needs it, as an import pays for every byte that it compiles
 //   index.js     the public names
+//   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
+//   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
+//                and explains: each compiled by the first call that needs it, as an import pays for every byte that it compiles.
+//                The core is compiled soon after the import where no call has needed it by then.
 //   index.mjs    the same names and the same classes for `import`
 //
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
@@ -11,7 +12,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFunction } from 'node:vm';
 
@@ -22,7 +23,41 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist/lib');
 const common = { platform: 'node', target: 'node20.17', logLevel: 'warning', sourcesContent: false };
 
-/** The files that are loaded late, and together. Others import nothing of them but functions, and objects of functions: steps. */
+/**
+ * The files that are loaded at the import, and by all others. Of what is not among them they import functions alone: a value may
+ * depend on the process that is running, and a class cannot be late.
+ */
+const front = [
+  'addon',
+  'builtin',
+  'clone',
+  'errors/abort-error',
+  'errors/caller',
+  'errors/max-buffer-error',
+  'errors/printable',
+  'errors/syscall-error',
+  'flags',
+  'index',
+  'kernel/clone-constants',
+  'kernel/constants',
+  'late-file',
+  'namespace',
+  'native-interface',
+  'package-files',
+  'plan',
+  'realm',
+  'record',
+  'run',
+  'runtime',
+  'setns',
+  'timers',
+  'unshare',
+  'warm',
+];
+/**
+ * The files that are loaded late, and together. Others import nothing of them but functions, and objects of functions: steps. What
+ * is in no list is the core, which all of these import.
+ */
 const groups = {
   // Who has options, most of them.
   options: [
@@ -78,14 +113,19 @@ const groups = {
     'stub-hint',
   ],
 };
+const lateNames = ['core', ...Object.keys(groups)];
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
+const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
 const folders = { options: ['steps/mounts'], output: [], late: [] };
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
 }
-const groupOf = (file) => Object.keys(groups).find((group) => isIn(group, file));
+function groupOf(file) {
+  if (file.startsWith(join(root, 'types/')) || front.some((name) => fileOf(name) === file)) return 'front';
+  return Object.keys(groups).find((group) => isIn(group, file)) ?? 'core';
+}
 
 /** What a file exports: it is run for that. */
 async function exportsOf(file) {
@@ -96,22 +136,20 @@ async function exportsOf(file) {
   return module.exports;
 }
 
+/** A class cannot be stood in for: who imports one has the build fail. */
+const isFunction = (value) => typeof value === 'function' && !/^class\b/.test(String(value));
+
 /** In the place of a late file: each of its functions loads the group, and goes on there. */
 async function stand(file) {
-  // A class cannot be stood in for: who imports one has the build fail.
-  const isFunction = (value) => typeof value === 'function' && !/^class\b/.test(String(value));
   const field = (name, [key, value]) =>
     isFunction(value)
-      ? `${key}(...args) { return home().${name}.${key}(...args); }`
+      ? `${key}(...args) { return ${home}.${name}.${key}(...args); }`
       : `${key}: ${JSON.stringify(value)}`;
   const group = groupOf(file);
-  const loads = [
-    `import { load } from ${JSON.stringify(fileOf('late-file'))};`,
-    'let group;',
-    `const home = () => (group ??= load('${group}', () => __require__('./${group}.js')));`,
-  ].join('\n');
+  const exported = group === 'core' ? `.doors[${JSON.stringify(nameOf(file))}]` : '';
+  const home = `(home ??= load('${group}')${exported})`;
   const stands = Object.entries(await exportsOf(file)).map(([name, value]) => {
-    if (isFunction(value)) return `export function ${name}(...args) { return home().${name}(...args); }`;
+    if (isFunction(value)) return `export function ${name}(...args) { return ${home}.${name}(...args); }`;
     if (typeof value !== 'object' || !Object.values(value).some(isFunction)) return '';
     // Nobody asks a step at run time what it comes after.
     const fields = Object.entries(value)
@@ -119,31 +157,66 @@ async function stand(file) {
       .map((entry) => field(name, entry));
     return `export const ${name} = { ${fields.join(', ')} };`;
   });
-  return [loads, ...stands].join('\n');
+  return [`import { load } from ${JSON.stringify(fileOf('late-file'))};`, 'let home;', ...stands].join('\n');
 }
 
-/** The file of a group. What two entries share becomes a file of its own: the core, with all that index has. */
+/** The files of the core that the front calls. */
+const doors = new Set();
+
+/** All that index and the core have is in a group too: what several entries share becomes a file of its own, which is the same for all. */
 function together(group) {
   const exports = groups[group].map((name) => `export * from './lib/${name}.ts';`);
-  return ["import './lib/index.ts';", ...exports].join('\n');
+  return ["import './lib/index.ts';", "import 'group:core';", ...exports].join('\n');
+}
+
+/** What the front finds in the core. By file, as two of them may have functions of the same name. */
+async function core() {
+  const names = [...doors].map(nameOf).sort();
+  const door = async (name, index) => {
+    const functions = Object.entries(await exportsOf(fileOf(name))).filter(([, value]) => isFunction(value));
+    return `${JSON.stringify(name)}: { ${functions.map(([key]) => `${key}: door${index}.${key}`).join(', ')} },`;
+  };
+  const imports = names.map((name, index) => `import * as door${index} from './lib/${name}.ts';`);
+  const fields = await Promise.all(names.map(door));
+  return ["import './lib/index.ts';", ...imports, 'export const doors = {', ...fields, '};'].join('\n');
+}
+
+/** A file that has a table, in the way in which V8 reads a large one in half of the time. */
+async function fromJSON(file) {
+  const source = readFileSync(file, 'utf8');
+  const line = /^  (\w+): (.*?),(?: \/\/.*)?$/gm;
+  const entries = Array.from(source.matchAll(line), ([, name, value]) => [name, value, Number(value)]);
+  const [table] = Object.values(await exportsOf(file));
+  if (Object.keys(table).join() !== entries.map(([name]) => name).join()) throw new Error(`${file} is no table`);
+  const lines = entries.map(([name, , number]) => `"${name}": ${Number.isNaN(number) ? 0 : number}`);
+  const others = entries.filter(([, , number]) => Number.isNaN(number)).map(([name, value]) => `${name}: ${value}`);
+  const json = `JSON.parse(\`{\n${lines.join(',\n')}\n}\`)`;
+  const whole = others.length === 0 ? json : `Object.assign(${json}, { ${others.join(', ')} })`;
+  return source.replace(/\{\n(?:  .*\n)+\}/, () => whole);
 }
 
 const lateFiles = {
   name: 'late-files',
   setup({ onLoad, onResolve, resolve }) {
     onResolve({ filter: /^group:/ }, ({ path }) => ({ path, namespace: 'group' }));
-    onLoad({ filter: /.*/, namespace: 'group' }, ({ path }) => ({
-      contents: together(path.slice('group:'.length)),
-      resolveDir: root,
-    }));
+    onLoad({ filter: /.*/, namespace: 'group' }, async ({ path }) => {
+      const group = path.slice('group:'.length);
+      return { contents: group === 'core' ? await core() : together(group), resolveDir: root };
+    });
     onResolve({ filter: /^\./ }, async ({ path: from, importer, kind, namespace, resolveDir, pluginData }) => {
       if (pluginData === 'resolving' || namespace === 'group') return undefined;
       const { path } = await resolve(from, { importer, kind, resolveDir, pluginData: 'resolving' });
       const group = groupOf(path);
-      if (group === undefined || group === groupOf(importer)) return undefined;
+      const importing = groupOf(importer);
+      if (group === importing || group === 'front' || (group === 'core' && importing !== 'front')) return undefined;
+      if (group === 'core') doors.add(path);
       // One for each group: what two of them share would become a file of its own.
-      return { path, namespace: 'late', suffix: `?in=${groupOf(importer) ?? 'core'}` };
+      return { path, namespace: 'late', suffix: `?in=${importing}` };
     });
+    onLoad({ filter: /\/lib\/kernel\/(constants|syscalls-\w+)\.ts$/ }, async ({ path }) => ({
+      contents: await fromJSON(path),
+      loader: 'ts',
+    }));
     onLoad({ filter: /.*/, namespace: 'late' }, async ({ path }) => ({
       contents: await stand(path),
       resolveDir: root,
@@ -151,25 +224,47 @@ const lateFiles = {
   },
 };
 
-async function buildModules() {
+/** The files of these entries, and what they share. */
+async function bundled(entryPoints) {
   const { outputFiles } = await build({
     ...common,
     absWorkingDir: root,
-    entryPoints: {
-      index: 'lib/index.ts',
-      ...Object.fromEntries(Object.keys(groups).map((group) => [group, `group:${group}`])),
-    },
+    entryPoints,
     outdir: dist,
     bundle: true,
     splitting: true,
-    chunkNames: 'core',
     format: 'esm',
     sourcemap: 'inline',
-    define: { lateFiles: JSON.stringify(Object.keys(groups)), core: '__core__' },
+    define: { lateFiles: '__lateFiles__', front: '__front__' },
     plugins: [lateFiles],
     write: false,
   });
-  return outputFiles;
+  return new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+}
+
+/** The name of a file that this one imports. */
+const sharedBy = (text) => Array.from(text.matchAll(/ from "\.\/(\S+)";$/gm), ([, name]) => name);
+
+async function buildModules() {
+  const index = 'lib/index.ts';
+  // Finds the doors.
+  await bundled({ index });
+  const entries = Object.fromEntries(lateNames.map((group) => [group, `group:${group}`]));
+  const files = await bundled({ index, ...entries });
+  const [front] = sharedBy(files.get('index.js'));
+  const shared = sharedBy(files.get('core.js'));
+  if (files.size !== lateNames.length + 3)
+    throw new Error(`two groups share what the core does not have: ${[...files.keys()]}`);
+  const [core] = shared.filter((name) => name !== front);
+  // It has nothing but the names of what is shared.
+  files.set('core.js', files.get(core));
+  files.set('front.js', files.get(front));
+  files.delete(core);
+  files.delete(front);
+  return Array.from(files, ([name, text]) => [
+    name,
+    text.replaceAll(`"./${front}"`, '"./front.js"').replaceAll(`"./${core}"`, '"./core.js"'),
+  ]);
 }
 
 /** Where each line of it comes from. Of every word, the maps would be a fifth of the package. */
@@ -179,33 +274,89 @@ function byLines(map) {
   return JSON.stringify({ ...rest, names: [], mappings: encode(lines) });
 }
 
-/** Readable as it is: a stack, a debugger and the line that Node prints of an uncaught error show it. The map leads to the sources. */
-async function writeCommonJS({ path, text }) {
-  const name = path.slice(dist.length + 1);
-  const { code, map } = await transform(text, { ...common, format: 'cjs', sourcemap: 'external', sourcefile: name });
+/** The names in a clause, each with what it is called on the other side: `{ a, b as c }` are a → a, b → c. */
+const namesIn = (clause) =>
+  clause
+    .split(',')
+    .map((part) => part.trim().split(' as '))
+    .map(([name, other = name]) => [name, other]);
+
+/** Takes the only clause that exports out of a bundle. */
+function withoutExports(text) {
+  const clause = /^export \{([^}]+)\};\n/m;
+  const [, names] = clause.exec(text);
+  return { body: text.replace(clause, ''), exported: namesIn(names) };
+}
+
+/** What changes after the file that has it was run. */
+const live = ['mailbox'];
+
+/**
+ * Readable as it is: a stack, a debugger and the line that Node prints of an uncaught error show it. The map leads to the sources.
+ * Only ours require these: they can do without a getter for each name.
+ */
+async function writeCommonJS([name, text]) {
+  const { body, exported } = withoutExports(text);
+  const { code, map } = await transform(body, { ...common, format: 'cjs', sourcemap: 'external', sourcefile: name });
+  const known = new Map();
+  const fields = exported.map(([local, name]) =>
+    live.includes(name) ? `get ${name}() { return ${local}; }` : `${name}: ${local}`,
+  );
+  const exports = `module.exports = {\n  ${fields.join(',\n  ')}\n};\n`;
   const js = code
-    .replaceAll(/\brequire\("(node:[^"]+)"\)/g, 'process.getBuiltinModule("$1")')
-    .replaceAll('__require__(', 'require(')
-    .replaceAll('__core__', 'module.exports')
-    // Only ours require the others: they can do without a second object with a getter for each name.
-    .replace(/^module\.exports = __toCommonJS\(((?!index)\w+_exports)\);$/m, 'module.exports = $1;');
+    // What a module of Node's has is looked through at each call.
+    .replaceAll(/\bvar (\w+) = require\("(node:[^"]+)"\);/g, (_, variable, id) => {
+      const first = known.get(id);
+      if (first === undefined) known.set(id, variable);
+      return `var ${variable} = ${first ?? `process.getBuiltinModule("${id}")`};`;
+    })
+    .replace('__lateFiles__', `{ ${lateNames.map((group) => `${group}: () => require("./${group}.js")`).join(', ')} }`)
+    .replace('__front__', 'module.exports')
+    // The last line of the front may need them.
+    .replace(/(^warm\(\);\n)?(?![^])/m, `${exports}$1`);
+  const path = join(dist, name);
   writeFileSync(path, `${js}//# sourceMappingURL=${name}.map\n`);
   writeFileSync(`${path}.map`, byLines(map));
 }
 
+/** The public names, of which the bundle of index is nothing but a list. */
+function writeIndex(text) {
+  const { exported } = withoutExports(text);
+  const local = new Map(namesIn(/^import \{([^}]+)\} from/m.exec(text)[1]).map(([name, local]) => [local, name]));
+  const names = exported.map(([name, exported]) => [local.get(name), exported]);
+  const bind = ([name, exported]) => (name === exported ? name : `${name}: ${exported}`);
+  const list = (lines) => `{\n  ${lines.join(',\n  ')}\n}`;
+  writeFileSync(
+    join(dist, 'index.js'),
+    [
+      '// The public names.',
+      `const ${list(names.map(bind))} = require("./front.js");`,
+      `const names = ${list(names.map(([, exported]) => exported))};`,
+      'Object.defineProperty(names, "__esModule", { value: true });',
+      '// In two steps: Node would look for names in a list of them, and make a binding of each, which nobody imports.',
+      'module.exports = names;',
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(
+    join(dist, 'index.mjs'),
+    [
+      '// The ESM façade: the same names and the same classes as the CommonJS files.',
+      "import front from './index.js';",
+      `export const { ${names
+        .map(([, exported]) => exported)
+        .sort()
+        .join(', ')} } = front;`,
+      '',
+    ].join('\n'),
+  );
+}
+
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-await Promise.all((await buildModules()).map(writeCommonJS));
-const names = Object.keys(createRequire(import.meta.url)(join(dist, 'index.js'))).sort();
-writeFileSync(
-  join(dist, 'index.mjs'),
-  [
-    '// The ESM façade: the same names and the same classes as the CommonJS core.',
-    "import core from './index.js';",
-    `export const { ${names.join(', ')} } = core;`,
-    '',
-  ].join('\n'),
-);
+const { 'index.js': index, ...modules } = Object.fromEntries(await buildModules());
+await Promise.all(Object.entries(modules).map(writeCommonJS));
+writeIndex(index);
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',

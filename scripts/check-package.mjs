@@ -14,10 +14,11 @@ const wanted = [
   'SECURITY.md',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'index', 'late', 'options', 'output'].flatMap((name) => [
+  ...['core', 'front', 'late', 'options', 'output'].flatMap((name) => [
     `dist/lib/${name}.js`,
     `dist/lib/${name}.js.map`,
   ]),
+  'dist/lib/index.js',
   'dist/lib/index.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,

@@ -267,6 +267,11 @@ export const errnoByName: Readonly<Record<string, number>> = Object.freeze(
 ${byName.map(([name, number]) => `    ${name}: ${number},`).join('\n')}
   }),
 );
+
+/** The number of an error name; \`undefined\` where there is none of that name. */
+export function errnoNumber(name: string): number | undefined {
+  return errnoByName[name];
+}
 `;
 }
 

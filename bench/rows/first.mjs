@@ -22,6 +22,7 @@ export function measure(variant, { missing, ...bench }) {
         'require(nsclone), one clone': library && (() => processTime('clone.cjs')),
         spawn: () => firstStart('spawn.mjs'),
         clone: library && (() => firstStart('clone.mjs')),
+        'clone, at once': library && (() => firstStart('clone.mjs', 'at-once')),
         'clone, all namespaces': library && (() => firstStart('clone.mjs', 'namespaces')),
       },
       { ...bench, missing },

@@ -1,7 +1,7 @@
 // From arguments to a checked request, and from a request to a program: the two places that know that there are many steps.
 import { array, copyObject, plainObject, string } from '../check';
 import { invalidArgType, refusedOption, unknownOption } from '../errors/argument-error';
-import type { Writer } from '../program/writer';
+import { Writer } from '../program/writer';
 import { order } from './order';
 import { Request } from './request';
 import type { Given, OptionName, Step } from './step';
@@ -126,6 +126,13 @@ export function assemble(writer: Writer, request: Request): void {
     if (bit === 0 || (request.given & bit) !== 0) step.emit!(writer, request);
   }
   writer.finish();
+}
+
+/** The program of a request, with what each instruction is for. */
+export function labelled(request: Request): Writer {
+  const writer = new Writer().reset(true);
+  assemble(writer, request);
+  return writer;
 }
 
 /** What a person can do about the failure of an instruction of this step. */

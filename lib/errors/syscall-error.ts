@@ -1,6 +1,6 @@
 // The error of a system call that the kernel refused.
 import type { SyscallErrorFields } from '../../types/errors';
-import { errnoByName } from '../kernel/errno';
+import { errnoNumber } from '../kernel/errno';
 import { errnoMessage, errnoName } from '../kernel/errno-texts';
 import { isOurs } from './caller';
 import { printable } from './printable';
@@ -42,7 +42,7 @@ export class SyscallError extends Error implements SyscallErrorFields {
   }
 
   constructor(init: SyscallErrorInit) {
-    const number = Math.abs(init.errno ?? errnoByName[init.code ?? ''] ?? 0);
+    const number = Math.abs(init.errno ?? errnoNumber(init.code ?? '') ?? 0);
     const code = init.code ?? errnoName(number);
     super(message(init, code, number), init.cause === undefined ? undefined : { cause: init.cause });
     const { syscall, step, option, path, dest, hint, signal } = init;

@@ -140,3 +140,8 @@ export const errnoByName: Readonly<Record<string, number>> = Object.freeze(
     EHWPOISON: 133,
   }),
 );
+
+/** The number of an error name; `undefined` where there is none of that name. */
+export function errnoNumber(name: string): number | undefined {
+  return errnoByName[name];
+}

@@ -7,8 +7,8 @@ import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
-import { Writer } from '../program/writer';
-import { assemble, stepNamed } from '../assembly/assemble';
+import type { Writer } from '../program/writer';
+import { labelled, stepNamed } from '../assembly/assemble';
 import { type Refusal, whyRefused } from '../steps/refused';
 import type { Request } from '../assembly/request';
 import { stubHint } from '../stub-hint';
@@ -91,7 +91,5 @@ function killedIn(place: SyscallErrorInit, signalNumber: number, request: Reques
 
 /** The failure of a command: its program is written once more, this time with labels. */
 export function readCommandFailure(request: Request): SyscallError {
-  const writer = new Writer().reset(true);
-  assemble(writer, request);
-  return readFailure(writer, request);
+  return readFailure(labelled(request), request);
 }

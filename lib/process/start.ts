@@ -14,7 +14,7 @@ import { checkStart } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
 import { joinWord, lowestFree } from '../assembly/words';
 import { Plan } from '../plan';
-import { openWatch } from '../watch';
+import { isWatching, openWatch } from '../watch';
 import { Child } from './child';
 import { Command } from './command';
 import { imageOf } from './image';
@@ -25,9 +25,15 @@ import { programOf, type Written, writeOnce } from './programs';
 /** NODE_DEBUG=nsclone prints every plan. */
 const debug = debuglog('nsclone');
 
+/** Whether a child has been started: there is nothing to rehearse any more. */
+export function hasStarted(): boolean {
+  return isWatching();
+}
+
 /**
  * All of a start but the start, a few times over: the first clone then finds its functions compiled and its arrays in memory,
- * and holds the event loop half as long. Opens nothing.
+ * and holds the event loop half as long. Touches no file but ours in the /proc that the import has opened: by now the thread may
+ * have another root.
  */
 export function rehearse(): void {
   for (let i = 0; i < 3; i++) {

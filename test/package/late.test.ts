@@ -19,7 +19,11 @@ afterEach(() => {
 });
 
 function outputOf(script: string, env: NodeJS.ProcessEnv = {}): string {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', `(async () => { ${script} })()`], {
+  return outputOfNode(['-e', `(async () => { ${script} })()`], env);
+}
+
+function outputOfNode(args: readonly string[], env: NodeJS.ProcessEnv): string {
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     timeout: slow(20_000),
     env: { ...process.env, ...env },
@@ -28,29 +32,90 @@ function outputOf(script: string, env: NodeJS.ProcessEnv = {}): string {
   return stdout.trimEnd();
 }
 
-/** The names of the package's files that a script has come to run. */
-function filesRunBy(script: string): string[] {
-  const home = join(folder, 'coverage');
-  outputOf(`const { clone, Flags, record, run } = require(${JSON.stringify(root)}); ${script}`, {
-    NODE_V8_COVERAGE: home,
-  });
+/** The names of the package's files that a process has come to run, by what V8 has written of it into a folder. */
+function filesIn(home: string): string[] {
   const [report] = readdirSync(home);
   const { result } = JSON.parse(readFileSync(join(home, report!), 'utf8')) as { result: { url: string }[] };
   const files = result.filter(({ url }) => url.includes('/dist/lib/'));
   return files.map(({ url }) => basename(url)).sort();
 }
 
+/** Those that a script has come to run. */
+function filesRunBy(script: string): string[] {
+  const home = join(folder, 'coverage');
+  outputOf(`const { clone, Flags, record, run } = require(${JSON.stringify(root)}); ${script}`, {
+    NODE_V8_COVERAGE: home,
+  });
+  return filesIn(home);
+}
+
 test.each([
-  ['an import', '', ['core.js', 'index.js']],
-  ['the start of a command', `await (await clone('true')).exited;`, ['core.js', 'index.js']],
+  ['an import', '', ['front.js', 'index.js']],
+  ['the start of a command', `await (await clone('true')).exited;`, ['core.js', 'front.js', 'index.js']],
   [
     'a command with options',
     `await (await clone('true', { flags: Flags.NEWUSER, uidMap: 'root' })).exited;`,
-    ['core.js', 'index.js', 'options.js'],
+    ['core.js', 'front.js', 'index.js', 'options.js'],
   ],
-  ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'index.js', 'late.js']],
+  ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'front.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
   expect(filesRunBy(script)).toEqual(files);
+});
+
+describe('what starts a command', () => {
+  test('is there soon after the import, in a program that goes on', () => {
+    const script = `
+      const fs = require('node:fs');
+      const files = () => fs.readdirSync('HOME');
+      const { takeCoverage } = require('node:v8');
+      for (let known = 0; known === 0; ) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        takeCoverage();
+        known = files().filter((file) => fs.readFileSync(\`HOME/\${file}\`, 'utf8').includes('/dist/lib/core.js')).length;
+      }`;
+    const home = join(folder, 'coverage');
+    // It ends when the file is there.
+    outputOf(`require(${JSON.stringify(root)}); ${script.replaceAll('HOME', home)}`, { NODE_V8_COVERAGE: home });
+  });
+
+  test('is not compiled by an ES module that imports the package and is done', () => {
+    const home = join(folder, 'coverage');
+    const module = `import ${JSON.stringify(join(root, 'dist/lib/index.mjs'))};`;
+    outputOfNode(['--input-type=module', '-e', module], { NODE_V8_COVERAGE: home });
+    expect(filesIn(home)).toEqual(['front.js', 'index.js', 'index.mjs']);
+  });
+
+  test('is not waited for', () => {
+    expect(outputOf(`require(${JSON.stringify(root)}); console.log(process.getActiveResourcesInfo().join());`)).toBe(
+      '',
+    );
+  });
+
+  test('is there with fake timers that are in their place before the import', () => {
+    const output = outputOf(
+      `require('node:test').mock.timers.enable();
+      console.log(String(require(${JSON.stringify(root)}).plan('true')).includes('execve'));`,
+      { NODE_NO_WARNINGS: '1' },
+    );
+    expect(output).toBe('true');
+  });
+
+  test('is there with fake timers that are put in their place after the import', () => {
+    const output = outputOf(
+      `const { run } = require(${JSON.stringify(root)});
+      require('node:test').mock.timers.enable();
+      console.log((await run('echo', ['ran'])).stdout.trim());`,
+      { NODE_NO_WARNINGS: '1' },
+    );
+    expect(output).toBe('ran');
+  });
+});
+
+test('errors are of the classes that a program in another realm has, such as this one that Jest runs', async () => {
+  const built = require(root) as typeof import('../../lib');
+  expect(() => built.plan('true', { hostname: 'box' })).toThrow(TypeError);
+  const child = await built.clone('true', { stdio: 'ignore' });
+  expect(Object.getPrototypeOf(await child.exited)).toBe(Object.prototype);
 });
 
 /** A copy of the package, with its addon. */
@@ -63,7 +128,7 @@ function copyOfPackage(): string {
   return copy;
 }
 
-test('are read at the import: a failure is told where the package is gone, or where no file can be opened', () => {
+test('files are read at the import: a failure is told where the package is gone, or where no file can be opened', () => {
   const copy = copyOfPackage();
   const output = outputOf(`
     const { clone, record, Flags } = require(${JSON.stringify(copy)});
@@ -77,21 +142,37 @@ test('are read at the import: a failure is told where the package is gone, or wh
   expect(output).toBe('SyscallError EMFILE\nTypeError ERR_INVALID_ARG_TYPE\n0  program  program[0]  getpid() = r0');
 });
 
-rootOnly(
-  'are not read from where another root has them: in the turn of the import a thread may have entered a container',
-  () => {
+describe.each([
+  ['in the turn of the import', ''],
+  ['a little later', 'await new Promise((resolve) => setTimeout(resolve, 50));'],
+])('where a thread has entered a container %s', (_, wait) => {
+  rootOnly('nothing of the package is read from where another root has it', () => {
     const copy = copyOfPackage();
     const output = outputOf(`
-    const { run, unshareSync, Flags } = require(${JSON.stringify(copy)});
-    const fs = require('node:fs');
-    unshareSync(Flags.NEWNS);
-    const { execFileSync } = require('node:child_process');
-    execFileSync('mount', ['--make-rprivate', '/']);
-    execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(join(copy, 'dist/lib'))}]);
-    for (const name of ['late', 'options', 'output'])
-      fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
-    console.log(String((await run('echo', ['ours'])).stdout).trim());
-    await run('/no/such').catch((error) => console.log(error.code));`);
+      const { run, unshareSync, Flags } = require(${JSON.stringify(copy)});
+      const fs = require('node:fs');
+      unshareSync(Flags.NEWNS);
+      const { execFileSync } = require('node:child_process');
+      execFileSync('mount', ['--make-rprivate', '/']);
+      execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
+      fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
+      for (const name of ['core', 'front', 'late', 'options', 'output'])
+        fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
+      ${wait}
+      console.log(String((await run('echo', ['ours'])).stdout).trim());
+      await run('/no/such').catch((error) => console.log(error.code));`);
     expect(output).toBe('ours\nENOENT');
-  },
-);
+  });
+
+  rootOnly('its /proc is not asked: that of the import is ours', () => {
+    const output = outputOf(`
+      const { Namespace, unshareSync, Flags } = require(${JSON.stringify(root)});
+      const { execFileSync } = require('node:child_process');
+      unshareSync(Flags.NEWNS);
+      execFileSync('mount', ['--make-rprivate', '/']);
+      execFileSync('mount', ['-t', 'tmpfs', 'stranger', '/proc']);
+      ${wait}
+      console.log(Namespace.current('mnt').kind);`);
+    expect(output).toBe('mnt');
+  });
+});
