@@ -44,6 +44,7 @@ const front = [
   'namespace',
   'native-interface',
   'package-files',
+  'perform',
   'plan',
   'realm',
   'record',
