@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { Refusal } from '../types/probe';
+import { wordsOf } from './errors/hint';
 import { host } from './host/host';
-import { profile, spell, whoRefuses } from './host/ourselves';
+import { causeOf, profile, spell, whoRefuses } from './host/ourselves';
 import { home } from './package-files';
 
 /** The stub as a file, which hosts need that let nobody execute memory; undefined where there is none. */
@@ -16,21 +18,26 @@ function stubFile(): string | undefined {
 }
 
 /** What keeps a memory file from being executed. */
-function whyNoMemoryFile(code: string): string | undefined {
+function whyNoMemoryFile(code: string): Refusal | undefined {
   const value = host.read('/proc/sys/vm/memfd_noexec');
-  if (code === 'EACCES' && value === '2') return 'sysctl vm.memfd_noexec is 2, so no memory file can be executed';
+  if (code === 'EACCES' && value === '2')
+    return { cause: 'sysctl', detail: 'sysctl vm.memfd_noexec is 2, so no memory file can be executed' };
   const found = profile();
   // The name of a memory file leads nowhere: apparmor.d(5) calls it disconnected.
-  if (code === 'EACCES' && found?.module === 'AppArmor' && found.mode === 'enforced')
-    return `${spell(found)} lets us execute no memory file, which takes the flag attach_disconnected`;
+  if (code === 'EACCES' && found?.module === 'AppArmor' && found.mode === 'enforced') {
+    const detail = `${spell(found)} lets us execute no memory file, which takes the flag attach_disconnected`;
+    return { cause: causeOf(found), detail };
+  }
   return whoRefuses(code, 'memfd_create, and to execute memory files');
 }
 
 /** `path`: what NSCLONE_STUB is, or ''. */
-export function stubHint(path: string, code: string): string | undefined {
-  if (path !== '') return 'NSCLONE_STUB must name the program nsclone_stub of this version of the package';
+export function stubHint(path: string, code: string): Refusal | undefined {
+  if (path !== '')
+    return { cause: 'kernel', hint: 'NSCLONE_STUB must name the program nsclone_stub of this version of the package' };
   if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOSYS') return undefined;
   const reason = whyNoMemoryFile(code);
   const file = stubFile() ?? 'the program nsclone_stub of this version';
-  return `${reason ?? 'to execute a file in place of memory'}: set NSCLONE_STUB=${file}`;
+  const detail = wordsOf(reason) ?? 'to execute a file in place of memory';
+  return { cause: reason?.cause ?? 'kernel', detail, hint: `set NSCLONE_STUB=${file}` };
 }

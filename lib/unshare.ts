@@ -3,7 +3,9 @@ import { addon } from './addon';
 import { flags as checkFlags } from './check';
 import { refusedOption, unavailableIn } from './errors/argument-error';
 import { ofCall } from './errors/caller';
+import type { Hint } from './errors/hint';
 import { SyscallError } from './errors/syscall-error';
+import { whyNoMoreNamespaces } from './host/namespace-limits';
 import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { Flags, formatFlags, namespaceMask } from './flags';
@@ -73,7 +75,7 @@ function leave(flags: number): void {
   const result = native.unshare(value);
   if (result < 0) {
     const error = { errno: -result, syscall: 'unshare', option: 'flags', path: formatFlags(value) };
-    throw new SyscallError({ ...error, hint: hintFor(new SyscallError(error).code) });
+    throw new SyscallError({ ...error, hint: hintFor(new SyscallError(error).code, error.path) });
   }
 }
 
@@ -93,9 +95,9 @@ export function startThreadPool(): void {
   if (result < 0) throw new SyscallError({ errno: -result, syscall: 'pthread_create' });
 }
 
-function hintFor(code: string): string | undefined {
+function hintFor(code: string, flags: string): Hint | undefined {
   if (code === 'EPERM' && holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, 'unshare');
   if (code === 'EPERM') return 'needs CAP_SYS_ADMIN; an ordinary user gets namespaces with clone() and Flags.NEWUSER';
-  if (code === 'ENOSPC') return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
+  if (code === 'ENOSPC') return whyNoMoreNamespaces(flags);
   return undefined;
 }

@@ -99,6 +99,7 @@ const groups = {
     'host/control-groups',
     'host/executable',
     'host/host',
+    'host/namespace-limits',
     'host/ourselves',
     'kernel/errno-texts',
     'process/failure',

@@ -28,7 +28,7 @@ const typescript = [
     of: 'lib/program/',
     may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
   },
-  { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/proc'] },
+  { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/proc', 'types/'] },
   { of: 'lib/assembly/order', may: ['lib/assembly/', 'lib/steps/', 'types/'] },
   {
     of: 'lib/assembly/',

@@ -1,4 +1,5 @@
 // What a type of mount is: the check of its fields, and its instructions.
+import type { Hint } from '../errors/hint';
 import type { HeldSource } from './held-file';
 import type { Slot } from '../program/writer';
 import type { Request } from './request';
@@ -40,7 +41,7 @@ export interface Checked {
   /** What is open and is mounted. */
   readonly held?: HeldSource;
   /** @param syscall undefined where it is no system call */
-  readonly hint?: ((code: string, request: Request, syscall: string | undefined) => string | undefined) | undefined;
+  readonly hint?: ((code: string, request: Request, syscall: string | undefined) => Hint | undefined) | undefined;
 }
 
 /** Its parts, but for what all have. */

@@ -1,4 +1,5 @@
 // What a step is: one option's check and its instructions, with its place in the order.
+import type { Hint } from '../errors/hint';
 import type { CloneOptions } from '../../types/options';
 import type { Label, Writer } from '../program/writer';
 import type { Request } from './request';
@@ -38,5 +39,5 @@ export interface Step {
    * What a person can do about the failure of one of its instructions.
    * @param syscall undefined where it is no system call
    */
-  hint?(code: string, label: Label, request: Request, syscall: string | undefined): string | undefined;
+  hint?(code: string, label: Label, request: Request, syscall: string | undefined): Hint | undefined;
 }

@@ -3,12 +3,14 @@ import type { SyscallErrorFields } from '../../types/errors';
 import { errnoNumber } from '../kernel/errno';
 import { errnoMessage, errnoName } from '../kernel/errno-texts';
 import { isOurs } from './caller';
+import { type Hint, noteRefusal, wordsOf } from './hint';
 import { printable } from './printable';
 
 /** What a {@link SyscallError} is made from: its fields, one of `errno` and `code` being enough. */
 export type SyscallErrorInit = {
-  readonly [Name in keyof SyscallErrorFields]?: SyscallErrorFields[Name] | undefined;
+  readonly [Name in Exclude<keyof SyscallErrorFields, 'hint'>]?: SyscallErrorFields[Name] | undefined;
 } & {
+  hint?: Hint | undefined;
   /** Said in the message in the system call's place: 'mount' for a `move_mount`. */
   verb?: string | undefined;
   /** Said in the message in the place of the error's own words. */
@@ -44,19 +46,21 @@ export class SyscallError extends Error implements SyscallErrorFields {
   constructor(init: SyscallErrorInit) {
     const number = Math.abs(init.errno ?? errnoNumber(init.code ?? '') ?? 0);
     const code = init.code ?? errnoName(number);
-    super(message(init, code, number), init.cause === undefined ? undefined : { cause: init.cause });
-    const { syscall, step, option, path, dest, hint, signal } = init;
+    const hint = wordsOf(init.hint);
+    super(message(init, code, number, hint), init.cause === undefined ? undefined : { cause: init.cause });
+    const { syscall, step, option, path, dest, signal } = init;
     const fields = { errno: -number, code, syscall, step, option, path, dest, hint, signal };
     for (const [name, value] of Object.entries(fields)) {
       if (value !== undefined) Object.assign(this, { [name]: value });
     }
+    noteRefusal(this, init.hint);
     isOurs(this);
   }
 }
 
 /** `CODE: message, syscall path -> dest (option): hint` on one line, what is absent left out. */
-function message(init: SyscallErrorInit, code: string, errno: number): string {
-  const { path, dest, option, hint, signal } = init;
+function message(init: SyscallErrorInit, code: string, errno: number, hint: string | undefined): string {
+  const { path, dest, option, signal } = init;
   const killed = signal === undefined ? undefined : `the child was killed by ${signal} before its command ran`;
   const call = [
     init.verb ?? init.syscall,

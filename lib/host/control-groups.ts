@@ -1,6 +1,7 @@
 // What a cgroup has to do with it: its limits, its type, and whether it is frozen; see cgroups(7).
 import { dirname, resolve } from 'node:path';
 
+import type { Refusal } from '../../types/probe';
 import { host } from './host';
 import { mountTable } from './mount-table';
 
@@ -46,45 +47,57 @@ function count(path: string, word: string): number {
 }
 
 /** All that the kernel means by EAGAIN, where no cgroup shows that it was that. */
-const processLimits = 'a limit on processes is reached; see RLIMIT_NPROC and pids.max of the cgroup';
+const processLimits: Refusal = {
+  cause: 'limit',
+  detail: 'a limit on processes is reached',
+  hint: 'see RLIMIT_NPROC and pids.max of the cgroup',
+};
 
 /** Which `pids.max` has refused a process, where it was one. */
-export function whyNoMoreProcesses(given?: Given): string {
+export function whyNoMoreProcesses(given?: Given): Refusal {
   let refused = false;
   for (const folder of foldersFor(given, 'pids')) {
     // Who asked has ended since, so that there may be room by now. Some kernels count below the limit, others at it.
     refused ||= count(`${folder}/pids.events`, 'max') > 0;
     const limit = Number(host.read(`${folder}/pids.max`));
     const isFull = Number(host.read(`${folder}/pids.current`)) >= limit;
-    if (!Number.isNaN(limit) && (refused || isFull)) return `pids.max of the cgroup ${folder} is ${limit}`;
+    if (!Number.isNaN(limit) && (refused || isFull))
+      return { cause: 'cgroup', detail: `pids.max of the cgroup ${folder} is ${limit}` };
   }
   return processLimits;
 }
 
 /** Where the kernel has killed for want of memory. */
-export function whyKilled(given?: Given): string | undefined {
+export function whyKilled(given?: Given): Refusal | undefined {
   for (const folder of foldersFor(given, 'memory')) {
     const limit = host.read(`${folder}/memory.max`) ?? host.read(`${folder}/memory.limit_in_bytes`);
     const kills = count(`${folder}/memory.events`, 'oom_kill') + count(`${folder}/memory.oom_control`, 'oom_kill');
     if (kills > 0 && limit !== undefined && limit !== 'max')
-      return `the cgroup ${folder} may have ${limit} bytes, and the kernel has killed in it for want of memory`;
+      return {
+        cause: 'cgroup',
+        detail: `the cgroup ${folder} may have ${limit} bytes, and the kernel has killed in it for want of memory`,
+      };
   }
   return undefined;
 }
 
 /** What keeps every process of a cgroup from running. */
-export function whyStopped(given: Given): string | undefined {
+export function whyStopped(given: Given): Refusal | undefined {
   const folders = upwards(given === undefined ? undefined : folderOf(given));
   const frozen = folders.find((folder) => host.read(`${folder}/cgroup.freeze`) === '1');
-  return frozen === undefined ? undefined : `the cgroup ${frozen} is frozen: write 0 to its cgroup.freeze`;
+  return frozen === undefined
+    ? undefined
+    : { cause: 'cgroup', detail: `the cgroup ${frozen} is frozen`, hint: 'write 0 to its cgroup.freeze' };
 }
 
 /** Why a cgroup takes no process at all (EOPNOTSUPP). */
-export function whyNotSupported(given: Given): string | undefined {
+export function whyNotSupported(given: Given): Refusal | undefined {
   const folder = given === undefined ? undefined : folderOf(given);
   const type = folder === undefined ? undefined : host.read(`${folder}/cgroup.type`);
   if (type === undefined || type === 'domain') return undefined;
-  return type === 'domain invalid'
-    ? 'its cgroup.type is "domain invalid", as the cgroups beside it are threaded: it takes no process until it is, too'
-    : `its cgroup.type is "${type}"`;
+  const detail =
+    type === 'domain invalid'
+      ? 'its cgroup.type is "domain invalid", as the cgroups beside it are threaded: it takes no process until it is, too'
+      : `its cgroup.type is "${type}"`;
+  return { cause: 'cgroup', detail };
 }

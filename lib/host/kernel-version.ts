@@ -1,4 +1,5 @@
 // Which kernel has which call: an old one refuses with EINVAL or ENOSYS, and does not say why.
+import type { Refusal } from '../../types/probe';
 import { host } from './host';
 
 /** What all of the package needs; see README. */
@@ -28,10 +29,14 @@ function isBefore(version: string, than: string): boolean {
 }
 
 /** Why a call is not known here; undefined where this kernel has it. */
-export function whyTooOld(code: string, call: string | undefined): string | undefined {
+export function whyTooOld(code: string, call: string | undefined): Refusal | undefined {
   if (call === undefined || !unknown.has(code)) return undefined;
   const release = host.release();
   const needed = since[call];
   if (needed === undefined || !isBefore(release, needed)) return undefined;
-  return `this kernel is ${release}, too old: ${call} as it is used here came with ${needed}, and nsclone needs ${floor}`;
+  return {
+    cause: 'kernel',
+    detail: `this kernel is ${release}, too old`,
+    hint: `${call} as it is used here came with ${needed}, and nsclone needs ${floor}`,
+  };
 }

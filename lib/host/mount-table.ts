@@ -1,4 +1,5 @@
 // The mounts that we see, see proc_pid_mountinfo(5).
+import type { Refusal } from '../../types/probe';
 import { host } from './host';
 
 export interface MountLine {
@@ -40,7 +41,12 @@ export function mountOf(path: string): MountLine | undefined {
 const hidesNothing = /^\/proc\/(?:sys\/fs\/binfmt_misc|fs\/nfsd)$/;
 
 /** What lies on our /proc: then the kernel mounts no fresh one in a user namespace that is not the first one. */
-export function whyNoFreshProc(): string | undefined {
+export function whyNoFreshProc(): Refusal | undefined {
   const cover = mountTable().find(({ target }) => target.startsWith('/proc/') && !hidesNothing.test(target));
-  return cover === undefined ? undefined : `${cover.target} is covered by another mount`;
+  if (cover === undefined) return undefined;
+  return {
+    cause: 'masked-proc',
+    detail: `a fresh proc needs a fully visible /proc outside, and ${cover.target} is covered by another mount`,
+    hint: 'a container has to be started with systempaths=unconfined (docker) or unmask=ALL (podman)',
+  };
 }

@@ -1,4 +1,5 @@
 // What is on Node itself: its capabilities, a filter, the profile of a security module; see proc_pid_status(5).
+import type { Refusal } from '../../types/probe';
 import { host } from './host';
 
 function statusOf(name: string): string | undefined {
@@ -79,19 +80,46 @@ export function profile(): Profile | undefined {
   return { module: 'SELinux', name: domain, mode: enforced ? 'enforced' : 'complain' };
 }
 
+/** What a profile that refuses is called as a cause. */
+export function causeOf({ module }: Profile): 'apparmor' | 'selinux' {
+  return module === 'AppArmor' ? 'apparmor' : 'selinux';
+}
+
 /** 'the AppArmor profile "docker-default"' */
 export function spell({ module, name }: Profile): string {
   return module === 'AppArmor' ? `the AppArmor profile ${JSON.stringify(name)}` : `the SELinux policy for ${name}`;
 }
 
 /** Why something is refused that the kernel itself allows us. */
-export function whoRefuses(code: string, what: string): string | undefined {
+export function whoRefuses(code: string, what: string): Refusal | undefined {
   const found = profile();
   // A security module knows no ENOSYS, and a filter of a container answers EPERM or ENOSYS.
   const confining = found?.mode === 'enforced' && code !== 'ENOSYS' ? found : undefined;
   const filtered = isFiltered() && (code !== 'EACCES' || confining === undefined);
-  if (filtered && confining !== undefined)
-    return `a seccomp filter and ${spell(confining)} are on us, as in a container: both must allow ${what}`;
-  if (filtered) return `a seccomp filter is on us, as in a container: its profile must allow ${what}`;
-  return confining === undefined ? undefined : `${spell(confining)} is on us: it must allow ${what}`;
+  if (filtered && confining !== undefined) {
+    return {
+      cause: 'seccomp',
+      detail: `a seccomp filter and ${spell(confining)} are on us, as in a container`,
+      hint: `both must allow ${what}`,
+    };
+  }
+  if (filtered) {
+    return {
+      cause: 'seccomp',
+      detail: 'a seccomp filter is on us, as in a container',
+      hint: `its profile must allow ${what}`,
+    };
+  }
+  return confining === undefined
+    ? undefined
+    : { cause: causeOf(confining), detail: `${spell(confining)} is on us`, hint: `it must allow ${what}` };
+}
+
+/** Why a child was killed by SIGSYS, which nothing but a filter sends. */
+export function whoKills(call: string): Refusal {
+  return {
+    cause: 'seccomp',
+    detail: 'a seccomp filter kills who makes this call',
+    hint: `its profile must allow ${call}`,
+  };
 }

@@ -1,5 +1,6 @@
 // Ends a child from here: by its AbortSignal, or when its time is over.
 import { AbortError } from '../errors/abort-error';
+import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno-texts';
 import { clearTimeout, setTimeout } from '../timers';
@@ -14,7 +15,7 @@ export interface EndingOptions {
   /** Milliseconds. */
   readonly killGrace: number;
   /** Why set-up may be late, as the host shows it. */
-  readonly whyLate?: () => string | undefined;
+  readonly whyLate?: () => Hint | undefined;
 }
 
 /** What a set-up that was ended rejects with, from the failure that it looks like. */

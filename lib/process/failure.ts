@@ -1,7 +1,8 @@
 // The error of a child that never started: from the number of an instruction back to the option that asked for it.
+import { type Hint, wordsOf } from '../errors/hint';
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { whyKilled } from '../host/control-groups';
-import { whoRefuses } from '../host/ourselves';
+import { whoKills, whoRefuses } from '../host/ourselves';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
@@ -9,7 +10,7 @@ import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
 import type { Writer } from '../program/writer';
 import { labelled, stepNamed } from '../assembly/assemble';
-import { type Refusal, whyRefused } from '../steps/refused';
+import { type FailedCall, whyRefused } from '../steps/refused';
 import type { Request } from '../assembly/request';
 import { stubHint } from '../stub-hint';
 import { mailbox } from '../watch';
@@ -20,11 +21,13 @@ function isNewUser(step: string, option: string | undefined): boolean {
 }
 
 /** What the host shows comes before what the step can tell from the error alone. */
-function hintFor(refusal: Refusal, request: Request): string | undefined {
-  const { code, label, call } = refusal;
-  const hint = whyRefused(refusal, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
+function hintFor(failed: FailedCall, request: Request): Hint | undefined {
+  const { code, label, call } = failed;
+  const hint = whyRefused(failed, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
   if (label.recordedAt === undefined) return hint;
-  return [hint, `recorded at ${label.recordedAt}`].filter((text) => text !== undefined).join('; ');
+  return [wordsOf(hint), `recorded at ${label.recordedAt}`]
+    .filter((text) => text !== undefined)
+    .join('; ');
 }
 
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
@@ -63,8 +66,8 @@ function readFailure(writer: Writer, request: Request): SyscallError {
   if (errno === 0) return killedIn(place, signalNumber, request);
   if (label === undefined) return new SyscallError({ ...place, errno });
   const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
-  const refusal = { code: errnoName(errno), label, call: syscall, inNewUser };
-  return new SyscallError({ ...place, errno, hint: hintFor(refusal, request) });
+  const failed = { code: errnoName(errno), label, call: syscall, inNewUser };
+  return new SyscallError({ ...place, errno, hint: hintFor(failed, request) });
 }
 
 /** What was executed as the stub has ended without a word: a filter may answer that exec with 0 as well. */
@@ -75,12 +78,16 @@ function speechless(): SyscallError {
   return new SyscallError({ code: 'ECHILD', step: 'stub', syscall: 'execveat', path: path || undefined, reason, hint });
 }
 
+function whyKilledBy(signal: string, { syscall }: SyscallErrorInit, request: Request): Hint | undefined {
+  if (signal === 'SIGKILL') return whyKilled(request.cgroup);
+  return signal === 'SIGSYS' && syscall !== undefined ? whoKills(syscall) : undefined;
+}
+
 /** Of a child that has no errno to tell. */
 function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request): SyscallError {
   if (signalNumber !== 0) {
     const signal = signalName(signalNumber);
-    const hint = signal === 'SIGKILL' ? whyKilled(request.cgroup) : undefined;
-    return new SyscallError({ ...place, code: 'ECHILD', signal, hint });
+    return new SyscallError({ ...place, code: 'ECHILD', signal, hint: whyKilledBy(signal, place, request) });
   }
   const executes = place.syscall === 'execve' || place.syscall === 'execveat';
   const reason = executes

@@ -1,4 +1,5 @@
 // The error of a launch that failed before there was a child: which call of ours it was, as the addon tells.
+import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { whyNotLaunched } from '../host/launching';
 import { errnoName } from '../kernel/errno-texts';
@@ -13,7 +14,7 @@ export function launchFailure(
   errno: number,
   cloneStep: string,
   option?: string,
-  cloneHint?: (code: string) => string | undefined,
+  cloneHint?: (code: string) => Hint | undefined,
 ): SyscallError {
   const syscall = syscallName(mailbox[Mail.Call]!) ?? 'a call';
   const code = errnoName(errno);

@@ -4,8 +4,10 @@ import { addon } from '../addon';
 import { plainObject } from '../check';
 import { AbortError } from '../errors/abort-error';
 import { refusedOption } from '../errors/argument-error';
+import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
 import { holds, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
@@ -139,7 +141,7 @@ export function recordedFailure(program: Program<unknown>, errno: number, flags:
   return launchFailure(errno, 'clone', 'flags', (code) => launchHint(code, flags));
 }
 
-function launchHint(code: string, flags: number): string | undefined {
+function launchHint(code: string, flags: number): Hint | undefined {
   switch (code) {
     case 'EPERM':
       if ((flags & Flags.NEWUSER) !== 0) return whyForbidden('EPERM');
@@ -149,9 +151,7 @@ function launchHint(code: string, flags: number): string | undefined {
     case 'EACCES':
       return (flags & Flags.NEWUSER) === 0 ? whoRefuses('EACCES', 'clone') : whyForbidden('EACCES');
     case 'ENOSPC':
-      return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
-    case 'EAGAIN':
-      return 'a limit on processes is reached (RLIMIT_NPROC, pids.max)';
+      return whyNoMoreNamespaces(formatFlags(flags));
     case 'ENOSYS':
       return 'Flags.NEWTIME needs clone3(2), which this host forbids';
     default:

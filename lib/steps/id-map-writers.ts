@@ -1,7 +1,9 @@
 // Who writes the id maps of a waiting stub: we, with privilege, or newuidmap(1) and newgidmap(1).
 import { basename, resolve as resolvePath } from 'node:path';
 
+import type { Refusal } from '../../types/probe';
 import { childProcess } from '../builtin';
+import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { host } from '../host/host';
 import { mountOf } from '../host/mount-table';
@@ -46,17 +48,13 @@ function whyStrange(map: IdMap, kind: Kind): { index: number; hint: string } | u
 }
 
 /** Why root outside is not to be mapped: since Linux 5.12 that takes CAP_SETFCAP, see user_namespaces(7). */
-function whyNoRoot(map: IdMap): string | undefined {
+function whyNoRoot(map: IdMap): Refusal | undefined {
   if (!map.ranges.some(({ hostID }) => hostID === 0) || holds(constants.CAP_SETFCAP) !== false) return undefined;
-  return 'to map id 0 outside takes CAP_SETFCAP, which we do not have';
+  return { cause: 'capability', detail: 'to map id 0 outside takes CAP_SETFCAP, which we do not have' };
 }
 
 /** What of a map was refused, and why, from the kernel's error. */
-export function explain(
-  code: string | undefined,
-  map: IdMap,
-  kind: Kind,
-): { option: string; hint?: string | undefined } {
+export function explain(code: string | undefined, map: IdMap, kind: Kind): { option: string; hint?: Hint | undefined } {
   const option = `${kind}Map`;
   const length = mapText(map).length;
   if (code === 'EINVAL' && length >= smallestPage)
@@ -95,29 +93,63 @@ function givesCapabilities(file: string): Promise<boolean | undefined> {
 }
 
 /** Why a helper has no more rights than we; undefined where it has them, or where we cannot tell. */
-async function whyPlain(file: string): Promise<string | undefined> {
-  if (hasNoNewPrivileges()) return `no_new_privs is set on us, so ${basename(file)} has no privilege to write it`;
+async function whyPlain(file: string): Promise<Refusal | undefined> {
+  const cause = 'helper';
+  if (hasNoNewPrivileges())
+    return { cause, detail: `no_new_privs is set on us, so ${basename(file)} has no privilege to write it` };
   const status = host.stat(file);
   if (status === undefined) return undefined;
   const mount = mountOf(file);
   if (mount?.options.includes('nosuid') === true)
-    return `${file} is on ${mount.target}, which is mounted nosuid, so it has no privilege to write it`;
+    return {
+      cause,
+      detail: `${file} is on ${mount.target}, which is mounted nosuid, so it has no privilege to write it`,
+    };
   if ((status.mode & setUserID) !== 0)
-    return status.uid === 0 ? undefined : `${file} is set-user-ID, but belongs to user ${status.uid} and not to root`;
+    return status.uid === 0
+      ? undefined
+      : { cause, detail: `${file} is set-user-ID, but belongs to user ${status.uid} and not to root` };
   const given = await givesCapabilities(file);
   if (given === true) return undefined;
-  return given === false
-    ? `${file} has neither its set-user-ID bit nor a file capability, so it has no privilege to write it`
-    : `${file} has no set-user-ID bit, so only a file capability (getcap tells) would let it write it`;
+  const detail =
+    given === false
+      ? `${file} has neither its set-user-ID bit nor a file capability, so it has no privilege to write it`
+      : `${file} has no set-user-ID bit, so only a file capability (getcap tells) would let it write it`;
+  return { cause, detail };
+}
+
+const noHelper: Refusal = {
+  cause: 'helper',
+  detail: 'an ordinary user maps more than the own id with it',
+  hint: 'install the package uidmap',
+};
+
+/** Why a map of many ids cannot be written for an ordinary user, as far as the helpers show it. */
+export async function whyNoHelpers(): Promise<Refusal | undefined> {
+  for (const helper of ['newuidmap', 'newgidmap']) {
+    const file = findHelper(helper);
+    if (file === undefined) return { ...noHelper, detail: `there is no ${helper} in PATH` };
+    const plain = await whyPlain(file);
+    if (plain !== undefined) return plain;
+  }
+  return undefined;
 }
 
 /** What a person can do about a helper that failed. */
-async function whyNoHelp(error: { code?: unknown }, helper: string, stderr: string, map: IdMap, kind: Kind) {
-  if (error.code === 'ENOENT') return 'an ordinary user maps more than the own id with it; install the package uidmap';
+async function whyNoHelp(
+  error: { code?: unknown },
+  helper: string,
+  stderr: string,
+  map: IdMap,
+  kind: Kind,
+): Promise<Hint | undefined> {
+  if (error.code === 'ENOENT') return noHelper;
   const file = findHelper(helper);
-  if (error.code === 'EACCES') return file === undefined ? undefined : `${file} is not executable`;
+  if (error.code === 'EACCES')
+    return file === undefined ? undefined : { cause: 'helper', detail: `${file} is not executable` };
   // In its words: first it looks into the file of ranges, then it writes.
-  if (stderr.includes('not allowed')) return `the ranges must be those of /etc/sub${kind} for our user`;
+  if (stderr.includes('not allowed'))
+    return { cause: 'subids', detail: `the ranges must be those of /etc/sub${kind} for our user` };
   const plain = file === undefined ? undefined : await whyPlain(file);
   return plain ?? whyStrange(map, kind)?.hint ?? whyPowerless();
 }

@@ -1,5 +1,6 @@
 // Step `namespaces`: the new namespaces that a process can enter by itself, one call each, so that an error names its own.
 import { Flags, formatFlags } from '../flags';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
@@ -24,10 +25,10 @@ export const namespaces: Step = {
     }
   },
 
-  hint(code, _label, request) {
+  hint(code, { detail }, request) {
     if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
       return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap';
-    if (code === 'ENOSPC') return 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces';
+    if (code === 'ENOSPC') return whyNoMoreNamespaces(detail ?? '');
     return undefined;
   },
 };

@@ -1,4 +1,5 @@
 // Why a call was refused although the kernel, and what we hold, would allow it: the causes that all steps have in common.
+import type { Refusal } from '../../types/probe';
 import { Flags } from '../flags';
 import { holds, isInFirstUserNamespace, whoRefuses } from '../host/ourselves';
 import { whyTooOld } from '../host/kernel-version';
@@ -12,7 +13,7 @@ import type { Request } from '../assembly/request';
 const { CAP_NET_ADMIN, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN } = constants;
 
 /** An instruction that failed. */
-export interface Refusal {
+export interface FailedCall {
   readonly code: string;
   readonly label: Label;
   readonly call: string | undefined;
@@ -32,8 +33,11 @@ const neededFor: Readonly<Record<string, number>> = {
   fsopen: CAP_SYS_ADMIN,
   keyctl: free,
   memfd_create: free,
+  mknodat: free,
   mount_setattr: CAP_SYS_ADMIN,
   move_mount: CAP_SYS_ADMIN,
+  open_tree: CAP_SYS_ADMIN,
+  openat2: free,
   personality: free,
   pidfd_open: free,
   pivot_root: CAP_SYS_ADMIN,
@@ -44,12 +48,20 @@ const neededFor: Readonly<Record<string, number>> = {
   setns: CAP_SYS_ADMIN,
   setresgid: CAP_SETGID,
   setresuid: CAP_SETUID,
+  statx: free,
+  symlinkat: free,
   umount2: CAP_SYS_ADMIN,
   unshare: CAP_SYS_ADMIN,
 };
 
+/** Of these, EACCES is a matter of the files and folders that they are about, and EPERM is not. */
+const onFiles = new Set(['mknodat', 'open_tree', 'openat2', 'statx', 'symlinkat']);
+/** As steps name a device that is made. */
+const device = /^[bc] \d+:\d+$/;
+
 /** What the kernel asks for in this case; undefined where it may have other reasons, too. */
-function needed(call: string, { label, inNewUser }: Refusal, request: Request): number | undefined {
+function needed(call: string, { code, label, inNewUser }: FailedCall, request: Request): number | undefined {
+  if (code === 'EACCES' && onFiles.has(call)) return undefined;
   switch (call) {
     case 'clone':
     case 'clone3':
@@ -63,6 +75,9 @@ function needed(call: string, { label, inNewUser }: Refusal, request: Request): 
       return inNewUser && !request.creates(Flags.NEWPID) ? undefined : CAP_SYS_ADMIN;
     case 'fsmount':
       return (!inNewUser && isInFirstUserNamespace()) || whyNoFreshProc() === undefined ? CAP_SYS_ADMIN : undefined;
+    case 'mknodat':
+      // The cgroup may have a list of the devices that are allowed.
+      return device.test(label.path ?? '') ? undefined : free;
     case 'setgroups':
       return request.setgroupsDenied ? undefined : CAP_SETGID;
     case 'setns':
@@ -74,7 +89,7 @@ function needed(call: string, { label, inNewUser }: Refusal, request: Request): 
 }
 
 /** Those of the calls that a step's own paths may be the reason for. */
-function isMatterOfFiles({ call, label }: Refusal): boolean {
+function isMatterOfFiles({ call, label }: FailedCall): boolean {
   const opens = call === 'openat' || call === 'openat2';
   if (opens && ['user', 'time', 'sysctl'].includes(label.step)) return false;
   return opens || call === 'chdir' || call === 'execve' || call === 'mkdirat';
@@ -86,8 +101,8 @@ function isThere(call: string): boolean {
 }
 
 /** The reason that the host shows; undefined where it is for the step to say. */
-export function whyRefused(refusal: Refusal, request: Request): string | undefined {
-  const { code, call, label, inNewUser } = refusal;
+export function whyRefused(failed: FailedCall, request: Request): Refusal | undefined {
+  const { code, call, label, inNewUser } = failed;
   const old = whyTooOld(code, call);
   if (old !== undefined || call === undefined) return old;
   // After the filter of the child's own there is but the exec.
@@ -96,9 +111,9 @@ export function whyRefused(refusal: Refusal, request: Request): string | undefin
   if (code !== 'EPERM' && code !== 'EACCES') return undefined;
   // Whether there is a user namespace at all is a question of its own.
   if (label.step === 'user' && call === 'unshare') return undefined;
-  const powerless = inNewUser && !isMatterOfFiles(refusal) ? whyPowerless() : undefined;
+  const powerless = inNewUser && !isMatterOfFiles(failed) ? whyPowerless() : undefined;
   if (powerless !== undefined) return powerless;
-  const capability = needed(call, refusal, request);
+  const capability = needed(call, failed, request);
   if (capability === undefined) return undefined;
   const allowed = capability === free || inNewUser || (!request.joinsUser && holds(capability) === true);
   return allowed ? whoRefuses(code, call) : undefined;

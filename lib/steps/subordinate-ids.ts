@@ -46,6 +46,9 @@ export function subordinateRanges(file: '/etc/subuid' | '/etc/subgid', option: s
     option,
     path: file,
     reason: `no subordinate ids for ${user}`,
-    hint: `add a line such as ${name ?? uid}:100000:65536 (usermod --add-subuids, --add-subgids)`,
+    hint: {
+      cause: 'subids',
+      hint: `add a line such as ${name ?? uid}:100000:65536 (usermod --add-subuids, --add-subgids)`,
+    },
   });
 }

@@ -1,6 +1,7 @@
 // Step `time`: the new time namespace and its offsets, which the second clone enters; see time_namespaces(7).
 import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
@@ -59,7 +60,7 @@ export const time: Step = {
     if (label.option === 'timeOffsets' && code === 'ERANGE') return 'the clock would be before 0, or too far ahead';
     if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
       return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
-    if (code === 'ENOSPC') return 'no (more) time namespaces here; see the sysctl user.max_time_namespaces';
+    if (code === 'ENOSPC') return whyNoMoreNamespaces('CLONE_NEWTIME');
     return undefined;
   },
 };

@@ -1,17 +1,17 @@
 // What a person can do where the kernel makes no process.
+import type { Hint } from '../errors/hint';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Request } from '../assembly/request';
 
 /** Why the kernel makes no process, whichever call it is asked by. */
-export function whyNoProcess(code: string, request: Request): string | undefined {
+export function whyNoProcess(code: string, request: Request): Hint | undefined {
   if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
     return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
-  if (code === 'ENOSPC') {
-    return 'no (more) pid namespaces here; see sysctl user.max_pid_namespaces and the nesting limit of 32';
-  }
+  if (code === 'ENOSPC') return whyNoMoreNamespaces('CLONE_NEWPID');
   if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
     return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }

@@ -66,6 +66,7 @@ interface Node {
   readonly key?: Node;
   readonly id?: Node;
   readonly identifier?: Node;
+  readonly properties?: readonly { readonly key?: Node; readonly value?: Node }[];
   readonly arguments?: unknown;
   readonly init?: Node | null;
   readonly declaration?: Node;
@@ -73,7 +74,7 @@ interface Node {
 }
 
 /** Functions, members and variables that have hints in them. */
-const sayHints = /^(hint(For)?|why[A-Z]\w*|who[A-Z]\w*|\w+Hint)$/;
+const sayHints = /^(hint(For)?|detail|why[A-Z]\w*|who[A-Z]\w*|\w+Hint)$/;
 const sentence = /\w+ \w+/;
 
 /** What a text is with `…` for what is only known then; undefined for what is none. */
@@ -83,6 +84,14 @@ function wording(node: Node): string | undefined {
   if (node.type !== 'BinaryExpression' || node.operator !== '+') return undefined;
   const [left, right] = [wording(node.left!), wording(node.right!)];
   return left === undefined || right === undefined ? undefined : left + right;
+}
+
+/** What was found and what can be done, where an object says why a host refuses. */
+function refusal({ type, properties }: Node): string | undefined {
+  if (type !== 'ObjectExpression') return undefined;
+  const named = (name: string): Node | undefined => properties!.find(({ key }) => key?.value === name)?.value;
+  const words = [named('detail'), named('hint')].flatMap((node) => (node === undefined ? [] : (wording(node) ?? [])));
+  return words.length < 2 ? undefined : words.join(': ');
 }
 
 /** Texts and names in the hints of a file. */
@@ -99,8 +108,9 @@ function collect(node: unknown, isHint: boolean, found: Found): void {
   // A variable in such a function is a part of what it says, and is where it is used.
   const inHint = (name !== undefined && sayHints.test(name)) || (isHint && type !== 'VariableDeclarator');
   if (type === 'Identifier' && isHint) found.names.add(rest.value!);
-  const words = wording(node);
-  if (words !== undefined) return void (inHint && sentence.test(words) && found.texts.push(words));
+  const words = wording(node) ?? refusal(node);
+  if (words !== undefined)
+    return void ((inHint || type === 'ObjectExpression') && sentence.test(words) && found.texts.push(words));
   // What is handed to another function is a part of what that one says.
   collect(given, false, found);
   Object.values(rest).forEach((one) => collect(one, inHint, found));

@@ -117,7 +117,7 @@ describe('pids.max', () => {
       '/jobs/one/pids.events': 'max 0',
     });
     for (const given of [files, {}])
-      expect((await birth(given)).hint).toMatch(/^a limit on processes is reached; see RLIMIT_NPROC/);
+      expect((await birth(given)).hint).toMatch(/^a limit on processes is reached: see RLIMIT_NPROC/);
   });
   needing(pids !== undefined, 'a cgroup with the pids controller that we may write')(
     'is read where it is really in the way',

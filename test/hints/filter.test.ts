@@ -1,5 +1,5 @@
 // Where the kernel would allow a call, a refusal is that of a seccomp filter, and no capability is blamed.
-import { type CloneOptions, Flags, type SyscallError } from '../../lib';
+import { type CloneOptions, Flags, type Mount, type SyscallError } from '../../lib';
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, withCapability } from '../support/capability';
@@ -18,6 +18,11 @@ const refused = (files: Record<string, string>, options: CloneOptions, call: str
   onHost({ files }, () => failAt(options, calls(call), code));
 
 const namespaces = Flags.NEWNS | Flags.NEWUTS | Flags.NEWNET | Flags.NEWPID;
+const bound: CloneOptions = { ...owned(namespaces), mounts: [{ type: 'bind', source: '/', target: '/mnt' }] };
+const within = (mount: Mount): CloneOptions => ({
+  ...owned(namespaces),
+  mounts: [{ type: 'tmpfs', target: '/mnt' }, mount],
+});
 const options: CloneOptions = {
   flags: namespaces,
   hostname: 'box',
@@ -41,6 +46,11 @@ describe('with the capability, and with a filter', () => {
     ['sethostname', 'sethostname(', { ...owned(namespaces), hostname: 'box' }],
     ['pivot_root', 'pivot_root(', { ...owned(namespaces), root: '/' }],
     ['umount2', 'umount2(', { ...owned(namespaces), root: '/' }],
+    ['open_tree', 'open_tree(', bound],
+    ['openat2', 'openat2(r', bound],
+    ['statx', 'statx(', { ...owned(namespaces), root: '/' }],
+    ['symlinkat', 'symlinkat(', within({ type: 'symlink', to: 'a', target: '/mnt/b' })],
+    ['mknodat', 'mknodat(', within({ type: 'device', kind: 'p', target: '/mnt/pipe' })],
   ];
   const privileged: readonly Row[] = [
     ['unshare', 'unshare(CLONE_NEWNS)', options],
@@ -105,7 +115,11 @@ test('the exec after a filter of the child’s own', async () => {
 describe('a filter that is there', () => {
   const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);
   /** What the call of a Node rejects with, whose filter answers this system call with this errno. */
-  const failure = (name: SyscallName, errno: number, given: string): Pick<SyscallError, 'code' | 'hint' | 'syscall'> =>
+  const failure = (
+    name: SyscallName,
+    errno: number | 'kill',
+    given: string,
+  ): Pick<SyscallError, 'code' | 'hint' | 'syscall'> =>
     evaluate(`process.env.REFUSE = '${syscalls[name]}=${errno}';
       // It is no addon; loading it is all that is needed.
       try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
@@ -150,6 +164,34 @@ describe('a filter that is there', () => {
       const hintOf = (act) => { try { act(); } catch (error) { return error.hint; } };
       return [hintOf(() => nsclone.unshareSync(nsclone.Flags.NEWUTS)), hintOf(() => nsclone.setnsSync('/proc/self/ns/uts'))];`);
     expect(told).toEqual([sentence('unshare'), sentence('setns')]);
+  });
+  withCompiler('what mounts are made by', () => {
+    const mounted = (mounts: string): string =>
+      `{ ...user, flags, mounts: [{ type: 'tmpfs', target: '/mnt' }, ${mounts}] }`;
+    expect(failure('open_tree', 1, mounted("{ type: 'bind', source: '/', target: '/mnt' }"))).toMatchObject({
+      code: 'EPERM',
+      hint: sentence('open_tree'),
+    });
+    expect(failure('openat2', 1, mounted("{ type: 'readonly', target: '/mnt' }"))).toMatchObject({
+      hint: sentence('openat2'),
+    });
+    expect(failure('symlinkat', 1, mounted("{ type: 'symlink', to: 'a', target: '/mnt/b' }"))).toMatchObject({
+      hint: sentence('symlinkat'),
+    });
+    expect(failure('mknodat', 1, mounted("{ type: 'device', kind: 'p', target: '/mnt/pipe' }"))).toMatchObject({
+      hint: sentence('mknodat'),
+    });
+  });
+  withCompiler('fchmodat2, with EPERM as older profiles have it, is done without', () => {
+    const options =
+      "{ ...user, flags, mounts: [{ type: 'tmpfs', target: '/mnt' }, { type: 'chmod', target: '/mnt', mode: 0o711 }] }";
+    expect(failure('fchmodat2', 1, options)).toBe('it ran');
+  });
+  withCompiler('a call that it kills for', () => {
+    expect(failure('close_range', 'kill', '{}')).toMatchObject({
+      code: 'ECHILD',
+      hint: 'a seccomp filter kills who makes this call: its profile must allow close_range',
+    });
   });
   withCompiler('both clone calls: no child comes about', () => {
     const told = evaluate<unknown>(`process.env.REFUSE = '${syscalls.clone}=1 ${syscalls.clone3}=38';

@@ -1,11 +1,12 @@
 // The stub that is not executed: by a sysctl, by a profile, by a filter; and the way out.
+import { wordsOf } from '../../lib/errors/hint';
 import { stubHint } from '../../lib/stub-hint';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { hosts, onHost } from '../support/host';
 import { evaluate } from '../support/own-process';
 
-const told = (files: Record<string, string>, code = 'EACCES') => onHost({ files }, () => stubHint('', code));
+const told = (files: Record<string, string>, code = 'EACCES') => onHost({ files }, () => wordsOf(stubHint('', code)));
 const wayOut = /: set NSCLONE_STUB=\/\S+\/nsclone_stub$/;
 
 test.each([

@@ -86,7 +86,7 @@ describe('an AppArmor profile', () => {
 
   test('without userns, is named, and chroot is not', async () => {
     const error = await refused(confined('node (enforce)'), 'unshare(CLONE_NEWUSER)', 'EACCES');
-    expect(error.hint).toBe('the AppArmor profile "node" is on us, which must have the rule "userns,"');
+    expect(error.hint).toBe('the AppArmor profile "node" is on us: it must have the rule "userns,"');
   });
   test('that only complains refuses nothing', async () => {
     expect((await refused(confined('node (complain)'), 'unshare(CLONE_NEWUSER)', 'EACCES')).hint).toBeUndefined();

@@ -1,4 +1,5 @@
 // Which switch of the host is told to be off. No host here has them off, so what it says is that of others; the sentences are not.
+import { wordsOf } from '../../lib/errors/hint';
 import { whyForbidden, whyPowerless } from '../../lib/steps/forbidden-user-namespaces';
 import { hosts, onHost, status } from '../support/host';
 
@@ -13,21 +14,35 @@ const unmapped = {
 const withoutMaps = { '/proc/thread-self/status': 'Name:\tnode\nSeccomp:\t2\n' };
 
 test.each([
-  ['RHEL', 'ENOSPC', rhel, /max_user_namespaces is 0/],
-  ['Ubuntu', 'ENOSPC', ubuntu, /limit of user namespaces is reached/],
-  ['any', 'EUSERS', {}, /nested 32 deep/],
-  ['Debian', 'EPERM', debian, /unprivileged_userns_clone to 1/],
-  ['Ubuntu', 'EPERM', ubuntu, /AppArmor takes the capabilities/],
-  ['Ubuntu', 'EACCES', ubuntu, /AppArmor takes the capabilities/],
-  ['Ubuntu with a profile', 'EACCES', confined('/opt/app/node (enforce)'), /profile "\/opt\/app\/node" .* "userns,"/],
-  ['RHEL', 'EACCES', rhel, /SELinux policy must allow staff_t user_namespace create/],
-  ['docker', 'EPERM', docker, /a seccomp filter and the AppArmor profile "docker-default" are on us/],
-  ['a container', 'EPERM', filtered, /^a seccomp filter is on us/],
-  ['a container that hides its maps', 'EPERM', withoutMaps, /^a seccomp filter is on us/],
-  ['a chroot', 'EPERM', chrooted, /^we are inside chroot\(2\)/],
-  ['a user namespace without our id', 'EPERM', unmapped, /^our uid has no place in our own user namespace/],
-])('%s with %s', async (_, code, files, sentence) => {
-  expect(await onHost({ files }, () => whyForbidden(code))).toMatch(sentence);
+  ['RHEL', 'ENOSPC', rhel, 'sysctl', /max_user_namespaces is 0/],
+  [
+    'Ubuntu',
+    'ENOSPC',
+    ubuntu,
+    'sysctl',
+    /^no \(more\) user namespaces here: see sysctl user\.max_user_namespaces, and the nesting limit/,
+  ],
+  ['any', 'EUSERS', {}, 'kernel', /nested 32 deep/],
+  ['Debian', 'EPERM', debian, 'sysctl', /unprivileged_userns_clone to 1/],
+  ['Ubuntu', 'EPERM', ubuntu, 'apparmor', /AppArmor takes the capabilities/],
+  ['Ubuntu', 'EACCES', ubuntu, 'apparmor', /AppArmor takes the capabilities/],
+  [
+    'Ubuntu with a profile',
+    'EACCES',
+    confined('/opt/app/node (enforce)'),
+    'apparmor',
+    /profile "\/opt\/app\/node" .* "userns,"/,
+  ],
+  ['RHEL', 'EACCES', rhel, 'selinux', /^the SELinux policy for staff_t is on us: it must allow user_namespace create/],
+  ['docker', 'EPERM', docker, 'seccomp', /a seccomp filter and the AppArmor profile "docker-default" are on us/],
+  ['a container', 'EPERM', filtered, 'seccomp', /^a seccomp filter is on us/],
+  ['a container that hides its maps', 'EPERM', withoutMaps, 'seccomp', /^a seccomp filter is on us/],
+  ['a chroot', 'EPERM', chrooted, 'kernel', /^we are inside chroot\(2\)/],
+  ['a user namespace without our id', 'EPERM', unmapped, 'kernel', /^our uid has no place in our own user namespace/],
+])('%s with %s', async (_, code, files, cause, sentence) => {
+  const refusal = await onHost({ files }, () => whyForbidden(code));
+  expect(refusal?.cause).toBe(cause);
+  expect(wordsOf(refusal)).toMatch(sentence);
 });
 
 test('nothing is guessed: an error of something else, a host that shows no cause, one that shows nothing at all', async () => {
@@ -46,7 +61,7 @@ test('a switch for ordinary users is nothing to root', async () => {
 });
 
 test('capabilities are taken away by Ubuntu alone, and not where a profile is on us', async () => {
-  expect(await onHost({ files: ubuntu }, whyPowerless)).toMatch(/apparmor_restrict_unprivileged_userns to 0$/);
+  expect(wordsOf(await onHost({ files: ubuntu }, whyPowerless))).toMatch(/apparmor_restrict_unprivileged_userns to 0$/);
   expect(await onHost({ files: confined('node (unconfined)') }, whyPowerless)).toBeUndefined();
   for (const files of [debian, rhel, docker, filtered, free, {}])
     expect(await onHost({ files }, whyPowerless)).toBeUndefined();

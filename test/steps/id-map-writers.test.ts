@@ -214,7 +214,7 @@ describe('through the helpers', () => {
       stubs: [],
       message:
         'ENOENT: there is no newuidmap in PATH, execve newuidmap (uidMap): an ordinary user maps more than the own id ' +
-        'with it; install the package uidmap',
+        'with it: install the package uidmap',
     });
     expect(groups).toMatchObject({ code: 'ENOENT', option: 'gidMap', path: 'newgidmap' });
   });

@@ -241,7 +241,8 @@ describe('mounts, when the kernel refuses', () => {
     const refused = (files: Record<string, string>): Promise<SyscallError> =>
       onHost({ files }, () => failAt(options, calls('fsmount'), 'EPERM'));
     expect((await refused(hosts.docker)).hint).toBe(
-      'a fresh proc needs a fully visible /proc outside, and /proc/kcore is covered by another mount',
+      'a fresh proc needs a fully visible /proc outside, and /proc/kcore is covered by another mount: ' +
+        'a container has to be started with systempaths=unconfined (docker) or unmask=ALL (podman)',
     );
     expect((await refused(hosts.free)).hint).toBeUndefined();
   });

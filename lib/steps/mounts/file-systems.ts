@@ -1,6 +1,7 @@
 // Types that are a fresh file system of the kernel's: made by fsopen(2), set up by fsconfig(2), mounted by fsmount(2).
 import { integer, plainObject, string } from '../../check';
 import { invalidArgType, invalidArgValue } from '../../errors/argument-error';
+import type { Hint } from '../../errors/hint';
 import { Flags } from '../../flags';
 import { whyNoFreshProc } from '../../host/mount-table';
 import { isInFirstUserNamespace } from '../../host/ourselves';
@@ -87,13 +88,12 @@ function plain(fstype: string, presets: readonly Preset[], options: Option[], hi
   };
 }
 
-function whyNoProc(code: string, request: Request): string | undefined {
+function whyNoProc(code: string, request: Request): Hint | undefined {
   if (code !== 'EPERM') return undefined;
   const inNewUser = request.creates(Flags.NEWUSER);
   if (inNewUser && !request.creates(Flags.NEWPID) && !request.joinsAny(Flags.NEWPID))
     return 'a fresh proc needs an own pid namespace; add Flags.NEWPID';
-  const cover = inNewUser || !isInFirstUserNamespace() ? whyNoFreshProc() : undefined;
-  return cover === undefined ? undefined : `a fresh proc needs a fully visible /proc outside, and ${cover}`;
+  return inNewUser || !isInFirstUserNamespace() ? whyNoFreshProc() : undefined;
 }
 
 function whyNoSysfs(code: string, request: Request): string | undefined {
