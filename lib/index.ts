@@ -10,6 +10,7 @@ export { constants } from './kernel/constants';
 export { Namespace } from './namespace';
 export { perform } from './perform';
 export { Plan, plan } from './plan';
+export { probe } from './probe';
 export { Program, record } from './record';
 export { run } from './run';
 export { setns, setnsSync } from './setns';
@@ -95,6 +96,7 @@ export type {
   StartOptions,
   TimeOffset,
 } from '../types/options';
+export type { Answer, Feature, Refusal, RefusalCause, Support } from '../types/probe';
 export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';

@@ -71,7 +71,7 @@ const noProc = {
   syscall: 'openat',
   path: '/proc',
   reason: 'what is at /proc here is no proc file system',
-  hint: 'mount one there, see proc(5)',
+  hint: { cause: 'masked-proc', hint: 'mount one there, see proc(5)' },
 } satisfies SyscallErrorInit;
 
 /** The error of a look at another process. */

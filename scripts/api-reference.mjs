@@ -21,10 +21,10 @@ const { Application, Converter, ReflectionKind } = await import('typedoc');
 const sections = [
   {
     title: 'Functions',
-    files: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'setns', 'flags', 'errors/*'].map(
+    files: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'setns', 'probe', 'flags', 'errors/*'].map(
       (name) => `lib/${name}`,
     ),
-    first: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'unshareSync', 'setns', 'setnsSync'],
+    first: ['clone', 'run', 'plan', 'record', 'perform', 'unshare', 'unshareSync', 'setns', 'setnsSync', 'probe'],
     kinds: ReflectionKind.Function,
   },
   {
@@ -43,6 +43,7 @@ const sections = [
   },
   { title: 'Children', files: ['types/child'], first: ['ClonedProcess', 'ClonedCommand'] },
   { title: 'Namespaces', files: ['lib/namespace', 'types/namespace'] },
+  { title: 'What a host allows', files: ['types/probe'], first: ['Support', 'Answer', 'Feature'] },
   { title: 'Errors', files: ['lib/errors/*', 'types/errors'] },
   { title: 'Plans and programs', files: ['lib/plan', 'lib/record', 'types/listing'] },
   { title: 'The recorder', files: ['types/record', 'types/calls'], first: ['Recorder', 'Calls', 'RecordedOptions'] },

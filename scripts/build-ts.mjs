@@ -3,14 +3,16 @@
 //   index.js     the public names
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
 //   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
-//                and explains: each compiled by the first call that needs it, as an import pays for every byte that it compiles.
+//                and explains, probe.js what asks for what a host allows: each compiled by the first call that needs it, as an
+//                import pays for every byte that it compiles.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   index.mjs    the same names and the same classes for `import`
+//   cli.js       the command `nsclone`, a user of index.js
 //
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
 // process.getBuiltinModule().
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +48,7 @@ const front = [
   'package-files',
   'perform',
   'plan',
+  'probe',
   'realm',
   'record',
   'run',
@@ -99,6 +102,7 @@ const groups = {
     'host/control-groups',
     'host/executable',
     'host/host',
+    'host/launching',
     'host/namespace-limits',
     'host/ourselves',
     'kernel/errno-texts',
@@ -114,12 +118,14 @@ const groups = {
     'steps/why-not-executed',
     'stub-hint',
   ],
+  // Who asks what a host allows.
+  probe: ['probing/support'],
 };
 const lateNames = ['core', ...Object.keys(groups)];
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const folders = { options: ['steps/mounts'], output: [], late: [] };
+const folders = { options: ['steps/mounts'], output: [], late: [], probe: ['probing'] };
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
@@ -354,11 +360,34 @@ function writeIndex(text) {
   );
 }
 
+/** The command is a user of the package: what it imports of it is what everybody gets. */
+const publicNames = {
+  name: 'public-names',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index$/ }, () => ({ path: './index.js', external: true }));
+  },
+};
+
+async function buildCommand() {
+  await build({
+    ...common,
+    absWorkingDir: root,
+    entryPoints: ['lib/cli/main.ts'],
+    outfile: join(dist, 'cli.js'),
+    bundle: true,
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/env node' },
+    plugins: [publicNames],
+  });
+  chmodSync(join(dist, 'cli.js'), 0o755);
+}
+
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 const { 'index.js': index, ...modules } = Object.fromEntries(await buildModules());
 await Promise.all(Object.entries(modules).map(writeCommonJS));
 writeIndex(index);
+await buildCommand();
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',

@@ -14,10 +14,11 @@ const wanted = [
   'SECURITY.md',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'front', 'late', 'options', 'output'].flatMap((name) => [
+  ...['core', 'front', 'late', 'options', 'output', 'probe'].flatMap((name) => [
     `dist/lib/${name}.js`,
     `dist/lib/${name}.js.map`,
   ]),
+  'dist/lib/cli.js',
   'dist/lib/index.js',
   'dist/lib/index.mjs',
   'package.json',
@@ -83,6 +84,16 @@ function addTypes(consumer) {
   }
 }
 
+/** The command, by the name that npx knows; what it tells is this host's, whatever that is. */
+function useCommand(consumer) {
+  const { status, stdout, stderr } = spawnSync('npx', ['--no-install', 'nsclone', 'doctor', '--json'], {
+    cwd: consumer,
+    encoding: 'utf8',
+  });
+  if ((status !== 0 && status !== 1) || typeof JSON.parse(stdout).namespaces.user.available !== 'boolean')
+    throw new Error(`npx nsclone doctor has ended with ${status}:\n${stdout}${stderr}`);
+}
+
 function useAll(consumer, stub) {
   use(consumer, 'use.cjs');
   use(consumer, 'use.mjs');
@@ -103,6 +114,7 @@ function check(folder) {
   heading('install without scripts, use by require() and import');
   install(consumer, archive);
   useAll(consumer, `prebuilds/linux-${process.arch}/nsclone_stub`);
+  useCommand(consumer);
   heading('install from a lock file, with scripts allowed');
   run('npm', ['install', '--offline', '--package-lock-only', '--no-audit', '--no-fund'], consumer);
   run('npm', ['ci', '--offline', '--no-audit', '--no-fund'], consumer);

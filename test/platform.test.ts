@@ -6,12 +6,13 @@ import { root } from './support/own-process';
 test('calls fail with Node’s own code where this is not Linux, and names still work', () => {
   const script = `
     Object.defineProperty(process, 'platform', { value: 'darwin' });
-    const { clone, Flags, formatFlags, record, run, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
+    const { clone, Flags, formatFlags, probe, record, run, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
     (async () => {
       const codes = [];
       const calls = [
         () => clone('true'),
         () => run('true'),
+        () => probe(),
         () => clone(record(() => {})),
         () => unshare(Flags.NEWNET),
         () => unshare(0),
@@ -26,7 +27,7 @@ test('calls fail with Node’s own code where this is not Linux, and names still
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({
-    codes: Array.from({ length: 9 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
+    codes: Array.from({ length: 10 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
     name: 'CLONE_NEWNET',
   });
 });

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 
 import type { Refusal } from '../../types/probe';
 import { host } from './host';
-import { mountTable } from './mount-table';
+import { type MountLine, mountTable } from './mount-table';
 
 /** The `cgroup` option of a child: a path, or a descriptor of ours; undefined where it is in ours. */
 type Given = string | number | undefined;
@@ -32,9 +32,20 @@ function ownFolder(controller: string): string | undefined {
   const mount = mounts.find(({ type, options }) =>
     old === undefined ? type === 'cgroup2' : type === 'cgroup' && options.includes(controller),
   );
-  if (found === undefined || mount === undefined) return undefined;
-  const root = mount.root === '/' ? '' : mount.root;
-  return found.path.startsWith(root) ? mount.target + found.path.slice(root.length) : undefined;
+  return found === undefined || mount === undefined ? undefined : seenAt(mount, found.path);
+}
+
+/** Where a cgroup is in a mount of its hierarchy. */
+function seenAt({ root, target }: MountLine, path: string): string | undefined {
+  const above = root === '/' ? '' : root;
+  return path.startsWith(above) ? resolve(target + path.slice(above.length)) : undefined;
+}
+
+/** Our own cgroup in the hierarchy of version 2; undefined where there is none that we see. */
+export function ownCgroup(): string | undefined {
+  const path = /^0::(.*)$/m.exec(host.read('/proc/thread-self/cgroup') ?? '')?.[1];
+  const mount = mountTable().find(({ type }) => type === 'cgroup2');
+  return path === undefined || mount === undefined ? undefined : seenAt(mount, path);
 }
 
 function foldersFor(given: Given, controller: string): string[] {

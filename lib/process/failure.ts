@@ -31,7 +31,7 @@ function hintFor(failed: FailedCall, request: Request): Hint | undefined {
 }
 
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
-function readFailure(writer: Writer, request: Request): SyscallError {
+export function readFailure(writer: Writer, request: Request): SyscallError {
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;
   const signalNumber = mailbox[Mail.Signal]!;
@@ -78,9 +78,11 @@ function speechless(): SyscallError {
   return new SyscallError({ code: 'ECHILD', step: 'stub', syscall: 'execveat', path: path || undefined, reason, hint });
 }
 
-function whyKilledBy(signal: string, { syscall }: SyscallErrorInit, request: Request): Hint | undefined {
+function whyKilledBy(signal: string, { step, syscall }: SyscallErrorInit, request: Request): Hint | undefined {
   if (signal === 'SIGKILL') return whyKilled(request.cgroup);
-  return signal === 'SIGSYS' && syscall !== undefined ? whoKills(syscall) : undefined;
+  // After the filter of the child's own there is but the exec.
+  const isOwn = step === 'command' && request.seccomp !== undefined;
+  return signal === 'SIGSYS' && syscall !== undefined && !isOwn ? whoKills(syscall) : undefined;
 }
 
 /** Of a child that has no errno to tell. */

@@ -32,6 +32,7 @@ const neededFor: Readonly<Record<string, number>> = {
   fsmount: CAP_SYS_ADMIN,
   fsopen: CAP_SYS_ADMIN,
   keyctl: free,
+  landlock_create_ruleset: free,
   memfd_create: free,
   mknodat: free,
   mount_setattr: CAP_SYS_ADMIN,
@@ -78,6 +79,9 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'mknodat':
       // The cgroup may have a list of the devices that are allowed.
       return device.test(label.path ?? '') ? undefined : free;
+    case 'seccomp':
+      // EACCES is the kernel's own, where neither CAP_SYS_ADMIN nor no_new_privs is there.
+      return code === 'EPERM' ? free : undefined;
     case 'setgroups':
       return request.setgroupsDenied ? undefined : CAP_SETGID;
     case 'setns':

@@ -43,7 +43,7 @@ function filesIn(home: string): string[] {
 /** Those that a script has come to run. */
 function filesRunBy(script: string): string[] {
   const home = join(folder, 'coverage');
-  outputOf(`const { clone, Flags, record, run } = require(${JSON.stringify(root)}); ${script}`, {
+  outputOf(`const { clone, Flags, probe, record, run } = require(${JSON.stringify(root)}); ${script}`, {
     NODE_V8_COVERAGE: home,
   });
   return filesIn(home);
@@ -156,7 +156,7 @@ describe.each([
       execFileSync('mount', ['--make-rprivate', '/']);
       execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
       fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
-      for (const name of ['core', 'front', 'late', 'options', 'output'])
+      for (const name of ['core', 'front', 'late', 'options', 'output', 'probe'])
         fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
       ${wait}
       console.log(String((await run('echo', ['ours'])).stdout).trim());

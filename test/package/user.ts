@@ -13,10 +13,12 @@ import {
   Namespace,
   parseFlags,
   plan,
+  probe,
   record,
   run,
   setns,
   type SignalName,
+  type Support,
   SyscallError,
   unshareSync,
 } from 'nsclone';
@@ -77,6 +79,11 @@ export function explain(error: unknown): string {
   if (error instanceof SyscallError) return error.hint ?? `${error.code} ${error.syscall} ${error.option}`;
   const refused: ArgumentError | undefined = isArgumentError(error) ? error : undefined;
   return refused?.option ?? String(error);
+}
+
+export async function missing(): Promise<string[]> {
+  const { namespaces, features }: Support = await probe();
+  return [namespaces.user, features.proc].flatMap((answer) => (answer.available ? [] : [answer.hint ?? answer.cause]));
 }
 
 // @ts-expect-error -- a number is no command
