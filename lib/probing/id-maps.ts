@@ -3,6 +3,7 @@ import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Namespace } from '../namespace';
+import { procError, whyNotOurs } from '../proc';
 import type { Writer } from '../program/writer';
 import { type IdMap, Request } from '../assembly/request';
 import { run } from '../run';
@@ -15,7 +16,7 @@ import { user } from '../steps/user';
 import type { IdMapping } from '../../types/options';
 import type { Answer } from '../../types/probe';
 import { answerOf } from './answer';
-import { type Answers, ask, type Question } from './line';
+import { type Answers, ask, longest, type Question } from './line';
 import { idmapped } from './mounts';
 import { userNamespace } from './namespaces';
 
@@ -58,9 +59,12 @@ const manyIds: Question = {
 
 /** As clone() has it done, but by children of our own, which do not hold the event loop for the pages of this process. */
 async function help(pid: number, { uidMap, gidMap }: Request): Promise<void> {
+  // Under another pid namespace's /proc the number is somebody else's.
+  const refused = whyNotOurs();
+  if (refused !== 0) throw procError(refused, { step: 'user', syscall: 'openat', path: '/proc' });
   const write = async (helper: string, map: IdMap): Promise<void> => {
     const ranges = map.ranges.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
-    const { code, stderr } = await run(helper, [pid, ...ranges].map(String));
+    const { code, stderr } = await run(helper, [pid, ...ranges].map(String), { timeout: longest });
     if (code === 0) return;
     const hint = { cause: 'helper', detail: stderr.trim() || `${helper} has failed` } as const;
     throw new SyscallError({ code: 'EPERM', step: 'user', syscall: 'execve', path: helper, hint });

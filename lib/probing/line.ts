@@ -47,7 +47,7 @@ export interface Asking {
 }
 
 /** Milliseconds: a host on which one of our few children takes longer is stuck. */
-const longest = 5000;
+export const longest = 5000;
 /** What a line ends with that has no question left. */
 const done = 'ECANCELED';
 
