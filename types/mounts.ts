@@ -57,7 +57,11 @@ export interface MountOptions {
   noatime?: boolean | undefined;
   /** The same in OCI's words, and what is to be cleared; after the options above. */
   attributes?: readonly MountAttribute[] | undefined;
-  /** How it is shared with other mount namespaces. Default 'private'. */
+  /**
+   * How it is shared with other mount namespaces. Default: as the mount that it lies on, which is private where the option `propagation`
+   * of `clone()` does not say otherwise. What is private in a shared place has been copied to wherever that is shared with: only what
+   * is mounted in it later is not.
+   */
   propagation?: MountPropagation | undefined;
 }
 

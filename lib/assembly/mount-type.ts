@@ -29,6 +29,8 @@ export interface Checked {
   readonly emit?: (place: Place, target: string, request: Request, prepared: readonly Slot[]) => void;
   /** Whether a target that is missing is made. */
   readonly creates: boolean;
+  /** How it is shared once it is in its place, where that was said. */
+  readonly propagation?: { readonly propagation: number; readonly propagatesBelow: boolean } | undefined;
   /** Makes a target that is missing, for this mount. */
   readonly create?: (place: Place, target: string, mount: Slot) => void;
   /** The target must be a directory, and no link to one. */

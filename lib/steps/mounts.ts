@@ -14,6 +14,7 @@ import type { Checked } from '../assembly/mount-type';
 import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
+import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
 import { rootTypes, types } from './mounts/types';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_PATH } = constants;
@@ -46,16 +47,18 @@ function checkEntry(value: unknown, option: string): Checked {
       'says nothing of the root: without it there is no place for what follows',
     );
   }
-  return { type, target, optional, creates: is('create'), ...kind.check(given, option) };
+  const propagation = checkPropagation(given, option);
+  return { type, target, optional, creates: is('create'), propagation, ...kind.check(given, option) };
 }
 
 function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
   const mount = entry.make!(place, request, prepared);
-  if (isTop(entry.target)) return place.attachRoot(mount);
+  if (isTop(entry.target)) return attachAsRoot(place, mount, entry);
   if (entry.creates) entry.create!(place, entry.target, mount);
   const target = place.open(entry.target, entry.noLink === true ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_PATH);
   place.leaveIfMissing();
   place.attach(mount, target);
+  keepPropagation(place.writer, mount, entry.propagation);
   place.close(mount);
   place.close(target);
 }

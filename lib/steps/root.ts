@@ -8,6 +8,7 @@ import { needs } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
 import { whyNotHeld } from '../assembly/held-file';
+import { attachAsRoot, checkPropagation } from './mounts/attributes';
 import { rootTypes, types } from './mounts/types';
 
 export const root: Step = {
@@ -27,7 +28,7 @@ export const root: Step = {
     const type = oneOf((mount as { type?: unknown }).type, 'root.type', rootTypes);
     const kind = types[type]!;
     const given = plainObject(mount, 'root', ['type', ...kind.fields.filter((field) => field !== 'create')]);
-    request.root = kind.check(given, 'root');
+    request.root = { propagation: checkPropagation(given, 'root'), ...kind.check(given, 'root') };
     request.changesRoot = true;
   },
 
@@ -42,7 +43,7 @@ export const root: Step = {
     writer.subject(request.root.source, undefined, 'mount');
     const prepared = request.root.prepare?.(place, request) ?? [];
     writer.subject(request.root.source, '/', 'mount');
-    place.attachRoot(request.root.make!(place, request, prepared));
+    attachAsRoot(place, request.root.make!(place, request, prepared), request.root);
     place.end();
     request.rootSlot = place.root;
   },

@@ -4,6 +4,8 @@ import { constants } from '../../kernel/constants';
 import type { Slot, Writer } from '../../program/writer';
 import type { MountAttribute, MountPropagation } from '../../../types/mounts';
 import * as call from '../../assembly/calls';
+import type { Parts } from '../../assembly/mount-type';
+import type { Place } from '../../assembly/place';
 
 const {
   AT_EMPTY_PATH,
@@ -30,11 +32,15 @@ export interface Change {
   readonly clear: number;
 }
 
-export interface Attributes {
-  readonly alone: Change;
-  readonly below: Change;
+/** How a mount is shared with others; 0 for no change. */
+export interface PropagationChange {
   readonly propagation: number;
   readonly propagatesBelow: boolean;
+}
+
+export interface Attributes extends PropagationChange {
+  readonly alone: Change;
+  readonly below: Change;
 }
 
 /** How access times are written is one of several: who sets it clears what was. */
@@ -111,13 +117,15 @@ export function checkAttributes(
       else alone = then(alone, change);
     });
   }
-  const shared =
-    given['propagation'] === undefined
-      ? undefined
-      : oneOf(given['propagation'], `${option}.propagation`, propagationNames);
-  const propagatesBelow = shared !== undefined && !(shared in propagations);
-  const word = (propagatesBelow ? shared.slice(1) : shared) as keyof typeof propagations | undefined;
-  return { alone, below, propagation: word === undefined ? 0 : propagations[word], propagatesBelow };
+  return { alone, below, ...checkPropagation(given, option) };
+}
+
+export function checkPropagation(given: Readonly<Record<string, unknown>>, option: string): PropagationChange {
+  if (given['propagation'] === undefined) return { propagation: 0, propagatesBelow: false };
+  const name = oneOf(given['propagation'], `${option}.propagation`, propagationNames);
+  const propagatesBelow = !(name in propagations);
+  const word = (propagatesBelow ? name.slice(1) : name) as keyof typeof propagations;
+  return { propagation: propagations[word], propagatesBelow };
 }
 
 /** `struct mount_attr`: attr_set, attr_clr, propagation, userns_fd. */
@@ -135,9 +143,25 @@ function setattr(writer: Writer, mount: Slot, { set, clear }: Change, propagatio
 
 /** Sets them before anybody can see the mount. */
 export function setAttributes(writer: Writer, mount: Slot, attributes: Attributes): void {
-  const { alone, below, propagation, propagatesBelow } = attributes;
+  const { alone, below, propagatesBelow } = attributes;
+  // On a shared mount the kernel mounts nothing that is unbindable: it becomes that there.
+  const propagation = attributes.propagation === MS_UNBINDABLE ? 0 : attributes.propagation;
   setattr(writer, mount, below, propagatesBelow ? propagation : 0, AT_RECURSIVE);
   setattr(writer, mount, alone, propagatesBelow ? 0 : propagation, 0);
+}
+
+/**
+ * Once it is in its place: what is mounted on a shared mount becomes shared with it, whatever it was before, see "MS_SHARED" in
+ * mount_namespaces(7).
+ */
+export function keepPropagation(writer: Writer, mount: Slot, change: PropagationChange | undefined): void {
+  if (change === undefined || change.propagation === MS_SHARED) return;
+  setattr(writer, mount, none, change.propagation, change.propagatesBelow ? AT_RECURSIVE : 0);
+}
+
+export function attachAsRoot(place: Place, mount: Slot, { propagation }: Parts): void {
+  place.attachRoot(mount);
+  keepPropagation(place.writer, mount, propagation);
 }
 
 /** Makes a mount read-only, which may be in use. */

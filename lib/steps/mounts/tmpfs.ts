@@ -9,7 +9,7 @@ import type { Given, MountType, Parts } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 import { isTop } from '../../assembly/target';
 import { copyOwner } from '../../assembly/same-file';
-import { type Attributes, attributeFields, checkAttributes } from './attributes';
+import { type Attributes, attributeFields, checkAttributes, keepPropagation } from './attributes';
 import {
   beginFileSystem,
   checkMode,
@@ -65,6 +65,7 @@ function copyingUp(given: Given, option: string, layer: Layer): Parts {
       place.leaveIfMissing();
       const mount = overlayOf(place, covered, request, layer);
       place.attach(mount, covered);
+      keepPropagation(place.writer, mount, layer.attributes);
       place.close(mount);
       place.close(covered);
     },

@@ -1,5 +1,5 @@
 // What is set and cleared of a mount, by the options and by OCI's words.
-import { Flags, type Mount, type MountAttribute } from '../../../lib';
+import { type CloneOptions, Flags, type Mount, type MountAttribute } from '../../../lib';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
@@ -134,5 +134,27 @@ describe('attributes, seen from inside', () => {
     expect(await inside(linked, { ...base, mounts: [bind({ attributes: ['nosymfollow'] })] }).catch(String)).toMatch(
       /Too many levels/,
     );
+  });
+});
+
+describe('propagation of an entry where all is shared, seen from inside', () => {
+  const seen = async (fields: Partial<Mount & { type: 'tmpfs' }>): Promise<string> => {
+    const options: CloneOptions = {
+      ...base,
+      propagation: 'shared',
+      mounts: [{ type: 'tmpfs', target: folder.folder('target'), ...fields }],
+    };
+    return (await mountSeen(folder.at('target'), options)).propagation.join(' ').replaceAll(/\d+/g, 'n');
+  };
+
+  test('is shared, too, where nobody says otherwise', async () => {
+    expect(await seen({})).toBe('shared:n');
+    expect(await seen({ propagation: 'shared' })).toBe('shared:n');
+  });
+  test('is what the entry says', async () => {
+    expect(await seen({ propagation: 'private' })).toBe('');
+    expect(await seen({ propagation: 'rprivate' })).toBe('');
+    expect(await seen({ propagation: 'unbindable' })).toBe('unbindable');
+    expect(await seen({ propagation: 'private', copyUp: true })).toBe('');
   });
 });
