@@ -65,6 +65,8 @@ export interface Addon {
   result(id: number, slot: number): number;
   /** Copies what a child in place left in its data. */
   bytes(id: number, offset: number, target: Uint8Array): number;
+  /** Copies what the kernel has said of a child's failure; returns how many bytes. */
+  explanation(id: number, target: Uint8Array): number;
   /** Makes pipes and sockets, [child's end, ours] of each into `numbers`, all of them ≥ `lowest`; all or none. */
   openPairs(kinds: Int32Array, count: number, numbers: Int32Array, lowest: number): number;
   /** The index of the first of these descriptors that is not open; -1 where all are. */

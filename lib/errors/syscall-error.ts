@@ -15,6 +15,8 @@ export type SyscallErrorInit = {
   verb?: string | undefined;
   /** Said in the message in the place of the error's own words. */
   reason?: string | undefined;
+  /** What the kernel said beside the errno: the end of the message. */
+  explanation?: string | undefined;
   cause?: unknown;
 };
 
@@ -58,9 +60,9 @@ export class SyscallError extends Error implements SyscallErrorFields {
   }
 }
 
-/** `CODE: message, syscall path -> dest (option): hint` on one line, what is absent left out. */
+/** `CODE: message, syscall path -> dest (option): hint; the kernel says: explanation` on one line, what is absent left out. */
 function message(init: SyscallErrorInit, code: string, errno: number, hint: string | undefined): string {
-  const { path, dest, option, signal } = init;
+  const { path, dest, option, signal, explanation } = init;
   const killed = signal === undefined ? undefined : `the child was killed by ${signal} before its command ran`;
   const call = [
     init.verb ?? init.syscall,
@@ -71,5 +73,6 @@ function message(init: SyscallErrorInit, code: string, errno: number, hint: stri
   const parts = [`${code}: ${init.reason ?? killed ?? errnoMessage(errno)}`];
   if (call.length > 0) parts.push(call.length === 1 && call[0]?.startsWith('(') ? ' ' : ', ', call.join(' '));
   if (hint !== undefined) parts.push(`: ${hint}`);
+  if (explanation !== undefined) parts.push(hint === undefined ? ': ' : '; ', `the kernel says: ${explanation}`);
   return printable(parts.join(''));
 }

@@ -168,7 +168,7 @@ class Line implements Birth<undefined> {
       };
       return new SyscallError({ code: done, reason: 'all is asked' });
     }
-    const error = readFailure(this.#writer, this.#request);
+    const error = readFailure(this.#writer, this.#request, this.#id);
     this.#outcome = { error, refused: this.#questions[this.#ends.findIndex((end) => instruction < end)] };
     return error;
   }

@@ -23,8 +23,8 @@ export interface Birth<R> {
   serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void>;
   /** What the child brought back, read at the moment it started. */
   results(id: number): R;
-  /** Why it did not start, from the mailbox. */
-  failure(): SyscallError;
+  /** Why it did not start, from the mailbox, and from what is left of the child. */
+  failure(id: number): SyscallError;
   resolve(child: ClonedProcess<R>): void;
   reject(error: Error): void;
 }

@@ -68,8 +68,8 @@ export class Command implements Birth<undefined> {
     return undefined;
   }
 
-  failure(): SyscallError {
-    return readCommandFailure(this.#request);
+  failure(id: number): SyscallError {
+    return readCommandFailure(this.#request, id);
   }
 }
 

@@ -1,4 +1,5 @@
 // The error of a child that never started: from the number of an instruction back to the option that asked for it.
+import { addon } from '../addon';
 import { type Hint, wordsOf } from '../errors/hint';
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { whyKilled } from '../host/control-groups';
@@ -30,8 +31,20 @@ function hintFor(failed: FailedCall, request: Request): Hint | undefined {
     .join('; ');
 }
 
+/** Bytes of what the kernel says that an error shows. */
+const mostExplained = 400;
+
+/** What the kernel said of a failure beside the errno: a line with its level before it ('e', 'w' or 'i'), see fsopen(2). */
+function explanationOf(id: number): string | undefined {
+  const told = Buffer.alloc(mostExplained);
+  const length = addon().explanation(id, told);
+  const [line] = told.toString('utf8', 0, Math.max(0, length)).split('\n');
+  if (line === '') return undefined;
+  return `${line!.replace(/^[ewi] /, '')}${length === mostExplained ? '…' : ''}`;
+}
+
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
-export function readFailure(writer: Writer, request: Request): SyscallError {
+export function readFailure(writer: Writer, request: Request, id: number): SyscallError {
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;
   const signalNumber = mailbox[Mail.Signal]!;
@@ -67,7 +80,7 @@ export function readFailure(writer: Writer, request: Request): SyscallError {
   if (label === undefined) return new SyscallError({ ...place, errno });
   const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
   const failed = { code: errnoName(errno), label, call: syscall, inNewUser };
-  return new SyscallError({ ...place, errno, hint: hintFor(failed, request) });
+  return new SyscallError({ ...place, errno, hint: hintFor(failed, request), explanation: explanationOf(id) });
 }
 
 /** What was executed as the stub has ended without a word: a filter may answer that exec with 0 as well. */
@@ -99,6 +112,6 @@ function killedIn(place: SyscallErrorInit, signalNumber: number, request: Reques
 }
 
 /** The failure of a command: its program is written once more, this time with labels. */
-export function readCommandFailure(request: Request): SyscallError {
-  return readFailure(labelled(request), request);
+export function readCommandFailure(request: Request, id: number): SyscallError {
+  return readFailure(labelled(request), request, id);
 }

@@ -46,7 +46,7 @@ export class SetUp {
   /** It is over without an exec; returns why, from the mailbox. */
   failed(): Error {
     for (const stop of this.#stops ?? []) stop();
-    const failure = this.#birth.failure();
+    const failure = this.#birth.failure(this.#id);
     return this.#cause?.(failure) ?? failure;
   }
 }

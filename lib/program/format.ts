@@ -22,6 +22,7 @@ export const enum Policy {
   Retry = 2,
   Fork = 4,
   Stay = 8,
+  Explains = 16,
 }
 
 /** Where the fields of an instruction lie. */

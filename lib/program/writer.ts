@@ -382,6 +382,11 @@ export class Writer extends DataWriter {
     return this.#policy(Policy.Stay);
   }
 
+  /** Where it fails, what the kernel says of it can be read from its first argument. */
+  explains(): this {
+    return this.#policy(Policy.Explains);
+  }
+
   #policy(policy: Policy): this {
     this.words[this.#at + Field.Head]! |= policy << 24;
     return this;

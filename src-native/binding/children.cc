@@ -207,6 +207,16 @@ Napi::Value Bytes(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
+// explanation(id, target) -> how much of it what the kernel has said of a failure fills
+Napi::Value Explanation(const Napi::CallbackInfo& info) {
+  const Child* child = Remembered(info);
+  if (child == nullptr) return Number(info, -ESRCH);
+  size_t room = 0;
+  void* target = nullptr;
+  napi_get_typedarray_info(info.Env(), info[1], nullptr, &room, &target, nullptr, nullptr);
+  return Number(info, static_cast<double>(child->explanation().copy(static_cast<char*>(target), room)));
+}
+
 #ifdef NSCLONE_FAULTS
 // setFault(instruction, errno): the next child fails there; kDies and kNodeDies are told in loop/format.h.
 Napi::Value SetFault(const Napi::CallbackInfo& info) {
@@ -233,6 +243,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
   Export(env, exports, "result", Entry<Result>);
   Export(env, exports, "bytes", Entry<Bytes>);
+  Export(env, exports, "explanation", Entry<Explanation>);
 #ifdef NSCLONE_FAULTS
   Export(env, exports, "setFault", Entry<SetFault>);
 #endif

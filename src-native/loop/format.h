@@ -30,6 +30,8 @@ inline constexpr uint8_t kHasMinimum = 1;  // a smaller result is a failure (EIO
 inline constexpr uint8_t kRetry = 2;       // EAGAIN means: once more
 inline constexpr uint8_t kFork = 4;        // go on where the result is 0; the caller of a clone leaves
 inline constexpr uint8_t kStay = 8;        // with kFork: the caller stays, as pid 1 of the new process's namespace
+inline constexpr uint8_t kExplains =
+    16;  // where it fails, what the kernel says of it can be read from its first argument
 
 // Of a clone with kStay, the last argument says what pid 1 is to be: its parent-death signal in eight bits, then
 inline constexpr int64_t kUntilLast = 1 << 8;  // it ends with the last process, and not with the program
@@ -112,7 +114,8 @@ struct Report {
   // A test build has this fault at this instruction; 0 is none, n is n - 1.
   volatile uint32_t fault_instruction;
   volatile int32_t fault_error;
-  uint32_t reserved[9];
+  volatile uint32_t explained;  // bytes that stand in the place of the results: what the kernel says of the failure
+  uint32_t reserved[8];
   volatile int64_t results[kResults];
 };
 static_assert(offsetof(Report, results) == 64);

@@ -57,6 +57,7 @@ bool CheckInstruction(const Instruction& instruction, uint32_t left, uint32_t da
   if (instruction.argument_count > kArguments || instruction.rule_count > kRules || instruction.keep > kResults) {
     return false;
   }
+  if ((instruction.policy & kExplains) != 0 && instruction.argument_count == 0) return false;
   // The last argument is the loop's own.
   if ((instruction.policy & kStay) != 0 && instruction.argument_count != kArguments) return false;
   for (uint32_t i = 0; i < instruction.rule_count; i++) {

@@ -10,7 +10,8 @@ namespace nsclone {
 namespace {
 
 constexpr int kRetries = 1000;
-constexpr int kGone = 127;                        // what a shell exits with for a command that it could not start
+constexpr int kMessages = 8;  // that the kernel keeps of a file system context, see linux/fs_context.h
+constexpr int kGone = 127;    // what a shell exits with for a command that it could not start
 [[maybe_unused]] constexpr int64_t kSigKill = 9;  // of a fault
 constexpr int64_t kMsgNoSignal = 0x4000;
 
@@ -108,6 +109,17 @@ const Rule* Match(const Instruction& instruction, int64_t result) {
   return nullptr;
 }
 
+// A file system context gives its messages one by one, see fsopen(2): the last one is of the call that has failed. Of a
+// failed program nobody reads the results.
+void Explain(const Program& program, Report* report, const Instruction& instruction) {
+  const int64_t context = Value(program, report, instruction, 0);
+  for (int left = kMessages; left > 0; left--) {
+    const int64_t length = Call(__NR_read, context, const_cast<int64_t*>(report->results), sizeof(report->results));
+    if (Failed(length) || length == 0) return;
+    report->explained = static_cast<uint32_t>(length);
+  }
+}
+
 bool Same(const Program& program, const Instruction& instruction) {
   const uint8_t* one = program.data + instruction.arguments[0];
   const uint8_t* other = program.data + instruction.arguments[1];
@@ -174,7 +186,10 @@ int Run(const Program& program, Report* report, Stay* stay) {
     }
     if (Failed(result)) {
       const Rule* rule = Match(instruction, result);
-      if (rule == nullptr) return Fail(report, -result);
+      if (rule == nullptr) {
+        if ((instruction.policy & kExplains) != 0) Explain(program, report, instruction);
+        return Fail(report, -result);
+      }
       i += rule->skip;
     } else if ((instruction.policy & kFork) != 0 && result > 0) {
       // The report belongs to the new process from here on: nothing may be written into it.

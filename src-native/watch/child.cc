@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -315,6 +316,12 @@ End Child::end() const {
     return end;
   }
   return program_.known() ? program_.end() : middle_.end();
+}
+
+std::string_view Child::explanation() const {
+  const Report& report = *file_->report();
+  const size_t length = std::min<size_t>(report.explained, sizeof(report.results));
+  return {reinterpret_cast<const char*>(const_cast<const int64_t*>(report.results)), length};
 }
 
 const uint8_t* Child::data(uint64_t offset, uint64_t length) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "launch/launch.h"
@@ -79,6 +80,8 @@ class Child {
   // What a recorded program kept, and the memory that it wrote to.
   int64_t result(uint32_t slot) const { return file_->report()->results[slot]; }
   const uint8_t* data(uint64_t offset, uint64_t length) const;
+  // What the kernel has said of its failure.
+  std::string_view explanation() const;
   // A namespace that it has handed over, by its place in the order of its program; -1 where it has not.
   int handed(size_t place) const { return place < namespaces_.size() ? namespaces_[place].number() : -1; }
 

@@ -91,8 +91,8 @@ describe('mounts emits', () => {
     ).toEqual([
       'mounts: openat(AT_FDCWD, "/", O_RDONLY|O_CLOEXEC|O_DIRECTORY|O_PATH, 0) = r0',
       expect.stringMatching(/^mounts\[0\]: fsopen\("proc", /),
-      'mounts[0]: fsconfig(r1, FSCONFIG_CMD_CREATE, NULL, NULL, 0)',
-      expect.stringMatching(/^mounts\[0\]: fsmount\(r1, FSMOUNT_CLOEXEC, .*\) = r2$/),
+      'mounts[0]: fsconfig(r1, FSCONFIG_CMD_CREATE, NULL, NULL, 0)  # failure: read(r1)',
+      expect.stringMatching(/^mounts\[0\]: fsmount\(r1, FSMOUNT_CLOEXEC, .*\) = r2  # failure: read\(r1\)$/),
       'mounts[0]: close(r1)',
       expect.stringMatching(/^mounts\[0\]: openat2\(r0, "\/proc", .*resolve=RESOLVE_IN_ROOT.*\) = r1/),
       expect.stringMatching(/^mounts\[0\]: move_mount\(r2, "", r1, "", /),

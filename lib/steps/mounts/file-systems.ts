@@ -29,8 +29,8 @@ export function setOptions(place: Place, context: Slot, options: readonly Option
   const { writer } = place;
   for (const [name, value] of options) {
     const text = writer.addText(name);
-    if (value === true) writer.add(call.fsconfigFlag, context, FSCONFIG_SET_FLAG, text);
-    else writer.add(call.fsconfigText, context, FSCONFIG_SET_STRING, text, writer.addText(value));
+    if (value === true) writer.add(call.fsconfigFlag, context, FSCONFIG_SET_FLAG, text).explains();
+    else writer.add(call.fsconfigText, context, FSCONFIG_SET_STRING, text, writer.addText(value)).explains();
     // A path of another file, which is looked up now or when all are there.
     place.leaveIfMissing();
   }
@@ -39,9 +39,9 @@ export function setOptions(place: Place, context: Slot, options: readonly Option
 /** The mount of one that has all of its options. */
 export function finishFileSystem(place: Place, context: Slot, attributes: Attributes): Slot {
   const { writer } = place;
-  writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE);
+  writer.add(call.fsconfig, context, FSCONFIG_CMD_CREATE).explains();
   place.leaveIfMissing();
-  writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes.alone.set);
+  writer.add(call.fsmount, context, FSMOUNT_CLOEXEC, attributes.alone.set).explains();
   const mount = place.keep();
   place.close(context);
   // A new mount has nothing else set, and nothing below.

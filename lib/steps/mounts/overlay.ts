@@ -42,7 +42,7 @@ export function whyNoLayers(code: string, _request: Request, syscall: string | u
   if (syscall !== 'fsconfig') return undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
   return code === 'EINVAL'
-    ? 'each layer must be a directory, upper and work on one file system that has extended attributes, and layers one by one need Linux 6.5'
+    ? 'each layer must be a directory, upper and work on one file system that has extended attributes, and layers one by one need Linux 6.7'
     : undefined;
 }
 

@@ -135,7 +135,7 @@ describe('copyUp, when the kernel refuses', () => {
   test('a layer that it cannot take', async () => {
     const error = await failAt({ ...base, mounts: [copying()] }, ({ call }) => call.includes('"lowerdir+"'), 'EINVAL');
     expect(error).toMatchObject({ path: 'tmpfs', dest: covered });
-    expect(error.message).toMatch(/^EINVAL: invalid argument, mount tmpfs -> .* \(mounts\[0\]\): .*Linux 6\.5/);
+    expect(error.message).toMatch(/^EINVAL: invalid argument, mount tmpfs -> .* \(mounts\[0\]\): .*Linux 6\.7/);
   });
   test('a directory that is missing', async () => {
     const target = join(folder, 'missing');

@@ -2,6 +2,7 @@
 import { clone, Flags, type Mount } from '../../../lib';
 import { inside, owned } from '../../support/inside';
 import { rootOnly } from '../../support/capability';
+import { calls, failAt } from '../../support/fault';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
 import { mountSeen } from '../../support/mount-info';
@@ -109,12 +110,12 @@ describe('a file system emits', () => {
     const lines = emitted('mounts', { flags: NEWNS, mounts: [mount] }).filter((line) => line.startsWith('mounts[0]'));
     expect(lines.map((line) => line.replace(/^mounts\[0\]: /, '').replace(/r\d/g, 'r'))).toEqual([
       'fsopen("ext4", FSOPEN_CLOEXEC) = r',
-      'fsconfig(r, FSCONFIG_SET_STRING, "source", "/dev/sda1", 0)',
-      'fsconfig(r, FSCONFIG_SET_STRING, "uid", "5", 0)',
-      'fsconfig(r, FSCONFIG_SET_FLAG, "sync", NULL, 0)',
-      'fsconfig(r, FSCONFIG_SET_STRING, "context", "a,b=c", 0)',
-      'fsconfig(r, FSCONFIG_CMD_CREATE, NULL, NULL, 0)',
-      'fsmount(r, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) = r',
+      'fsconfig(r, FSCONFIG_SET_STRING, "source", "/dev/sda1", 0)  # failure: read(r)',
+      'fsconfig(r, FSCONFIG_SET_STRING, "uid", "5", 0)  # failure: read(r)',
+      'fsconfig(r, FSCONFIG_SET_FLAG, "sync", NULL, 0)  # failure: read(r)',
+      'fsconfig(r, FSCONFIG_SET_STRING, "context", "a,b=c", 0)  # failure: read(r)',
+      'fsconfig(r, FSCONFIG_CMD_CREATE, NULL, NULL, 0)  # failure: read(r)',
+      'fsmount(r, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY) = r  # failure: read(r)',
       'close(r)',
       expect.stringMatching(/^openat2\(r, "\/mnt", /),
       expect.stringMatching(/^move_mount\(/),
@@ -230,6 +231,53 @@ describe('a file system, when the kernel refuses', () => {
     expect(await refused(NEWNS, { type: 'filesystem', fstype: 'tmpfs', target: '/mnt', options })).toMatchObject({
       code: 'EINVAL',
       syscall: 'fsconfig',
+      message:
+        "EINVAL: invalid argument, mount tmpfs -> /mnt (mounts[0]): the kernel says: tmpfs: Unknown parameter 'nonsense'",
+    });
+  });
+  test('a value that it does not take', async () => {
+    const mount: Mount = { type: 'filesystem', fstype: 'tmpfs', target: '/mnt', options: { size: 'nonsense' } };
+    expect(await refused(NEWNS, mount)).toMatchObject({
+      syscall: 'fsconfig',
+      message: expect.stringMatching(/ \(mounts\[0\]\): the kernel says: tmpfs: Bad value for 'size'$/),
+    });
+  });
+  test('in words of the kernel that are made safe to print, and have an end', async () => {
+    const mount = (name: string): Mount => ({
+      type: 'filesystem',
+      fstype: 'tmpfs',
+      target: '/mnt',
+      options: { [name]: 'x' },
+    });
+    expect(await refused(NEWNS, mount('a\u001b[31m\u202eb'))).toMatchObject({
+      message: expect.stringMatching(/the kernel says: tmpfs: Unknown parameter 'a\\x1b\[31m\\u202eb'$/),
+    });
+    // The kernel takes names of up to 255 bytes, and writes each of them as it is.
+    expect(await refused(NEWNS, mount('a\nb'))).toMatchObject({
+      message: expect.stringMatching(/the kernel says: tmpfs: Unknown parameter 'a$/),
+    });
+    const long = String(await refused(NEWNS, mount('\u001b'.repeat(200))));
+    expect(long).toMatch(/Unknown parameter '(?:\\x1b){200}'$/);
+  });
+  test('for want of a device', async () => {
+    const mount: Mount = { type: 'filesystem', fstype: 'squashfs', target: '/mnt' };
+    const seen = String(await refused(NEWNS, mount));
+    // Who may mount it at all is asked first.
+    expect(seen).toMatch(
+      /^SyscallError: (?:EPERM: |EINVAL: .*: the kernel says: squashfs: No source specified$|ENODEV)/,
+    );
+  });
+  test('without words where the kernel says none, whatever was said before', async () => {
+    const mount: Mount = { type: 'filesystem', fstype: 'tmpfs', target: '/mnt', options: { size: '1m' } };
+    const error = await failAt({ ...owned(NEWNS), mounts: [mount] }, calls('fsmount'), 'EIO');
+    expect(error.message).toBe('EIO: i/o error, mount tmpfs -> /mnt (mounts[0])');
+  });
+  rootOnly('a device that is missing', async () => {
+    const mounts: Mount[] = [{ type: 'filesystem', fstype: 'ext4', source: folder.at('missing'), target: '/mnt' }];
+    const path = folder.at('missing');
+    await expect(clone('/bin/true', { flags: NEWNS, mounts })).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: `ENOENT: no such file or directory, mount ${path} -> /mnt (mounts[0]): the kernel says: ${path}: Can't lookup blockdev`,
     });
   });
   test('a source that is no device', async () => {

@@ -182,8 +182,19 @@ describe('overlay, when the kernel refuses', () => {
     expect(await refused({ lower: [file, '/usr'] })).toMatchObject({
       code: 'EINVAL',
       hint: expect.stringMatching(/^each layer must be a directory/),
+      message: expect.stringMatching(new RegExp(`Linux 6.7; the kernel says: overlay: ${file} is not a directory$`)),
     });
     expect(existsSync(folder.at('missing'))).toBe(false);
+  });
+  test('an option that is none, and one with a value that is none', async () => {
+    const told = async (options: Record<string, string>): Promise<string> => {
+      const mounts: Mount[] = [{ type: 'filesystem', fstype: 'overlay', target: '/mnt', options }];
+      return String(await clone('/bin/true', { ...base, mounts }).catch((error: unknown) => error));
+    };
+    expect(await told({ 'lowerdir+': '/usr', upper: '/etc' })).toMatch(
+      /\(mounts\[0\]\): the kernel says: overlay: Unknown parameter 'upper'$/,
+    );
+    expect(await told({ metacopy: 'maybe' })).toMatch(/the kernel says: overlay: Bad value for 'metacopy'$/);
   });
   test('upper and work on two file systems', async () => {
     const upper = folder.folder('upper');
