@@ -70,6 +70,7 @@ export type {
   MountAttribute,
   MountBase,
   MountEntry,
+  MountIdMap,
   MountOptions,
   MountPropagation,
   MqueueMount,

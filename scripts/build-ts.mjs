@@ -66,6 +66,7 @@ const groups = {
   // Who has options, most of them.
   options: [
     'assembly/held-file',
+    'assembly/idmap',
     'assembly/place',
     'assembly/same-file',
     'handed-namespaces',
@@ -82,6 +83,7 @@ const groups = {
     'steps/join',
     'steps/keyring',
     'steps/loopback',
+    'steps/map-first',
     'steps/mounts',
     'steps/root',
     'steps/oom-score-adj',

@@ -1,4 +1,6 @@
 // What can be mounted, and what becomes the root.
+import type { NamespaceHandle } from './namespace';
+import type { IdMapping } from './options';
 
 /**
  * What is set and cleared of a mount, as OCI and mount(8) spell it: 'ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec',
@@ -71,6 +73,17 @@ export interface MountBase extends MountEntry, MountOptions {
   create?: boolean | undefined;
 }
 
+/**
+ * The ids that files have in a mount, see MOUNT_ATTR_IDMAP in mount_setattr(2): what belongs to `containerID` on the file system belongs
+ * to `hostID` in the mount, and what `hostID` makes there belongs to `containerID` on it. Ids that no range has belong to nobody there
+ * (65534), and can make nothing. The maps of the child itself thus mean that an id inside is the same one on the file system.
+ */
+export interface MountIdMap {
+  /** Up to 340 ranges; `hostID` is an id of our own user namespace, as in the option `uidMap`. */
+  uidMap: readonly IdMapping[];
+  gidMap: readonly IdMapping[];
+}
+
 /** The same files in a second place, see `mount --bind`. */
 export interface BindMount extends MountBase {
   type: 'bind';
@@ -82,6 +95,13 @@ export interface BindMount extends MountBase {
   source: string | number;
   /** With what is mounted below it. Default true, which a user namespace needs where something is. */
   recursive?: boolean | undefined;
+  /**
+   * Files have other owners in it: those that these maps say, or those of a user namespace. For all that is mounted below, too, where
+   * `recursive` is not false. Takes CAP_SYS_ADMIN in the user namespace that the file system belongs to (for most, root of the host),
+   * and file systems that have it (Linux 5.12: ext4, xfs; 5.15: btrfs; 5.19: overlay; 6.3: tmpfs; …). Beside `Flags.NEWUSER` the maps are
+   * applied, and `readonly` and its like are set, before the user namespace is entered: nothing of that can be undone inside.
+   */
+  idmap?: NamespaceHandle<'user'> | MountIdMap | undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 // What a type of mount is: the check of its fields, and its instructions.
 import type { Hint } from '../errors/hint';
 import type { HeldSource } from './held-file';
+import type { MappedSource } from './idmap';
 import type { Slot } from '../program/writer';
 import type { Request } from './request';
 import type { Place } from './place';
@@ -12,6 +13,8 @@ export type Given = Readonly<Record<string, unknown>>;
 export interface Checked {
   readonly type: string;
   readonly target: string;
+  /** Whether something is mounted that has attributes. */
+  readonly isMount: boolean;
   /** What errors name beside the target. */
   readonly source: string;
   readonly optional: boolean;
@@ -42,12 +45,14 @@ export interface Checked {
   readonly settle?: (request: Request, option: string, target: string) => void;
   /** What is open and is mounted. */
   readonly held?: HeldSource;
+  /** Its files have other ids than on their file system. */
+  readonly mapped?: MappedSource;
   /** @param syscall undefined where it is no system call */
   readonly hint?: ((code: string, request: Request, syscall: string | undefined) => Hint | undefined) | undefined;
 }
 
 /** Its parts, but for what all have. */
-export type Parts = Omit<Checked, 'type' | 'target' | 'optional' | 'creates'>;
+export type Parts = Omit<Checked, 'type' | 'target' | 'isMount' | 'optional' | 'creates'>;
 
 export interface MountType {
   /** The fields that it has beside `type`, `target` and `optional`. */

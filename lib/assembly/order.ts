@@ -16,6 +16,7 @@ import { handover } from '../steps/handover';
 import { join, joinSources } from '../steps/join';
 import { keyring } from '../steps/keyring';
 import { loopback } from '../steps/loopback';
+import { mappedMounts, mappedView } from '../steps/mapped-mounts';
 import { mounts } from '../steps/mounts';
 import { mountedTerminal, mountSources } from '../steps/mount-sources';
 import { namespaces } from '../steps/namespaces';
@@ -68,6 +69,7 @@ export const order: readonly Step[] = [
   nice,
   cpuAffinity,
   personality,
+  mappedMounts,
   // Into the namespaces.
   join,
   user,
@@ -76,6 +78,7 @@ export const order: readonly Step[] = [
   dumpable,
   process,
   namespaces,
+  mappedView,
   hostname,
   domainname,
   loopback,

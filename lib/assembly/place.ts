@@ -60,8 +60,9 @@ export class Place {
   }
 
   /** As {@link leaveAt}, where the entry is optional. */
-  leaveIfMissing(): this {
-    return this.#isOptional ? this.leaveAt('ENOENT', 'ENOTDIR') : this;
+  leaveIfMissing(...errors: string[]): this {
+    if (!this.#isOptional) return this;
+    return errors.length === 0 ? this.leaveAt('ENOENT', 'ENOTDIR') : this.leaveAt(...errors);
   }
 
   beginEntry(isOptional: boolean): void {
@@ -112,6 +113,12 @@ export class Place {
   keep(): Slot {
     const slot = this.writer.keep(this.#free.pop());
     this.#open.set(slot, this.writer.count - 1);
+    return slot;
+  }
+
+  /** A descriptor from before is the entry's from here on: as those of {@link keep}. */
+  take(slot: Slot): Slot {
+    this.#open.set(slot, -1);
     return slot;
   }
 

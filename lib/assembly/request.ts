@@ -9,6 +9,7 @@ import { Credentials, isSetgroupsDenied } from '../privilege';
 import type { Checked, Parts } from './mount-type';
 import type { Fact } from './fact';
 import type { HeldFile, HeldSource } from './held-file';
+import type { Idmap, MappedSource } from './idmap';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
@@ -46,9 +47,8 @@ export interface JoinEntry extends Target {
   readonly option: string;
 }
 
-/** An entry that is mounted by a descriptor. */
-export interface HeldMount {
-  readonly held: HeldSource;
+/** Which entry it is. */
+export interface MountName {
   readonly option: 'root' | 'mounts';
   /** Of `mounts`; -1 for the root. */
   readonly index: number;
@@ -73,6 +73,23 @@ export interface OwnLine {
   readonly descriptors: readonly number[];
 }
 
+/** An entry that is mounted by a descriptor. */
+export interface HeldMount extends MountName {
+  readonly held: HeldSource;
+}
+
+/** An entry whose files have other ids. */
+export interface MappedMount extends MountName {
+  readonly parts: Parts;
+  readonly mapped: MappedSource;
+  /** As whoever makes the mount has to write them. */
+  readonly idmap: Idmap;
+  readonly target: string;
+  readonly optional: boolean;
+  /** The entry of `mounts` that mounts the file system; undefined where it is one of ours. */
+  readonly within: number | undefined;
+}
+
 export interface TimeOffset {
   readonly clock: 'monotonic' | 'boottime';
   readonly seconds: number;
@@ -91,6 +108,9 @@ export interface CapabilitySets {
   /** The last one that this kernel knows. */
   readonly last: number;
 }
+
+/** What errors of the calls that set the ids of a mount say they were doing. */
+export const idmapping = 'idmap';
 
 /** The id of who has none, see the sysctl kernel.overflowuid. */
 const overflowId = 65_534;
@@ -119,6 +139,14 @@ export class Request {
   mounts: readonly Checked[] = none;
   /** How the files are held that are mounted by descriptors, once the program is being written. */
   readonly held = new Map<HeldSource, HeldFile>();
+  /** The entries whose files have other ids. */
+  mappedMounts: readonly MappedMount[] = none;
+  /** The user namespaces among those ids, which are opened for each start. */
+  idmapTargets: readonly JoinEntry[] = none;
+  /** Where the copies of those are kept, once the program is being written. */
+  readonly idmapSlots = new Map<Idmap, number>();
+  /** Where the mounts are kept that got their ids before the user namespace was entered, once the program is being written. */
+  readonly mapped = new Map<MappedSource, number>();
   /** Whether a root is made that is not ours. */
   changesRoot = false;
   /** Where the descriptor of that root is kept, once the program is being written. */
@@ -236,6 +264,8 @@ export class Request {
     if (this.timeOffsets.length > 0) return 'timeOffsets';
     if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
     if (this.handsOver) return this.init ? 'init' : 'hold';
+    const [mapped] = this.mappedMounts;
+    if (mapped !== undefined) return nameOf(mapped);
     const [held] = this.heldMounts;
     return held === undefined || this.clonesMountsFirst ? undefined : nameOf(held);
   }
@@ -246,6 +276,23 @@ export class Request {
    */
   get clonesMountsFirst(): boolean {
     return !this.creates(Flags.NEWUSER) && !this.joinsUser && this.own.has(constants.CAP_SYS_ADMIN);
+  }
+
+  /**
+   * The mounts that get their ids before the user namespace is entered: who is in another one has no right to do that on a file system of
+   * ours. See lib/steps/mapped-mounts.ts.
+   */
+  get mappedFirst(): readonly MappedMount[] {
+    const enters = this.creates(Flags.NEWUSER) || this.joinsUser;
+    if (this.mappedMounts.length === 0 || !enters || !this.creates(Flags.NEWNS)) return none;
+    return this.own.has(constants.CAP_SYS_ADMIN)
+      ? this.mappedMounts.filter(({ within }) => within === undefined)
+      : none;
+  }
+
+  /** All that is opened for each start, by words in the data. */
+  get targets(): readonly JoinEntry[] {
+    return this.idmapTargets.length === 0 ? this.joins : [...this.joins, ...this.idmapTargets];
   }
 
   /** What of `root` and `mounts` is mounted by a descriptor. */
@@ -320,7 +367,7 @@ export class Request {
 }
 
 /** 'mounts[0]' */
-export function nameOf({ option, index }: HeldMount): string {
+export function nameOf({ option, index }: MountName): string {
   return index < 0 ? option : `${option}[${index}]`;
 }
 

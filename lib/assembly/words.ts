@@ -7,7 +7,7 @@ export function sourceWord(index: number): number {
   return Reserved + index * 4;
 }
 
-/** Target `index` of `join`, behind those of stdio. */
+/** Target `index` of all that is opened for a start, behind those of stdio: first those of `join`. */
 export function joinWord(request: Request, index: number): number {
   return sourceWord(request.stdio.length + index);
 }

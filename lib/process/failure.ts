@@ -26,9 +26,7 @@ function hintFor(failed: FailedCall, request: Request): Hint | undefined {
   const { code, label, call } = failed;
   const hint = whyRefused(failed, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
   if (label.recordedAt === undefined) return hint;
-  return [wordsOf(hint), `recorded at ${label.recordedAt}`]
-    .filter((text) => text !== undefined)
-    .join('; ');
+  return [wordsOf(hint), `recorded at ${label.recordedAt}`].filter((text) => text !== undefined).join('; ');
 }
 
 /** Bytes of what the kernel says that an error shows. */

@@ -85,7 +85,7 @@ function launch(
   // What only this start has is not part of a plan.
   const kept = writer.keptCount;
   try {
-    if (request.joins.length === 0) clone(writer, request, resolve, reject);
+    if (request.targets.length === 0) clone(writer, request, resolve, reject);
     else cloneJoining(writer, request, resolve, reject);
   } finally {
     writer.keptCount = kept;
@@ -111,7 +111,7 @@ function cloneJoining(
 function openJoins(request: Request, writer: Writer): Opened[] {
   const opened: Opened[] = [];
   try {
-    request.joins.forEach((target, index) => {
+    request.targets.forEach((target, index) => {
       const one = target.open();
       opened.push(one);
       writer.setInt32(joinWord(request, index), one.descriptor);

@@ -53,7 +53,7 @@ export const signatures = {
   fchownat: ['fd', 'path', 'int', 'int', 'set:AT_SYMLINK_NOFOLLOW,AT_EMPTY_PATH?'],
   fcntl: [
     'fd',
-    'one:F_DUPFD,F_GETFD,F_SETFD,F_GETFL,F_SETFL,F_ADD_SEALS,F_GETLK,F_OFD_GETLK,F_SETLK,F_OFD_SETLK',
+    'one:F_DUPFD,F_GETFD,F_SETFD,F_GETFL,F_SETFL,F_ADD_SEALS,F_SETPIPE_SZ,F_GETLK,F_OFD_GETLK,F_SETLK,F_OFD_SETLK',
     'flock?',
   ],
   flock: ['fd', 'int'],

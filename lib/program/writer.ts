@@ -105,6 +105,12 @@ export class Writer extends DataWriter {
     return this;
   }
 
+  /** The same alone: what an error of the next instructions says it was doing. */
+  verb(verb: string): this {
+    this.#verb = verb;
+    return this;
+  }
+
   /** What the next instructions are about, where that is no path. */
   detail(detail: string): this {
     this.#detail = detail;

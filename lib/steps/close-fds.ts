@@ -35,7 +35,7 @@ function closeOurs(writer: Writer, request: Request): void {
     if (source.kind === 'pipe' || source.kind === 'pty') closeGivenAt(writer, sourceWord(index));
     else if (source.kind === 'descriptor' && source.descriptor >= stdio.length) closeGiven(writer, source.descriptor);
   });
-  request.joins.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
+  request.targets.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
   if (cgroup !== undefined) writer.add(call.close, request.cgroupSlot);
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);

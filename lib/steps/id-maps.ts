@@ -38,7 +38,8 @@ function overlapping(ranges: readonly IdMapping[], side: 'containerID' | 'hostID
   return bad?.index ?? -1;
 }
 
-function checkRanges(value: unknown, option: MapName): IdMapping[] {
+/** @throws ArgumentError */
+export function checkRanges(value: unknown, option: string): IdMapping[] {
   const given = array(value, option);
   if (given.length === 0) throw invalidArgValue(option, given, 'must have at least one range');
   if (given.length > mostRanges) throw invalidArgValue(option, given.length, `must have at most ${mostRanges} ranges`);

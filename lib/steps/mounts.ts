@@ -15,6 +15,7 @@ import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
+import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_PATH } = constants;
@@ -48,7 +49,15 @@ function checkEntry(value: unknown, option: string): Checked {
     );
   }
   const propagation = checkPropagation(given, option);
-  return { type, target, optional, creates: is('create'), propagation, ...kind.check(given, option) };
+  return {
+    type,
+    target,
+    isMount: isMount(type),
+    optional,
+    creates: is('create'),
+    propagation,
+    ...kind.check(given, option),
+  };
 }
 
 function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
@@ -88,6 +97,7 @@ export const mounts: Step = {
     if (request.mounts.length === 0) return;
     needs(request, 'mounts', Flags.NEWNS, 'without it the host would get the mounts');
     request.mounts.forEach((entry, index) => entry.settle?.(request, `mounts[${index}]`, entry.target));
+    settleMapped(request);
     if (request.mounts.some(({ make, target }) => make !== undefined && isTop(target))) request.changesRoot = true;
   },
 
@@ -119,7 +129,10 @@ export const mounts: Step = {
 
   hint(code, label, request, syscall) {
     const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
-    const own = whyNotHeld(code, label, entry?.held) ?? entry?.hint?.(code, request, syscall);
+    const own =
+      whyNotHeld(code, label, entry?.held) ??
+      whyNotMapped(code, label, request, syscall) ??
+      entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
     if (syscall !== 'openat2') return undefined;
     if (code === 'ENOENT') return whyMissing(entry);

@@ -8,7 +8,7 @@ import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Label } from '../program/writer';
 import { whyPowerless } from './forbidden-user-namespaces';
-import type { Request } from '../assembly/request';
+import { idmapping, type Request } from '../assembly/request';
 
 const { CAP_NET_ADMIN, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN } = constants;
 
@@ -82,6 +82,9 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'seccomp':
       // EACCES is the kernel's own, where neither CAP_SYS_ADMIN nor no_new_privs is there.
       return code === 'EPERM' ? free : undefined;
+    case 'mount_setattr':
+      // Of other ids the file system's own user namespace is asked.
+      return label.verb === idmapping ? undefined : CAP_SYS_ADMIN;
     case 'setgroups':
       return request.setgroupsDenied ? undefined : CAP_SETGID;
     case 'setns':

@@ -9,6 +9,7 @@ import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation } from './mounts/attributes';
+import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
 export const root: Step = {
@@ -33,7 +34,9 @@ export const root: Step = {
   },
 
   settle(request) {
-    if (request.root !== undefined) needs(request, 'root', Flags.NEWNS, 'the host would get another root');
+    if (request.root === undefined) return;
+    needs(request, 'root', Flags.NEWNS, 'the host would get another root');
+    settleMapped(request);
   },
 
   emit(writer, request) {
@@ -49,5 +52,7 @@ export const root: Step = {
   },
 
   hint: (code, label, request, syscall) =>
-    whyNotHeld(code, label, request.root?.held) ?? request.root?.hint?.(code, request, syscall),
+    whyNotHeld(code, label, request.root?.held) ??
+    whyNotMapped(code, label, request, syscall) ??
+    request.root?.hint?.(code, request, syscall),
 };

@@ -79,7 +79,7 @@ export const stdioSources: Step = {
 
   emit(writer, request) {
     const { stdio } = request;
-    writer.sources = stdio.length + request.joins.length;
+    writer.sources = stdio.length + request.targets.length;
     writer.reserve(writer.sources * 4);
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;

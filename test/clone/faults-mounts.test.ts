@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { clone, type CloneOptions, Flags, type Mount, plan, SyscallError } from '../../lib';
+import { clone, type CloneOptions, constants, Flags, type Mount, plan, SyscallError } from '../../lib';
 import { types } from '../../lib/steps/mounts/types';
+import { hasCapability } from '../support/capability';
 import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -12,6 +13,7 @@ import { isCall, type Line, linesOf } from '../support/listing';
 import { hostMounts } from '../support/mount-info';
 import { removeFolder } from '../support/remove-folder';
 import { proc, programs } from '../support/root-folder';
+import { slow } from '../support/slow';
 
 leavesNothing();
 
@@ -29,6 +31,16 @@ beforeAll(() => {
 afterAll(() => removeFolder(host));
 
 const { NEWCGROUP, NEWIPC, NEWNET, NEWNS, NEWPID } = Flags;
+
+/** What the host's root alone may mount. */
+const mapped = (): Mount[] => {
+  const idmap = { uidMap: [{ containerID: 0, hostID: 0, size: 1 }], gidMap: [{ containerID: 0, hostID: 0, size: 1 }] };
+  if (!hasCapability(constants.CAP_SYS_ADMIN)) return [];
+  return [
+    { type: 'bind', source: join(host, 'source'), target: '/tmp/a/mapped', create: true, idmap, readonly: true },
+    { type: 'bind', source: join(host, 'missing'), target: '/tmp', idmap, optional: true },
+  ];
+};
 
 /** One of each type, and each of their ways. */
 const mounts = (): Mount[] => [
@@ -59,6 +71,7 @@ const mounts = (): Mount[] => [
   },
   { type: 'bind', source: join(host, 'missing'), target: '/tmp', optional: true },
   { type: 'bind', source: join(host, 'source'), target: '/missing', optional: true },
+  ...mapped(),
   { type: 'overlay', lower: [join(host, 'lower')], upper: 'tmpfs', target: '/tmp/changed', create: true },
   { type: 'overlay', lower: [join(host, 'lower')], target: '/tmp/seen', create: true },
   {
@@ -146,43 +159,51 @@ describe('a root and a mount of each type', () => {
     expect(taken.length).toBeGreaterThan(200);
   });
 
-  test('names step and option at each instruction that fails, and the host is as before', async () => {
-    let reached = 0;
-    for (const { number, step, option, call } of taken) {
-      if (call.includes('any error')) continue;
-      const error = await failureAt(whole, number, unusual).catch((reason: unknown) => reason);
-      // A way that this child does not take: what is missing here, or there already.
-      if (!(error instanceof SyscallError)) continue;
-      reached++;
-      expect({ number, code: error.code, step: error.step, option: error.option ?? '' }).toEqual({
-        number,
-        code: unusual,
-        step,
-        option,
-      });
-    }
-    expect(reached).toBeGreaterThan(taken.length * 0.9);
-    expect(contents()).toEqual(before.files);
-    expect(hostMounts()).toEqual(before.table);
-  });
+  test(
+    'names step and option at each instruction that fails, and the host is as before',
+    async () => {
+      let reached = 0;
+      for (const { number, step, option, call } of taken) {
+        if (call.includes('any error')) continue;
+        const error = await failureAt(whole, number, unusual).catch((reason: unknown) => reason);
+        // A way that this child does not take: what is missing here, or there already.
+        if (!(error instanceof SyscallError)) continue;
+        reached++;
+        expect({ number, code: error.code, step: error.step, option: error.option ?? '' }).toEqual({
+          number,
+          code: unusual,
+          step,
+          option,
+        });
+      }
+      expect(reached).toBeGreaterThan(taken.length * 0.9);
+      expect(contents()).toEqual(before.files);
+      expect(hostMounts()).toEqual(before.table);
+    },
+    slow(120_000),
+  );
 
-  test('is never said to have started when it is killed at one, and the host is as before', async () => {
-    let reached = 0;
-    for (const { number, step } of taken) {
-      const error = await failureAt(whole, number, killed).catch((reason: unknown) => reason);
-      if (!(error instanceof SyscallError)) continue;
-      reached++;
-      expect({ number, code: error.code, signal: error.signal, step: error.step }).toEqual({
-        number,
-        code: 'ECHILD',
-        signal: 'SIGKILL',
-        step,
-      });
-    }
-    expect(reached).toBeGreaterThan(taken.length * 0.9);
-    expect(contents()).toEqual(before.files);
-    expect(hostMounts()).toEqual(before.table);
-  });
+  test(
+    'is never said to have started when it is killed at one, and the host is as before',
+    async () => {
+      let reached = 0;
+      for (const { number, step } of taken) {
+        const error = await failureAt(whole, number, killed).catch((reason: unknown) => reason);
+        if (!(error instanceof SyscallError)) continue;
+        reached++;
+        expect({ number, code: error.code, signal: error.signal, step: error.step }).toEqual({
+          number,
+          code: 'ECHILD',
+          signal: 'SIGKILL',
+          step,
+        });
+      }
+      expect(reached).toBeGreaterThan(taken.length * 0.9);
+      expect(contents()).toEqual(before.files);
+      expect(hostMounts()).toEqual(before.table);
+    },
+    slow(120_000),
+  );
 
   test('starts where nothing fails, as often as one likes', async () => {
     for (let round = 0; round < 3; round++) expect(await (await clone(whole)).exited).toMatchObject({ code: 0 });

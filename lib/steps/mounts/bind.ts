@@ -7,12 +7,14 @@ import { constants } from '../../kernel/constants';
 import type { Slot } from '../../program/writer';
 import * as call from '../../assembly/calls';
 import { type HeldSource, mountHeld } from '../../assembly/held-file';
+import { type Idmap, type MappedSource, mapIds } from '../../assembly/idmap';
 import type { MountType, Parts } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
-import type { Request } from '../../assembly/request';
-import { type Attributes, attributeFields, checkAttributes, setAttributes } from './attributes';
+import { idmapping, type Request } from '../../assembly/request';
+import { type Attributes, attributeFields, checkAttributes, noAttributes, setAttributes } from './attributes';
+import { checkIdmap } from './idmap';
 
-const { AT_FDCWD, AT_RECURSIVE, MS_PRIVATE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
+const { AT_FDCWD, AT_RECURSIVE, F_GETFD, MS_PRIVATE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
 
 /** A copy of a mount is shared as that is. Ours are private, where nobody has asked for more. */
 function withPropagation(attributes: Attributes, request: Request): Attributes {
@@ -30,9 +32,11 @@ function whyInvalid(recursive: boolean, request: Request, syscall: string | unde
     : 'in a user namespace a folder with mounts below it comes with them: recursive must not be false';
 }
 
-interface Source extends Pick<Parts, 'source' | 'held' | 'prepare'> {
+interface Source extends Pick<Parts, 'source' | 'held'> {
+  /** Undefined where it is held. */
+  readonly path?: string;
   /** The mount of it, which has no place yet. */
-  open(place: Place, prepared: readonly Slot[]): Slot;
+  open(place: Place, request: Request): Slot;
 }
 
 function openDescriptor(descriptor: number, recursive: boolean): Source {
@@ -40,14 +44,14 @@ function openDescriptor(descriptor: number, recursive: boolean): Source {
   return {
     source: held.name,
     held,
-    prepare: (place, request) => [mountHeld(place, request, held)],
-    open: (_, [mount]) => mount!,
+    open: (place, request) => mountHeld(place, request, held),
   };
 }
 
 function openPath(source: string, recursive: boolean): Source {
   return {
     source,
+    path: source,
     open(place) {
       const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
       place.writer.add(call.open_tree, AT_FDCWD, place.writer.addText(source), flags);
@@ -62,21 +66,76 @@ function sourceOf(value: unknown, option: string, recursive: boolean): Source {
   throw invalidArgType(option, 'of type string or number', value);
 }
 
+function plain(from: Source, attributes: Attributes): Parts {
+  return {
+    source: from.source,
+    ...(from.held !== undefined && {
+      held: from.held,
+      // Before an entry can cover it.
+      prepare: (place: Place, request: Request) => [from.open(place, request)],
+    }),
+    make(place, request, prepared) {
+      const mount = prepared[0] ?? from.open(place, request);
+      setAttributes(place.writer, mount, withPropagation(attributes, request));
+      return mount;
+    },
+  };
+}
+
+/** With other ids: what is set of it is set with them, which may be before a user namespace is entered, and is locked there then. */
+function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Attributes): Parts {
+  const mapped: MappedSource = {
+    idmap,
+    path: from.path,
+    recursive,
+    open(place, request) {
+      const mount = from.open(place, request);
+      place.writer.verb(idmapping);
+      mapIds(place, mount, mapped, request);
+      place.writer.verb('mount');
+      setAttributes(place.writer, mount, { ...attributes, propagation: 0 });
+      return mount;
+    },
+  };
+  const isFirst = (request: Request): boolean => request.mappedFirst.some((one) => one.mapped === mapped);
+  return {
+    source: from.source,
+    mapped,
+    ...(from.held !== undefined && {
+      held: from.held,
+      prepare: (place: Place, request: Request) => (isFirst(request) ? [] : [mapped.open(place, request)]),
+    }),
+    make(place, request, prepared) {
+      const { writer } = place;
+      const mount = isFirst(request)
+        ? takeMapped(place, mapped, request)
+        : (prepared[0] ?? mapped.open(place, request));
+      const { propagation, propagatesBelow } = withPropagation(attributes, request);
+      setAttributes(writer, mount, { ...noAttributes, propagation, propagatesBelow });
+      return mount;
+    },
+  };
+}
+
+/** What was made before the user namespace was entered; nothing where the source was missing. */
+function takeMapped(place: Place, mapped: MappedSource, request: Request): Slot {
+  const mount = request.mapped.get(mapped)!;
+  place.writer.add(call.fcntlOf, mount, F_GETFD);
+  place.leaveIfMissing('EBADF');
+  return place.take(mount);
+}
+
 export const bind: MountType = {
-  fields: ['source', 'recursive', 'create', ...attributeFields],
+  fields: ['source', 'recursive', 'idmap', 'create', ...attributeFields],
   isRoot: true,
 
   check(given, option) {
     const recursive = given['recursive'] === undefined || boolean(given['recursive'], `${option}.recursive`);
     const attributes = checkAttributes(given, option, [], recursive);
     const from = sourceOf(given['source'], `${option}.source`, recursive);
+    const idmap = given['idmap'] === undefined ? undefined : checkIdmap(given['idmap'], `${option}.idmap`);
     return {
-      ...from,
-      make(place, request, prepared) {
-        const mount = from.open(place, prepared);
-        setAttributes(place.writer, mount, withPropagation(attributes, request));
-        return mount;
-      },
+      ...(idmap === undefined ? plain(from, attributes) : withIds(from, idmap, recursive, attributes)),
       create: (place, target, mount) => place.makeLike(target, mount),
       hint(code, request, syscall) {
         if (code === 'ENOENT' && syscall === 'open_tree') return 'the source is missing';
