@@ -8,7 +8,7 @@ import { Program } from '../record';
 import { mailbox, openWatch } from '../watch';
 import { refuseOnOwnThread } from './forbidden-calls';
 import { imageOf } from './image';
-import { readFailure, recordedFailure } from './start-recorded';
+import { readRecordedFailure, recordedFailure } from './start-recorded';
 
 /** @throws ArgumentError, SyscallError */
 export function performProgram(program: unknown): unknown {
@@ -20,7 +20,7 @@ export function performProgram(program: unknown): unknown {
   const data = Buffer.alloc(recording.writer.dataSize);
   const done = addon().perform(...imageOf(recording.writer), results, data);
   if (done < 0) throw recordedFailure(program as Program<unknown>, -done, 0);
-  if (mailbox[Mail.Error] !== 0) throw readFailure(program as Program<unknown>);
+  if (mailbox[Mail.Error] !== 0) throw readRecordedFailure(program as Program<unknown>);
   return fetch(bring, {
     result: (slot) => results[slot]!,
     bytes: (place, size) => data.subarray(place, place + size),

@@ -88,7 +88,7 @@ function launch<R>(
     isHeld: () => false,
     serve: () => {},
     results: (child) => fetch(program.bring, sourceOf(child)) as R,
-    failure: () => readFailure(program),
+    failure: () => readRecordedFailure(program),
     resolve,
     reject,
   });
@@ -106,7 +106,7 @@ function sourceOf(child: number): Source {
 }
 
 /** From the mailbox: the recorded call that failed, or in which the child was killed. */
-export function readFailure(program: Program<unknown>): SyscallError {
+export function readRecordedFailure(program: Program<unknown>): SyscallError {
   const { writer } = program.recording;
   const instruction = mailbox[Mail.Instruction]!;
   const errno = mailbox[Mail.Error]!;

@@ -345,8 +345,8 @@ describe('init keeps', () => {
         const ends = c.pipe2(constants.O_CLOEXEC | constants.O_NONBLOCK);
         return [...ends];
       }),
-    ) as [number, number];
-    return { out, into };
+    );
+    return { out: out!, into: into! };
   }
   const isOpen = (out: number): boolean => {
     try {
