@@ -1,7 +1,7 @@
 // The namespaces that children have handed over, because nobody may look into them: a held one, one with a pid 1 of ours.
 import type { NamespaceKind } from '../types/flags';
 import { addon } from './addon';
-import { SyscallError } from './errors/syscall-error';
+import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { namespaceId } from './proc';
 
@@ -35,3 +35,28 @@ export function handedNamespace(child: object, kind: NamespaceKind): number | un
   if (descriptor >= 0) return descriptor;
   throw new SyscallError({ errno: -descriptor, syscall: 'fcntl', option: 'source' });
 }
+
+/**
+ * The descriptors of what a child has handed over that was made for its namespaces, the caller's to close; in its order. Or why there
+ * are not as many: nobody can be thrown to where this is heard.
+ */
+export function takeHanded(child: object, count: number): readonly number[] | SyscallError {
+  const id = children.get(child) ?? 0;
+  const taken: number[] = [];
+  for (let place = 0; place < count; place++) {
+    const descriptor = addon().handedNamespace(id, place);
+    if (descriptor < 0) {
+      for (const one of taken) addon().close(one);
+      return new SyscallError({ ...lost, errno: -descriptor });
+    }
+    taken.push(descriptor);
+  }
+  return taken;
+}
+
+const lost = {
+  step: 'handover',
+  option: 'flags',
+  syscall: 'recvmsg',
+  hint: 'too many descriptors are open, here or on their way through sockets; see RLIMIT_NOFILE',
+} satisfies SyscallErrorInit;

@@ -1,5 +1,6 @@
 // The package's public names.
 export { clone } from './clone';
+export { createNamespaces } from './create-namespaces';
 export { AbortError } from './errors/abort-error';
 export { isArgumentError } from './errors/argument-error';
 export { MaxBufferError } from './errors/max-buffer-error';
@@ -8,6 +9,7 @@ export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
 export { Namespace } from './namespace';
+export { NamespaceSet } from './namespace-set';
 export { perform } from './perform';
 export { Plan, plan } from './plan';
 export { probe } from './probe';
@@ -43,12 +45,13 @@ export type {
 } from '../types/calls';
 export type { ClonedCommand, ClonedProcess, ExitStatus, PtyStream } from '../types/child';
 export type { ArgumentError } from '../types/errors';
-export type { NamespaceHandle } from '../types/namespace';
+export type { ListedNamespace, NamespaceHandle, NamespaceOptions } from '../types/namespace';
 export type { NamespaceKind } from '../types/flags';
 export type {
   ChildTarget,
   DescriptorTarget,
   JoinTarget,
+  NamespaceSetTarget,
   NamespaceTarget,
   PidTarget,
   PidfdTarget,

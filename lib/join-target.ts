@@ -1,10 +1,11 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
+import type { NamespaceSetTarget, NamespaceTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
 import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { constants } from './kernel/constants';
-import { formatFlags, namespaceKinds, namespaceMask } from './flags';
+import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
 import { identify } from './open-file';
 import { namespaceId, procError, readProc, whyNotOurs } from './proc';
@@ -46,10 +47,27 @@ export function checkKinds(value: unknown, option: string): number {
   return flags;
 }
 
-/** As {@link checkTarget}; a child that has handed its namespaces over stands for each of them. */
+/** As {@link checkTarget}; a set, and a child that has handed its namespaces over, stand for each of them. */
 export function checkTargets(target: unknown, option: string, wanted?: number): Target[] {
-  if (typeof target === 'object' && target !== null && hasHandedOver(target)) return ofHanded(target, option, wanted);
+  if (typeof target === 'object' && target !== null) {
+    if (hasHandedOver(target)) return ofHanded(target, option, wanted);
+    if (isSet(target)) return ofSet(target, option, wanted);
+  }
   return [checkTarget(target, option, wanted)];
+}
+
+/** What createNamespaces() makes. */
+function isSet(target: object): target is NamespaceSetTarget {
+  return Symbol.iterator in target && 'close' in target;
+}
+
+function ofSet(set: NamespaceSetTarget, option: string, wanted: number | undefined): Target[] {
+  const members = [...set];
+  const missing = members.reduce((flags, { kind }) => flags & ~flagOfKind[kind], wanted ?? 0) >>> 0;
+  if (missing !== 0) throw refusedOption(option, `has no ${formatFlags(missing)}`);
+  return members
+    .filter(({ kind }) => wanted === undefined || (wanted & flagOfKind[kind]) !== 0)
+    .map((member) => checkTarget(member, `${bareName(option)}.${member.kind}`));
 }
 
 function ofHanded(child: object, option: string, wanted: number | undefined): Target[] {
@@ -80,7 +98,10 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
   }
   if (isLiving(target))
     return ofPidfd(() => stillOpen(target.pidfd, `${name}.pidfd`, 'ESRCH'), `${name}.pidfd`, wanted);
-  if (isNamespace(target)) return ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, wanted);
+  if (isNamespace(target)) {
+    const checked = ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, wanted);
+    return { ...checked, path: `${target.kind}:[${identify(target.fd).ino}]` };
+  }
   const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);
   const ways = (['fd', 'pid', 'pidfd'] as const).filter((way) => given[way] !== undefined);
   if (ways.length !== 1) throw invalidArgValue(option, target, 'must have exactly one of fd, pid and pidfd');
@@ -110,7 +131,7 @@ function isLiving(target: object): target is { pidfd: number } {
   return 'pidfd' in target && 'exited' in target;
 }
 
-function isNamespace(target: object): target is { fd: number } {
+function isNamespace(target: object): target is NamespaceTarget {
   return 'fd' in target && 'kind' in target;
 }
 

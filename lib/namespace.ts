@@ -1,14 +1,19 @@
 // A namespace, held by a descriptor.
+import { debuglog } from 'node:util';
+
 import type { NamespaceKind } from '../types/flags';
 import type { ClonedProcess } from '../types/child';
-import type { NamespaceHandle } from '../types/namespace';
+import type { ListedNamespace, NamespaceHandle } from '../types/namespace';
 import { addon } from './addon';
 import { integer, oneOf, string } from './check';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { handedNamespace, hasHandedOver } from './handed-namespaces';
+import { keepNamespace } from './keep-namespace';
 import { constants } from './kernel/constants';
+import { listNamespaces } from './list-namespaces';
+import { ownerOf, ownerUidOf, parentOf } from './namespace-relations';
 import { type FileIdentity, identify } from './open-file';
 import { openProc, procError } from './proc';
 
@@ -18,6 +23,31 @@ function identityOf({ fd }: Pick<NamespaceHandle, 'fd'>): FileIdentity {
   if (fd === -1) throw new SyscallError({ code: 'EBADF', syscall: 'fstat', reason: 'the namespace is closed' });
   return identify(fd);
 }
+
+const debug = debuglog('nsclone');
+
+/** What is left of one that nobody has closed. */
+interface Dropped extends FileIdentity {
+  readonly kind: NamespaceKind;
+  readonly descriptor: number;
+}
+
+/** Closes it, unless somebody else has: the number may be that of another file then. */
+function closeDropped({ kind, descriptor, dev, ino }: Dropped): void {
+  try {
+    const now = identify(descriptor);
+    if (now.dev !== dev || now.ino !== ino) return;
+  } catch {
+    return;
+  }
+  addon().close(descriptor);
+  debug('a Namespace was dropped while it was open (%s, %s): close() it, or declare it with using', kind, String(ino));
+}
+
+let unclosed: FinalizationRegistry<Dropped> | undefined;
+
+/** Makes a Namespace of a descriptor that is known to be one of this kind, which is its own from here on. */
+export let adoptNamespace: <K extends NamespaceKind>(kind: K, descriptor: number) => Namespace<K>;
 
 /**
  * A namespace, see namespaces(7). It lives as long as this object is open, whether or not a process is in it.
@@ -31,6 +61,12 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
   private constructor(kind: K, descriptor: number) {
     this.kind = kind;
     this.#descriptor = descriptor;
+    unclosed ??= new FinalizationRegistry(closeDropped);
+    unclosed.register(this, { kind, descriptor, ...identify(descriptor) }, this);
+  }
+
+  static {
+    adoptNamespace = (kind, descriptor) => new Namespace(kind, descriptor);
   }
 
   /**
@@ -64,6 +100,18 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
   static current<K extends NamespaceKind>(kind: K): Namespace<K> {
     const checked = oneOf(kind, 'kind argument', kinds) as K;
     return Namespace.#of(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+  }
+
+  /**
+   * All namespaces of this host that we may see, by kind, as lsns(8) finds them: those of processes, those that a mount keeps, and
+   * what these belong to. Of the processes of others an ordinary user sees nothing. A namespace that is held by nothing but a
+   * descriptor, or a thread that is not its process' first, is not found.
+   *
+   * It opens nothing that stays open, and takes some tens of microseconds for each process of the host, for which the event loop waits.
+   * @throws SyscallError where /proc is not that of our pid namespace
+   */
+  static list(): ListedNamespace[] {
+    return listNamespaces();
   }
 
   /** Of a process, below a /proc that is ours. */
@@ -111,9 +159,71 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
     return a.ino === b.ino && a.dev === b.dev;
   }
 
+  /**
+   * The namespace that this one is nested in: of a pid namespace a pid namespace, of a user namespace a user namespace. It is opened
+   * for the caller to close.
+   *
+   * Null where there is none, as of every other kind, or none that we may see: the first one has none, and the kernel shows
+   * nobody what is above his own. See ioctl_ns(2).
+   * @throws SyscallError EBADF once closed, EMFILE
+   */
+  parent(): Namespace<K> | null {
+    const parent = parentOf(this.#open(), this.kind);
+    return parent === undefined ? null : new Namespace(this.kind, parent);
+  }
+
+  /**
+   * The user namespace that owns this one: whoever has a capability there has it over this. Of a user namespace it is the parent. It is
+   * opened for the caller to close.
+   *
+   * Null where there is none that we may see: the first user namespace has none, and the kernel shows nobody what is above
+   * his own. See ioctl_ns(2).
+   * @throws SyscallError EBADF once closed, EMFILE
+   */
+  owner(): Namespace<'user'> | null {
+    const owner = ownerOf(this.#open());
+    return owner === undefined ? null : new Namespace('user', owner);
+  }
+
+  /**
+   * The id of the user who owns this namespace, as we see ids: who made it, of a user namespace; of any other who made the user
+   * namespace that owns it. 65534, the overflow id, where that user has no id in our own user namespace.
+   *
+   * Null where that user namespace is none that we may see, see {@link owner}.
+   * @throws SyscallError EBADF once closed, EMFILE
+   */
+  ownerUid(): number | null {
+    return ownerUidOf(this.#open(), this.kind);
+  }
+
+  /**
+   * Keeps the namespace beyond this object and every process: by a bind mount of it on `path`, a file that is made for it. Open it with
+   * `Namespace.open(path)`, join it by the path.
+   *
+   * A network namespace at `/run/netns/NAME` is one of `ip netns`: that folder is made where it is missing, and a shared mount, as
+   * ip-netns(8) does, so that it is seen in other mount namespaces too. Any other folder has to be there; who sees the mount is a
+   * matter of that folder's propagation.
+   *
+   * What is there already is refused, as `ip netns` does. Where it fails nothing is left. To take it away: `umount path`, then
+   * `rm path`, which is what `ip netns delete` does.
+   * @throws SyscallError EPERM without CAP_SYS_ADMIN, EEXIST, ENOENT; EINVAL or ELOOP for a mount namespace that is our own, or older
+   */
+  persist(path: string): void {
+    const checked = string(path, 'path argument', { nonEmpty: true });
+    keepNamespace(this.#open(), this.kind, checked);
+  }
+
+  /** @throws SyscallError EBADF */
+  #open(): number {
+    identityOf(this);
+    return this.#descriptor;
+  }
+
   /** Lets go of it. Closing twice does nothing. */
   close(): void {
-    if (this.#descriptor >= 0) addon().close(this.#descriptor);
+    if (this.#descriptor < 0) return;
+    unclosed?.unregister(this);
+    addon().close(this.#descriptor);
     this.#descriptor = -1;
   }
 

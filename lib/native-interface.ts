@@ -107,6 +107,20 @@ export interface Addon {
   /** The `CLONE_NEW…` flag of a namespace; -ENOTTY where the descriptor is none. */
   namespaceType(descriptor: number): number;
   openPidfd(pid: number): number;
+  /** A descriptor of the parent of a namespace, or of the user namespace that owns it; -EPERM where that is beyond our own. */
+  relatedNamespace(descriptor: number, parent: boolean): number;
+  /** The user id that has made a user namespace. */
+  namespaceMaker(descriptor: number): number;
+  /**
+   * How many processes there are; of each, as far as there is room, its pid and the inodes of its namespaces, in the order of
+   * `namespaceKinds`: 0 where we may not see it.
+   */
+  processNamespaces(rows: Float64Array): number;
+  /**
+   * Binds a namespace to a file that it makes. `shares`: in a folder that is made what ip-netns(8) makes of its own. Of a failure
+   * `call` has the number of the system call.
+   */
+  keepNamespace(descriptor: number, folder: string, name: string, shares: boolean, call: Int32Array): number;
   startThreadPool(): number;
   /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */
   setFault?(instruction: number, errno: number): number;
@@ -119,7 +133,7 @@ export const descriptorReady = 4;
 export const enum News {
   /** The stub waits for `go`. */
   Waiting = 0,
-  /** The command has been executed; the recorded line is done. */
+  /** The command has been executed; the recorded line, or that of a child without a command, is done. */
   Started = 1,
   /** Ended and reaped, after it had started. */
   Ended = 2,

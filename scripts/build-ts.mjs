@@ -3,7 +3,7 @@
 //   index.js     the public names
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
 //   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
-//                and explains, probe.js what asks for what a host allows: each compiled by the first call that needs it, as an
+//                and explains, namespaces.js what makes and lists namespaces, probe.js what asks for what a host allows: each compiled by the first call that needs it, as an
 //                import pays for every byte that it compiles.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   index.mjs    the same names and the same classes for `import`
@@ -33,6 +33,7 @@ const front = [
   'addon',
   'builtin',
   'clone',
+  'create-namespaces',
   'errors/abort-error',
   'errors/caller',
   'errors/max-buffer-error',
@@ -44,6 +45,7 @@ const front = [
   'kernel/constants',
   'late-file',
   'namespace',
+  'namespace-set',
   'native-interface',
   'package-files',
   'perform',
@@ -95,6 +97,8 @@ const groups = {
     'steps/subordinate-ids',
     'steps/sysctl',
   ],
+  // Who looks at namespaces, keeps or makes them.
+  namespaces: ['keep-namespace', 'list-namespaces', 'namespace-relations', 'process/make-namespaces'],
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
   // Who records, prints, or fails.
@@ -127,7 +131,7 @@ const lateNames = ['core', ...Object.keys(groups)];
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const folders = { options: ['steps/mounts'], output: [], late: [], probe: ['probing'] };
+const folders = { options: ['steps/mounts'], namespaces: [], output: [], late: [], probe: ['probing'] };
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));

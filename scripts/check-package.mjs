@@ -14,7 +14,7 @@ const wanted = [
   'SECURITY.md',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'front', 'late', 'options', 'output', 'probe'].flatMap((name) => [
+  ...['core', 'front', 'late', 'namespaces', 'options', 'output', 'probe'].flatMap((name) => [
     `dist/lib/${name}.js`,
     `dist/lib/${name}.js.map`,
   ]),

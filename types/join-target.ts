@@ -26,11 +26,23 @@ export interface NamespaceTarget {
   readonly fd: number;
 }
 
+/** Namespaces that were made together by `createNamespaces()`: each of them. */
+export interface NamespaceSetTarget extends Iterable<NamespaceTarget> {
+  close(): void;
+}
+
 /** A child of `clone()`: all of its namespaces that differ from ours. */
 export interface ChildTarget {
   readonly pidfd: number;
   readonly exited: Promise<unknown>;
 }
 
-/** Namespaces to enter: a path (`/proc/PID/ns/net`, a bind mount of it), a descriptor, or a process. */
-export type JoinTarget = string | DescriptorTarget | PidTarget | PidfdTarget | NamespaceTarget | ChildTarget;
+/** Namespaces to enter: a path (`/proc/PID/ns/net`, a bind mount of it), a descriptor, a namespace, a set of them, or a process. */
+export type JoinTarget =
+  | string
+  | DescriptorTarget
+  | PidTarget
+  | PidfdTarget
+  | NamespaceTarget
+  | NamespaceSetTarget
+  | ChildTarget;

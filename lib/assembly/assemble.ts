@@ -28,6 +28,9 @@ const owners = new Map<string, Entry>(
 );
 const settling = entries.filter(({ step }) => step.settle !== undefined);
 const emitting = entries.filter(({ step }) => step.emit !== undefined);
+/** What comes after it is about what is executed. */
+const handoverAt = order.findIndex(({ name }) => name === 'handover');
+const isBeforeHandover = ({ step }: Entry): boolean => order.indexOf(step) <= handoverAt;
 const known = [...owners.keys()] as OptionName[];
 
 /** What people know from child_process, and where it is here. */
@@ -81,8 +84,42 @@ export function copyOptions(options: unknown): Given {
   return copyObject<OptionName>(options, 'options argument');
 }
 
+/** The options of createNamespaces(). */
+export const namespaceOptions = [
+  'uidMap',
+  'gidMap',
+  'setgroups',
+  'hostname',
+  'domainname',
+  'timeOffsets',
+  'loopback',
+  'sysctl',
+  'signal',
+  'timeout',
+] as const satisfies readonly OptionName[];
+
+/**
+ * Checks the options of a child that executes nothing, and is made for its namespaces alone.
+ * @throws ArgumentError
+ */
+export function checkNamespaces(flags: number, options: unknown): Request {
+  const given = copyOptions(options ?? {});
+  for (const name of Object.keys(given) as OptionName[]) {
+    if ((namespaceOptions as readonly OptionName[]).includes(name)) continue;
+    if (given[name] === undefined) continue;
+    if (!owners.has(name)) throw unknownOption(name, name, namespaceOptions);
+    throw refusedOption(name, 'is an option of clone(): nothing is executed in namespaces that are only made');
+  }
+  const request = new Request();
+  request.forNamespaces = true;
+  request.stdio = [];
+  check({ ...given, flags }, request);
+  settle(request);
+  return request;
+}
+
 function settle(request: Request): void {
-  for (const { step, bit } of settling) {
+  for (const { step, bit } of request.forNamespaces ? settling.filter(isBeforeHandover) : settling) {
     if (bit === 0 || (request.given & bit) !== 0) step.settle!(request);
   }
 }
@@ -122,7 +159,7 @@ export function checkStart(request: Request, options: unknown): Request {
 
 /** Writes the whole program of a request. */
 export function assemble(writer: Writer, request: Request): void {
-  for (const { step, bit } of emitting) {
+  for (const { step, bit } of request.forNamespaces ? emitting.filter(isBeforeHandover) : emitting) {
     if (bit === 0 || (request.given & bit) !== 0) step.emit!(writer, request);
   }
   writer.finish();

@@ -188,6 +188,8 @@ export class Request {
   pty: { readonly columns: number; readonly rows: number } | undefined;
   holds: readonly HoldPoint[] = none;
   ownLines: readonly OwnLine[] = none;
+  /** Nothing is executed: it is made for its new namespaces alone, which it hands over. */
+  forNamespaces = false;
   signal: AbortSignal | undefined;
   timeout: number | undefined;
   killSignal: number | undefined;
@@ -263,7 +265,7 @@ export class Request {
     }
     if (this.timeOffsets.length > 0) return 'timeOffsets';
     if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
-    if (this.handsOver) return this.init ? 'init' : 'hold';
+    if (this.handsOver) return this.handoverOption;
     const [mapped] = this.mappedMounts;
     if (mapped !== undefined) return nameOf(mapped);
     const [held] = this.heldMounts;
@@ -314,7 +316,13 @@ export class Request {
 
   /** Whether it hands its namespaces over: /proc and setns(2) refuse them to us as to anybody else. */
   get handsOver(): boolean {
-    return (this.isHeld || this.init) && !this.own.has(constants.CAP_SYS_PTRACE);
+    return this.forNamespaces || ((this.isHeld || this.init) && !this.own.has(constants.CAP_SYS_PTRACE));
+  }
+
+  /** The option that it hands them over for. */
+  get handoverOption(): 'flags' | 'init' | 'hold' {
+    if (this.forNamespaces) return 'flags';
+    return this.init ? 'init' : 'hold';
   }
 
   get joinsUser(): boolean {

@@ -66,6 +66,24 @@ export function startPlan({ request, writer }: Plan, options: unknown): Promise<
   return isSameProgram ? start(writer, changed) : startWritten(writeOnce(changed));
 }
 
+/**
+ * Starts a child that executes nothing. `done` is called as soon as its line is, while what it has handed over can be taken.
+ * @throws SyscallError, AbortError
+ */
+export function startForNamespaces(
+  request: Request,
+  done: (child: ClonedProcess) => void,
+  failed: (error: Error) => void,
+): void {
+  openWatch();
+  const written = writeOnce(request);
+  try {
+    launch(written.writer, request, done, failed);
+  } finally {
+    written.release();
+  }
+}
+
 function start(writer: Writer, request: Request): Promise<ClonedProcess> {
   return new Promise((resolve, reject) => {
     openWatch();

@@ -73,6 +73,8 @@ export class Recording implements Sink {
   /** The program that it executes, for `spawnfile` and `spawnargs`. */
   executed: { readonly path: string; readonly args: readonly string[] } | undefined;
   readonly #handles = new WeakMap<object, Where>();
+  /** What it has descriptors of by number: a Namespace that nobody holds any more is closed. */
+  readonly #givers: object[] = [];
   #closed: string | undefined;
 
   constructor(purpose = wholeProgram) {
@@ -96,6 +98,7 @@ export class Recording implements Sink {
   call(name: SyscallName, args: readonly unknown[]): Result | readonly [Value, Value] | Received {
     this.#begin(name);
     this.#describe(name, args);
+    this.#hold(args);
     const operands = encodeArgumentsOf(this, name, args);
     if (name === 'execve' || name === 'execveat') this.#beforeExecution(name, args);
     const memory = args.find((argument) => argument instanceof MemoryHandle);
@@ -112,6 +115,7 @@ export class Recording implements Sink {
   rawCall(name: unknown, args: readonly unknown[]): Result {
     this.#begin('syscall');
     const number = rawCallNumber(name);
+    this.#hold(args);
     if (args.length > 6) throw refusedOption('args argument', 'has more than six: no system call takes them');
     const operands = args.map((argument, index) => encodeAny(this, argument, `args[${index}] argument`));
     return this.#emit(name as string, number, operands, undefined);
@@ -159,6 +163,10 @@ export class Recording implements Sink {
   #refuse(name: string, numbers: RecordedCall['numbers']): void {
     const reason = this.#purpose.refuse?.(name, numbers);
     if (reason !== undefined) throw refusedOption(`${name} argument`, `cannot be recorded here: ${reason}`);
+  }
+
+  #hold(args: readonly unknown[]): void {
+    for (const one of args) if (typeof one === 'object' && one !== null && 'fd' in one) this.#givers.push(one);
   }
 
   /** What an error of the call says it was about: its paths, or its address. */

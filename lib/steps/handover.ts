@@ -1,4 +1,5 @@
 // Step `handover`: the namespaces of a child that nobody can look into, sent to us by the child itself; see unix(7), SCM_RIGHTS.
+import { kindsOf } from '../flags';
 import { handedKinds } from '../handed-namespaces';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
@@ -44,8 +45,8 @@ export const handover: Step = {
 
   emit(writer, request) {
     if (!request.handsOver) return;
-    writer.about(this.name, request.init ? 'init' : 'hold');
-    const kinds = handedKinds();
+    writer.about(this.name, request.handoverOption);
+    const kinds = request.forNamespaces ? kindsOf(request.flags) : handedKinds();
     const { message, descriptors } = reserveMessage(writer, kinds.length);
     const slots = kinds.map((kind, index) => {
       writer.subject(`/proc/self/ns/${kind}`);
@@ -56,6 +57,7 @@ export const handover: Step = {
     // unix(7): as many descriptors are on their way between processes of our user as we may have open. They are lost then, as they
     // are where Node has no number left for them, and are told to be.
     writer.subject(undefined).add(call.sendmsg, ChannelWord, message, MSG_NOSIGNAL).accept('ETOOMANYREFS');
-    for (const slot of slots) writer.add(call.close, slot);
+    if (request.forNamespaces) writer.exit(0);
+    else for (const slot of slots) writer.add(call.close, slot);
   },
 };

@@ -21,7 +21,7 @@ const SIGKILL = 9;
 /** Where neither 0 nor our own id is mapped, we cannot tell who the program is. */
 function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
   const map = request[option];
-  if (map === undefined || mapsZero(map) || request[id] !== undefined) return;
+  if (request.forNamespaces || map === undefined || mapsZero(map) || request[id] !== undefined) return;
   if (insideID(map, ownID(option, request)) !== undefined) return;
   throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
 }

@@ -31,6 +31,7 @@ inline bool Truth(const Napi::Value& value) {
 void ExportChildren(Napi::Env env, Napi::Object exports);
 void ExportDescriptors(Napi::Env env, Napi::Object exports);
 void ExportNamespaces(Napi::Env env, Napi::Object exports);
+void ExportNsfs(Napi::Env env, Napi::Object exports);
 
 }  // namespace nsclone
 

@@ -13,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsclone::ExportChildren(env, exports);
   nsclone::ExportDescriptors(env, exports);
   nsclone::ExportNamespaces(env, exports);
+  nsclone::ExportNsfs(env, exports);
   return exports;
 }
 

@@ -192,6 +192,11 @@ Child::Verdict Child::JudgeStub() {
   const bool ended = program_.Ended();
   if (!ended && channel() >= 0) return Verdict::kWait;
   if (traits_.init) return JudgeInit(ended);
+  // It executes nothing, and what it has said before its end is there to be heard.
+  if (ended && state() == State::kDone) {
+    Listen();
+    return Verdict::kStarted;
+  }
   if (state() != State::kExec) return ended ? Verdict::kFailed : Verdict::kWait;
   return JudgeExecuted(traits_.forks ? "" : name_, ended);
 }

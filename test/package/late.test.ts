@@ -43,7 +43,7 @@ function filesIn(home: string): string[] {
 /** Those that a script has come to run. */
 function filesRunBy(script: string): string[] {
   const home = join(folder, 'coverage');
-  outputOf(`const { clone, Flags, probe, record, run } = require(${JSON.stringify(root)}); ${script}`, {
+  outputOf(`const { clone, Flags, Namespace, probe, record, run } = require(${JSON.stringify(root)}); ${script}`, {
     NODE_V8_COVERAGE: home,
   });
   return filesIn(home);
@@ -56,6 +56,11 @@ test.each([
     'a command with options',
     `await (await clone('true', { flags: Flags.NEWUSER, uidMap: 'root' })).exited;`,
     ['core.js', 'front.js', 'index.js', 'options.js'],
+  ],
+  [
+    'what is told of a namespace',
+    `using(Namespace.current('net')); function using(one) { one.owner().close(); one.close(); }`,
+    ['core.js', 'front.js', 'index.js', 'namespaces.js'],
   ],
   ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'front.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
@@ -156,7 +161,7 @@ describe.each([
       execFileSync('mount', ['--make-rprivate', '/']);
       execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
       fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
-      for (const name of ['core', 'front', 'late', 'options', 'output', 'probe'])
+      for (const name of ['core', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
         fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
       ${wait}
       console.log(String((await run('echo', ['ours'])).stdout).trim());

@@ -346,7 +346,7 @@ describe('init keeps', () => {
         return [...ends];
       }),
     );
-    return { out: out!, into: into! };
+    return { out, into };
   }
   const isOpen = (out: number): boolean => {
     try {

@@ -1,0 +1,45 @@
+// Keeps a namespace beyond every process and descriptor: by a bind mount of it, as ip-netns(8) does.
+import { basename, dirname, normalize } from 'node:path';
+
+import type { NamespaceKind } from '../types/flags';
+import { addon } from './addon';
+import { SyscallError } from './errors/syscall-error';
+import { holds, whoRefuses } from './host/ourselves';
+import { constants } from './kernel/constants';
+import { errnoName } from './kernel/errno-texts';
+import { syscallName } from './kernel/syscalls';
+
+/** Where ip-netns(8) has its own. It makes the folder, and a shared mount of it, when it first keeps one. */
+const foldersOfIp = ['/run/netns', '/var/run/netns'];
+
+/** @throws SyscallError */
+export function keepNamespace(descriptor: number, kind: NamespaceKind, path: string): void {
+  const folder = dirname(path);
+  const shares = kind === 'net' && foldersOfIp.includes(normalize(folder));
+  const call = new Int32Array(1);
+  // The root has no name, and is there already.
+  const result = addon().keepNamespace(descriptor, folder, basename(path) || '.', shares, call);
+  if (result === 0) return;
+  const code = errnoName(-result);
+  const syscall = syscallName(call[0]!);
+  const reason = kind === 'mnt' && (code === 'ELOOP' || code === 'EINVAL') ? inItself : undefined;
+  const hint = hintFor(code, syscall);
+  throw new SyscallError({ code, errno: -result, syscall, option: 'path', path, reason, hint });
+}
+
+/** Else the two would hold each other for ever. */
+const inItself = 'a mount namespace cannot be kept in itself, nor in one that was made after it';
+
+function hintFor(code: string, syscall = 'open_tree'): string | undefined {
+  switch (code) {
+    case 'EPERM':
+      if (holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, syscall);
+      return 'needs CAP_SYS_ADMIN in the user namespace that owns our mount namespace';
+    case 'EEXIST':
+      return 'something is there already; where it is a namespace, umount(8) and rm(1) take it away';
+    case 'ENOENT':
+      return 'its folder is missing';
+    default:
+      return undefined;
+  }
+}

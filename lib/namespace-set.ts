@@ -1,0 +1,81 @@
+// What createNamespaces() makes: namespaces that belong together.
+import type { NamespaceKind } from '../types/flags';
+import type { NamespaceSetTarget } from '../types/join-target';
+import { refusedOption } from './errors/argument-error';
+import { namespaceKinds } from './flags';
+import type { Namespace } from './namespace';
+
+/**
+ * Namespaces that were made together, see {@link createNamespaces}. They live as long as this object is open, whether or not a
+ * process is in them. Close it, or declare it with `using`.
+ *
+ * It is a target of `join` and of `setns()`, and lists its members: `for (const namespace of set)`.
+ */
+export class NamespaceSet implements NamespaceSetTarget {
+  readonly #members: readonly Namespace[];
+
+  /** @internal */
+  constructor(members: readonly Namespace[]) {
+    this.#members = members;
+  }
+
+  #of<K extends NamespaceKind>(kind: K): Namespace<K> {
+    const member = this.#members.find((one) => one.kind === kind);
+    if (member !== undefined) return member as Namespace<K>;
+    const { name } = namespaceKinds.find((one) => one.kind === kind)!;
+    const kinds = this.#members.map((one) => one.kind).join(', ');
+    throw refusedOption(
+      'flags argument',
+      `had no Flags.${name}, so this set has no ${kind} namespace; it has ${kinds}`,
+    );
+  }
+
+  /** The mount namespace. @throws ArgumentError where none was asked for */
+  get mnt(): Namespace<'mnt'> {
+    return this.#of('mnt');
+  }
+
+  /** The uts namespace, of host and domain name. @throws ArgumentError where none was asked for */
+  get uts(): Namespace<'uts'> {
+    return this.#of('uts');
+  }
+
+  /** The ipc namespace. @throws ArgumentError where none was asked for */
+  get ipc(): Namespace<'ipc'> {
+    return this.#of('ipc');
+  }
+
+  /** The network namespace. @throws ArgumentError where none was asked for */
+  get net(): Namespace<'net'> {
+    return this.#of('net');
+  }
+
+  /** The user namespace, which owns the others. @throws ArgumentError where none was asked for */
+  get user(): Namespace<'user'> {
+    return this.#of('user');
+  }
+
+  /** The cgroup namespace. @throws ArgumentError where none was asked for */
+  get cgroup(): Namespace<'cgroup'> {
+    return this.#of('cgroup');
+  }
+
+  /** The time namespace. @throws ArgumentError where none was asked for */
+  get time(): Namespace<'time'> {
+    return this.#of('time');
+  }
+
+  /** Its members, open or closed. */
+  [Symbol.iterator](): IterableIterator<Namespace> {
+    return this.#members[Symbol.iterator]();
+  }
+
+  /** Lets go of all of them. Closing twice does nothing. */
+  close(): void {
+    for (const member of this.#members) member.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
