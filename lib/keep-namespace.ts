@@ -3,6 +3,7 @@ import { basename, dirname, normalize } from 'node:path';
 
 import type { NamespaceKind } from '../types/flags';
 import { addon } from './addon';
+import type { Hint } from './errors/hint';
 import { SyscallError } from './errors/syscall-error';
 import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
@@ -30,7 +31,7 @@ export function keepNamespace(descriptor: number, kind: NamespaceKind, path: str
 /** Else the two would hold each other for ever. */
 const inItself = 'a mount namespace cannot be kept in itself, nor in one that was made after it';
 
-function hintFor(code: string, syscall = 'open_tree'): string | undefined {
+function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
   switch (code) {
     case 'EPERM':
       if (holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, syscall);
