@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -46,12 +47,13 @@ Napi::Value NamespaceMaker(const Napi::CallbackInfo& info) {
 constexpr const char* kKinds[] = {"mnt", "uts", "ipc", "net", "pid", "user", "cgroup", "time"};
 constexpr size_t kRow = 1 + std::size(kKinds);
 
-// 0 for what there is not, or what we may not see.
+// 0 for what there is not, or what we may not see. The link says it, 'net:[4026531840]', in half the time of a stat(2)
+// of what it leads to.
 double NamespaceOf(int proc, const std::string& process, const char* kind) {
-  struct stat about = {};
-  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
-  if (syscall(SYS_newfstatat, proc, (process + "/ns/" + kind).c_str(), &about, 0) != 0) return 0;
-  return static_cast<double>(about.st_ino);
+  char text[64] = {};
+  if (readlinkat(proc, (process + "/ns/" + kind).c_str(), text, sizeof(text) - 1) <= 0) return 0;
+  const char* const number = strchr(text, '[');
+  return number == nullptr ? 0 : static_cast<double>(strtoull(number + 1, nullptr, 10));
 }
 
 // processNamespaces(rows: Float64Array) -> how many processes there are: of each, as far as there is room, its pid,
