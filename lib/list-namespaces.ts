@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import type { NamespaceKind } from '../types/flags';
 import type { ListedNamespace } from '../types/namespace';
 import { addon } from './addon';
+import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { flagOfKind, namespaceKinds } from './flags';
 import { mountTable } from './host/mount-table';
 import { constants } from './kernel/constants';
@@ -15,6 +16,16 @@ import { openProc, procError, readProc } from './proc';
 const row = 1 + namespaceKinds.length;
 /** More than most hosts have. */
 const usual = 1024;
+
+const EXDEV = 18;
+
+const foreign = {
+  code: 'ESRCH',
+  syscall: 'openat',
+  path: '/proc',
+  reason: 'the /proc here is not that of our pid namespace, so it has other processes',
+  hint: 'mount a /proc of ours',
+} satisfies SyscallErrorInit;
 
 /** What is known of one so far. */
 interface Entry {
@@ -63,6 +74,7 @@ function scan(): [rows: Float64Array, count: number] {
   for (let room = usual; ;) {
     const rows = new Float64Array(room * row);
     const count = addon().processNamespaces(rows);
+    if (count === -EXDEV) throw new SyscallError(foreign);
     if (count < 0) throw procError(-count, { syscall: 'openat', path: '/proc' });
     if (count <= room) return [rows, count];
     room = count * 2;

@@ -21,9 +21,9 @@ const reasons: readonly (readonly [flag: number, reason: string])[] = [
  *
  * A mount namespace is entered with its root as root and working directory; from then on `process.chdir()` moves this thread
  * alone. A pid namespace is entered by children only.
- * @param target a path, a descriptor, or a process by pid or pidfd; of a process all namespaces that differ from ours, or
- * those of its `flags`
- * @param flags which kind the namespace must be (or, of a process, which of its namespaces); default any
+ * @param target a path, a descriptor, a Namespace, a NamespaceSet, or a process by pid or pidfd; of a process all namespaces that
+ * differ from ours, or those of its `flags`
+ * @param flags which kind the namespace must be (or, of a process or a set, which of its namespaces); default any
  * @throws ArgumentError for `user` and `time`, which a thread cannot enter, and for what is no namespace; SyscallError EPERM,
  * ENOENT, ESRCH
  */
@@ -38,9 +38,9 @@ export function setnsSync(target: JoinTarget, flags?: number): void {
 /**
  * Moves the calling thread into namespaces, see setns(2): this JavaScript thread only. It is done when the function returns, which
  * never throws; {@link setnsSync} is the same without a Promise, and tells more.
- * @param target a path, a descriptor, or a process by pid or pidfd; of a process all namespaces that differ from ours, or
- * those of its `flags`
- * @param flags which kind the namespace must be (or, of a process, which of its namespaces); default any
+ * @param target a path, a descriptor, a Namespace, a NamespaceSet, or a process by pid or pidfd; of a process all namespaces that
+ * differ from ours, or those of its `flags`
+ * @param flags which kind the namespace must be (or, of a process or a set, which of its namespaces); default any
  * @throws ArgumentError, SyscallError, as what the Promise rejects with
  */
 export async function setns(target: JoinTarget, flags?: number): Promise<void> {
