@@ -4,11 +4,13 @@ import { basename, dirname, normalize } from 'node:path';
 import type { NamespaceKind } from '../types/flags';
 import { addon } from './addon';
 import type { Hint } from './errors/hint';
-import { SyscallError } from './errors/syscall-error';
+import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
+import { identify } from './open-file';
+import { namespaceId } from './proc';
 
 /** Where ip-netns(8) has its own. It makes the folder, and a shared mount of it, when it first keeps one. */
 const foldersOfIp = ['/run/netns', '/var/run/netns'];
@@ -23,13 +25,21 @@ export function keepNamespace(descriptor: number, kind: NamespaceKind, path: str
   if (result === 0) return;
   const code = errnoName(-result);
   const syscall = syscallName(call[0]!);
-  const reason = kind === 'mnt' && (code === 'ELOOP' || code === 'EINVAL') ? inItself : undefined;
-  const hint = hintFor(code, syscall);
-  throw new SyscallError({ code, errno: -result, syscall, option: 'path', path, reason, hint });
+  const error = { code, errno: -result, syscall, option: 'path', path };
+  if (kind === 'mnt' && (code === 'ELOOP' || code === 'EINVAL'))
+    throw new SyscallError({ ...error, ...loopOf(descriptor) });
+  throw new SyscallError({ ...error, hint: hintFor(code, syscall) });
 }
 
-/** Else the two would hold each other for ever. */
-const inItself = 'a mount namespace cannot be kept in itself, nor in one that was made after it';
+/** The two would hold each other for ever. */
+function loopOf(descriptor: number): SyscallErrorInit {
+  const isOurs = Number(identify(descriptor).ino) === namespaceId('thread-self/ns/mnt');
+  if (isOurs) return { reason: 'a mount namespace cannot be kept in itself' };
+  return { reason: 'a mount namespace cannot be kept in one that was made after it', hint: madeBefore };
+}
+
+/** Its number tells which one came first, and each processor has a range of them. */
+const madeBefore = 'Linux 6.18 may take a newer one for older, where another processor made it: make it anew then';
 
 function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
   switch (code) {
