@@ -15,6 +15,7 @@ export { Plan, plan } from './plan';
 export { probe } from './probe';
 export { Program, record } from './record';
 export { run } from './run';
+export { runIn } from './run-in';
 export { setns, setnsSync } from './setns';
 export { unshare, unshareSync } from './unshare';
 import { warm } from './warm';
@@ -107,5 +108,6 @@ export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Retu
 export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
 export type { Step, StepPlace } from '../types/steps';
 export type { PtyOption, Stdio, StdioEntry } from '../types/stdio';
+export type { Synchronous } from '../types/synchronous';
 
 warm();

@@ -1,4 +1,5 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
+import type { NamespaceKind } from '../types/flags';
 import type { NamespaceSetTarget, NamespaceTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
@@ -79,7 +80,7 @@ function ofHanded(child: object, option: string, wanted: number | undefined): Ta
     const { descriptor } = open();
     const ino = Number(identify(descriptor).ino);
     addon().close(descriptor);
-    if (wanted === undefined && ino === namespaceId(`thread-self/ns/${kind}`)) continue;
+    if (wanted === undefined && ino === ownNamespace(kind)) continue;
     targets.push({ flags: flag, path: `${bareName(option)}.namespace('${kind}')`, open });
   }
   return targets;
@@ -193,11 +194,20 @@ function ofPidfd(current: () => number, option: string, wanted: number | undefin
   return { flags: wanted ?? differing(pid, option), path: `/proc/${pid}/ns`, open: reopen };
 }
 
+/**
+ * Where a child of this thread would be, as {@link namespaceId} has it. After unshare(2) of a pid namespace that is another one than
+ * the thread's own, and there is none to be named before its first process.
+ */
+function ownNamespace(kind: NamespaceKind): number {
+  const own = namespaceId(`thread-self/ns/${kind}`);
+  return kind === 'pid' && own > 0 ? Math.max(0, namespaceId('thread-self/ns/pid_for_children')) : own;
+}
+
 /** All namespaces of a process that differ from ours. */
 function differing(pid: number, option: string): number {
   let flags = 0;
   for (const { kind, flag } of namespaceKinds) {
-    const ours = namespaceId(`thread-self/ns/${kind}`);
+    const ours = ownNamespace(kind);
     // A kind that this kernel does not have.
     if (ours === -ENOENT && namespaceId('thread-self/ns/mnt') > 0) continue;
     const theirs = namespaceId(`${pid}/ns/${kind}`);

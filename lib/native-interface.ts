@@ -96,7 +96,19 @@ export interface Addon {
   /** Puts our hard limit into the place of each resource; -1 is unlimited. */
   hardLimits(resources: Float64Array, count: number): number;
   unshare(flags: number): number;
-  setns(descriptor: number, flags: number): number;
+  /**
+   * Moves the calling thread into all of these or none: [descriptor, kinds] each. Of a refusal the array has [which one, number of
+   * the system call].
+   */
+  enter(places: Int32Array, count: number): number;
+  /** The same for as long as the function takes, which throws what it throws; which one is -1 where it is about the way back. */
+  visit(places: Int32Array, count: number, fn: () => void): number;
+  /** Of the uts namespace that the calling thread is in. */
+  setHostname(name: string): number;
+  /** Of the network namespace that it is in; of a refusal the array has the number of the system call at 1. */
+  raiseLoopback(places: Int32Array, count: 0): number;
+  /** The path of the addon. */
+  file(): string;
   /** Opens for reading, or for writing alone, from `folder` on (AT_FDCWD: our working directory). */
   openAt(folder: number, path: string, writes?: boolean): number;
   /**
@@ -121,6 +133,7 @@ export interface Addon {
    * `call` has the number of the system call.
    */
   keepNamespace(descriptor: number, folder: string, name: string, shares: boolean, call: Int32Array): number;
+  /** Once for the process: it is where the calling thread is now. */
   startThreadPool(): number;
   /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */
   setFault?(instruction: number, errno: number): number;

@@ -6,7 +6,7 @@ import { root } from './support/own-process';
 test('calls fail with Node’s own code where this is not Linux, and names still work', () => {
   const script = `
     Object.defineProperty(process, 'platform', { value: 'darwin' });
-    const { clone, Flags, formatFlags, probe, record, run, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
+    const { clone, Flags, formatFlags, probe, record, run, runIn, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
     (async () => {
       const codes = [];
       const calls = [
@@ -20,6 +20,7 @@ test('calls fail with Node’s own code where this is not Linux, and names still
         () => setns('/proc/self/ns/net'),
         () => setns({ pid: process.pid }, 0),
         async () => setnsSync({ pid: process.pid, flags: 0 }),
+        async () => runIn('/proc/self/ns/net', () => {}),
       ];
       for (const call of calls) codes.push(await call().then(() => 'started', ({ code }) => code));
       console.log(JSON.stringify({ codes, name: formatFlags(Flags.NEWNET) }));

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Flags, setns, setnsSync } from '../lib';
-import { evaluate } from './support/own-process';
+import { errnoByName } from '../lib/kernel/errno';
+import { syscalls } from '../lib/kernel/syscalls';
+import { evaluate, root, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
 const asRoot = isRoot ? it : it.skip;
@@ -80,6 +82,146 @@ describe('setns enters', () => {
   });
 });
 
+describe('setns', () => {
+  asRoot(`takes a Namespace, a child, a held child, and a child among kinds of flags${whenRoot}`, () => {
+    const same = evaluate<boolean[]>(`
+      const { Flags, Namespace, setnsSync } = nsclone;
+      const link = (kind, pid = 'thread-self') => fs.readlinkSync('/proc/' + pid + '/ns/' + kind);
+      const flags = Flags.NEWNET | Flags.NEWUTS;
+      const home = { net: Namespace.current('net'), uts: Namespace.current('uts') };
+      const seen = [];
+      for (const hold of [false, true]) {
+        const child = await nsclone.clone('sleep', ['100'], { flags, hold, stdio: 'ignore' });
+        const net = child.namespace('net');
+        const look = () => ['net', 'uts'].map((kind) => link(kind) === link(kind, child.pid));
+        for (const target of [[child], [net], [net, Flags.NEWNET], [child, Flags.NEWUTS]]) {
+          setnsSync(...target);
+          seen.push(...look());
+          for (const { fd } of Object.values(home)) setnsSync({ fd });
+          seen.push(...look());
+        }
+        child.kill('SIGKILL');
+        await child.exited;
+      }
+      return seen;`);
+    const once = [true, true, true, false, true, false, false, true];
+    const andBack = once.flatMap((_, index) => (index % 2 === 0 ? [once[index]!, once[index + 1]!, false, false] : []));
+    expect(same).toEqual([...andBack, ...andBack]);
+  });
+
+  asRoot(`brings children back that unshare of a pid namespace has sent away, and threads with them${whenRoot}`, () => {
+    const result = evaluate<{ born: string[]; worker: string; last: string }>(`
+      const { Flags, run, setnsSync, unshareSync } = nsclone;
+      const { Worker } = require('node:worker_threads');
+      const pids = async () => (await run('/bin/sh', ['-c', 'echo $$'])).stdout.trim();
+      const worker = () => new Promise((resolve, reject) => {
+        new Worker('require("node:worker_threads").parentPort.postMessage("runs")', { eval: true })
+          .on('error', reject).on('message', resolve);
+      });
+      const born = [];
+      // A process that is named by its pid brings the thread back too: it differs in where children are born.
+      for (const target of [{ fd: fs.openSync('/proc/thread-self/ns/pid') }, { pid: process.ppid }, { pid: process.ppid }]) {
+        unshareSync(Flags.NEWPID);
+        if (born.length < 4) born.push(await pids());
+        born.push(await worker().catch((error) => error.code).then(String));
+        setnsSync(target);
+      }
+      return { born, worker: await worker(), last: await pids() };`);
+    expect(result.born).toEqual(
+      ['1', 'undefined', '1', 'undefined', 'undefined'].map((pid) => (pid === '1' ? '1' : 'ERR_WORKER_INIT_FAILED')),
+    );
+    expect(result.worker).toBe('runs');
+    expect(Number(result.last)).toBeGreaterThan(1);
+  });
+
+  asRoot(
+    `into a mount namespace tells process.cwd() the truth, and unshares the attributes of this thread alone${whenRoot}`,
+    () => {
+      const result = evaluate(
+        withChild(
+          'nsclone.Flags.NEWNS',
+          `const { tmpdir } = require('node:os');
+         process.chdir(tmpdir());
+         process.cwd();
+         setnsSync({ pid: child.pid });
+         const there = [process.cwd(), fs.readlinkSync('/proc/thread-self/cwd')];
+         process.chdir('/proc');
+         return [...there, process.cwd(), await fs.promises.readlink('/proc/thread-self/cwd') === tmpdir()];`,
+        ),
+      );
+      expect(result).toEqual(['/', '/', '/proc', true]);
+    },
+  );
+});
+
+describe('setns that fails leaves the thread where it was', () => {
+  const common = `
+    const { Flags, Namespace, unshareSync } = nsclone;
+    const loaded = { exports: {} };
+    process.dlopen(loaded, ${JSON.stringify(join(root, 'build/Release/nsclone.node'))});
+    const { enter } = loaded.exports;
+    const kinds = ['mnt', 'uts', 'ipc', 'net', 'pid_for_children', 'cgroup'];
+    const where = () => [...kinds.map((kind) => fs.readlinkSync('/proc/thread-self/ns/' + kind)),
+      fs.readlinkSync('/proc/thread-self/cwd'), fs.readlinkSync('/proc/thread-self/root')];
+    const all = Flags.NEWNET | Flags.NEWNS | Flags.NEWPID | Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP;
+    const closed = 123_456;`;
+
+  asRoot(`of several the first ones are left again${whenRoot}`, () => {
+    const [error, same, places] = evaluate<[number, boolean, number[]]>(`${common}
+      const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
+      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWPID, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
+      process.chdir('/proc');
+      const before = where();
+      const places = Int32Array.from([...flags.flatMap((flag) => [child.pidfd, flag]), closed, Flags.NEWNET]);
+      const result = enter(places, flags.length + 1);
+      child.kill('SIGKILL');
+      return [result, JSON.stringify(where()) === JSON.stringify(before), [...places.slice(0, 2)]];`);
+    expect([error, same, places]).toEqual([-9, true, [4, syscalls.setns]]);
+  });
+
+  asRoot(`of a process in one call nothing is entered where one kind is refused${whenRoot}`, () => {
+    const [errors, same] = evaluate<[number[], boolean]>(`${common}
+      const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET | Flags.NEWNS | Flags.NEWTIME, stdio: 'ignore' });
+      const before = where();
+      // A time namespace is refused to a thread: by the kernel too.
+      const result = [];
+      // Root and working directory are shared at first, and this thread's own the second time.
+      for (let i = 0; i < 2; i++) result.push(enter(Int32Array.of(child.pidfd, Flags.NEWNS | Flags.NEWNET | Flags.NEWTIME), 1));
+      child.kill('SIGKILL');
+      return [result, JSON.stringify(where()) === JSON.stringify(before)];`);
+    expect(errors).toEqual([-errnoByName['EUSERS']!, -errnoByName['EUSERS']!]);
+    expect(same).toBe(true);
+  });
+
+  it('where it may not enter a mount namespace it goes on sharing its working directory', () => {
+    const wrapper = isRoot ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] : [];
+    const result = evaluate<unknown[]>(
+      `let code;
+       try { nsclone.setnsSync('/proc/self/ns/mnt'); } catch (error) { code = error.code; }
+       process.chdir('/proc');
+       return [code, await fs.promises.readlink('/proc/thread-self/cwd')];`,
+      wrapper,
+    );
+    expect(result).toEqual(['EPERM', '/proc']);
+  });
+
+  it('and where it cannot be brought back the process ends, and says so', () => {
+    // A user namespace that does not own the network it is in: out is possible, in is not.
+    const { signal, stdout, stderr } = runScript(
+      `${common}
+       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET, stdio: 'ignore', parentDeathSignal: 'SIGKILL' });
+       console.log('before');
+       enter(Int32Array.of(child.pidfd, Flags.NEWNET, closed, Flags.NEWUTS), 2);
+       console.log('after');`,
+      ['unshare', '--user', '--map-root-user'],
+    );
+    expect({ signal, stdout }).toEqual({ signal: 'SIGABRT', stdout: 'before\n' });
+    expect(stderr).toMatch(
+      /^nsclone: setns\(\) cannot get this thread back into its own net \(Operation not permitted\): the process ends here rather than go on in the wrong place$/m,
+    );
+  });
+});
+
 describe('setns refuses', () => {
   it('a user namespace, with the way that works', () => {
     expect(() => setnsSync('/proc/self/ns/user')).toThrow(/CLONE_NEWUSER.*join of clone\(\)/);
@@ -123,6 +265,30 @@ describe('setns refuses', () => {
     expect(() => setnsSync({ pidfd: 123_456 })).toThrow(/^EBADF: .*target\.pidfd/);
     expect(() => setnsSync('/proc/self/ns/nothing')).toThrow(/^ENOENT: .*open \/proc\/self\/ns\/nothing/);
     expect(() => setnsSync({ pid: 4_000_000 })).toThrow(/^ESRCH: .*pidfd_open \/proc\/4000000/);
+  });
+
+  it('what the kernel refuses, naming the call, the target and what to do', () => {
+    const wrapper = isRoot ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] : [];
+    const errors = evaluate(
+      `const told = [];
+       for (const target of ['/proc/self/ns/net', { pid: process.pid, flags: nsclone.Flags.NEWUTS }]) {
+         try { nsclone.setnsSync(target); } catch ({ code, syscall, option, path, hint }) {
+           told.push({ code, syscall, option, path: path.replace(process.pid, 'PID'), hint });
+         }
+       }
+       return told;`,
+      wrapper,
+    );
+    const error = {
+      code: 'EPERM',
+      syscall: 'setns',
+      option: 'target',
+      hint: 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too',
+    };
+    expect(errors).toEqual([
+      { ...error, path: '/proc/self/ns/net' },
+      { ...error, path: '/proc/PID/ns' },
+    ]);
   });
 
   it('a descriptor of something else as a pidfd', () => {

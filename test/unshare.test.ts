@@ -54,6 +54,15 @@ describe('unshare gives the calling thread new namespaces', () => {
     expect(child).toBe(own);
   });
 
+  asRoot(`and the thread pool stays behind, although nothing has started it yet${whenRoot}`, () => {
+    const [before, own, pool] = evaluate<string[]>(`
+      const before = ${link('net')};
+      nsclone.unshareSync(nsclone.Flags.NEWNET);
+      return [before, ${link('net')}, await fs.promises.readlink('/proc/thread-self/ns/net')];`);
+    expect(pool).toBe(before);
+    expect(own).not.toBe(before);
+  });
+
   it('does nothing for no flags', async () => {
     await expect(unshare(Flags.NONE)).resolves.toBeUndefined();
   });
@@ -82,6 +91,35 @@ describe('unshare refuses', () => {
     let promise: Promise<void> | undefined;
     expect(() => (promise = unshare(Flags.NEWUSER))).not.toThrow();
     await expect(promise).rejects.toThrow(/NEWUSER/);
+  });
+
+  asRoot(`a second pid namespace, which the kernel makes only below that of the thread${whenRoot}`, () => {
+    const error = evaluate(`
+      nsclone.unshareSync(nsclone.Flags.NEWPID);
+      try { nsclone.unshareSync(nsclone.Flags.NEWPID | nsclone.Flags.NEWUTS); } catch ({ code, syscall, option, path, hint }) {
+        return { code, syscall, option, path, hint, uts: ${link('uts')} === fs.readlinkSync('/proc/' + process.ppid + '/ns/uts') };
+      }`);
+    expect(error).toEqual({
+      code: 'EINVAL',
+      syscall: 'unshare',
+      option: 'flags',
+      path: 'CLONE_NEWUTS|CLONE_NEWPID',
+      hint: 'the children of this thread are in another pid namespace than itself already: setns() back first',
+      uts: true,
+    });
+  });
+
+  it('more namespaces than there may be, with the sysctl', () => {
+    const error = evaluate(
+      `fs.writeFileSync('/proc/sys/user/max_uts_namespaces', '0');
+       try { nsclone.unshareSync(nsclone.Flags.NEWUTS); } catch ({ code, syscall, hint }) { return { code, syscall, hint }; }`,
+      ['unshare', '--user', '--map-root-user'],
+    );
+    expect(error).toEqual({
+      code: 'ENOSPC',
+      syscall: 'unshare',
+      hint: 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces',
+    });
   });
 
   it('what the kernel refuses, naming the call, the flags and what to do', () => {

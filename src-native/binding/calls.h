@@ -32,6 +32,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports);
 void ExportDescriptors(Napi::Env env, Napi::Object exports);
 void ExportNamespaces(Napi::Env env, Napi::Object exports);
 void ExportNsfs(Napi::Env env, Napi::Object exports);
+void ExportThreads(Napi::Env env, Napi::Object exports);
 
 }  // namespace nsclone
 

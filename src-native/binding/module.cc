@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsclone::ExportDescriptors(env, exports);
   nsclone::ExportNamespaces(env, exports);
   nsclone::ExportNsfs(env, exports);
+  nsclone::ExportThreads(env, exports);
   return exports;
 }
 

@@ -1,9 +1,8 @@
-// Who and where we are: ids, limits, namespaces; unshare(2) and setns(2) on the calling thread.
+// Who and where we are: ids, limits, namespaces.
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <pwd.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,7 +14,7 @@
 
 #include "binding/calls.h"
 #include "binding/lent.h"
-#include "launch/descriptor.h"
+#include "launch/home.h"
 #include "launch/proc.h"
 
 namespace nsclone {
@@ -29,24 +28,6 @@ Napi::Value Lent(const Napi::CallbackInfo& info, int descriptor) {
   const Napi::Value answer = Answer(info, descriptor);
   if (descriptor >= 0) Lent::Of(info.Env())->Add(descriptor);
   return answer;
-}
-
-// Whether the files that this thread sees are those that the process was started with. In a container's the C library
-// would load the libraries that its nsswitch.conf names (the class of CVE-2019-14271).
-thread_local bool sees_own_files = true;
-
-// unshare(flags) -> 0
-Napi::Value Unshare(const Napi::CallbackInfo& info) {
-  const auto flags = static_cast<int>(info[0].As<Napi::Number>().Uint32Value());
-  if ((flags & CLONE_NEWNS) != 0) sees_own_files = false;
-  return Answer(info, unshare(flags));
-}
-
-// setns(descriptor, flags) -> 0
-Napi::Value Setns(const Napi::CallbackInfo& info) {
-  const auto flags = static_cast<int>(info[1].As<Napi::Number>().Uint32Value());
-  if (flags == 0 || (flags & CLONE_NEWNS) != 0) sees_own_files = false;
-  return Answer(info, setns(info[0].As<Napi::Number>().Int32Value(), flags));
 }
 
 // openAt(folder, path, writes) -> descriptor. O_NONBLOCK: a fifo given by mistake must not hang the event loop.
@@ -110,43 +91,16 @@ Napi::Value HardLimits(const Napi::CallbackInfo& info) {
   return Answer(info, 0);
 }
 
-// startThreadPool() -> 0: after unshare(CLONE_NEWPID) a thread can create no thread any more, and libuv aborts when its
-// pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
-// As Node's own kind of job: a Worker that ends waits for those, and aborts the process over one that it does not know.
-Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
-  struct Job {
-    napi_async_work work;
-  };
-  napi_env env = info.Env();
-  auto* job = new Job;
-  const auto done = [](napi_env environment, napi_status, void* data) {
-    auto* finished = static_cast<Job*>(data);
-    napi_delete_async_work(environment, finished->work);
-    delete finished;
-  };
-  napi_value name = nullptr;
-  napi_create_string_utf8(env, "nsclone", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_async_work(env, nullptr, name, [](napi_env, void*) {}, done, job, &job->work) != napi_ok) {
-    delete job;
-    return Napi::Number::New(env, -ENOMEM);
-  }
-  napi_queue_async_work(env, job->work);
-  return Napi::Number::New(env, 0);
-}
-
 }  // namespace
 
 void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "credentials", Entry<Credentials>);
   Export(env, exports, "userName", Entry<UserName>);
   Export(env, exports, "hardLimits", Entry<HardLimits>);
-  Export(env, exports, "unshare", Entry<Unshare>);
-  Export(env, exports, "setns", Entry<Setns>);
   Export(env, exports, "openAt", Entry<OpenAt>);
   Export(env, exports, "proc", Entry<OpenProc>);
   Export(env, exports, "namespaceType", Entry<NamespaceType>);
   Export(env, exports, "openPidfd", Entry<OpenPidfd>);
-  Export(env, exports, "startThreadPool", Entry<StartThreadPool>);
 }
 
 }  // namespace nsclone

@@ -10,7 +10,7 @@ const root = join(__dirname, '../..');
 
 // Each line `//  ^?` is about what is above the caret, and says what is shown there.
 const shown = `
-import { clone, type CloneOptions, plan, record, run } from '../../lib';
+import { clone, type CloneOptions, plan, record, run, runIn } from '../../lib';
 declare const options: CloneOptions;
 declare const program: ReturnType<typeof programOf>;
 const programOf = () => record((c) => ({ pid: c.getpid() }));
@@ -36,6 +36,8 @@ await run('ls', ['-l']);
 //    ^? run<"utf8">(command: string, args: readonly string[] | undefined, options?: RunOptions<"utf8"> | undefined): Promise<RunResult<string>>
 await run('ls', { encoding: null });
 //    ^? run<null>(command: string, options?: RunOptions<null> | undefined): Promise<RunResult<Buffer<ArrayBufferLike>>>
+runIn('/run/netns/blue', () => 5);
+//^? runIn<number>(target: JoinTarget, fn: () => number): number
 export { any, shell };
 `;
 
@@ -115,6 +117,11 @@ const errors: readonly (readonly [call: string, at: string, says: string])[] = [
   ['clone(record(() => {}), { hold: true })', 'hold:', "'hold' does not exist in type 'RecordedOptions'."],
   ["run('ls', { maxBufer: 1 })", 'maxBufer:', "Did you mean to write 'maxBuffer'?"],
   ["run('ls', [], { maxBufer: 1 })", 'maxBufer:', "Did you mean to write 'maxBuffer'?"],
+  [
+    "runIn('/run/netns/blue', async () => 5)",
+    '5)',
+    'not assignable to type \'"a synchronous function returns no promise"\'.',
+  ],
   ["plan('ls', { hostnam: 'x' })", 'hostnam:', "Did you mean to write 'hostname'?"],
 ];
 
@@ -122,7 +129,7 @@ test('an error names the option that is wrong, where it stands', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nsclone-errors-'));
   try {
     const lines = errors.map(([call]) => `void ${call};`);
-    const source = [`import { clone, plan, record, run } from '${join(root, 'lib')}';`, ...lines].join('\n');
+    const source = [`import { clone, plan, record, run, runIn } from '${join(root, 'lib')}';`, ...lines].join('\n');
     writeFileSync(join(folder, 'calls.ts'), source);
     const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] };
     const options = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['.'] };

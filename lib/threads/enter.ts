@@ -1,0 +1,45 @@
+// setns(2) on the calling thread.
+import { addon } from '../addon';
+import { Flags } from '../flags';
+import { checkKinds, checkTargets, type Target } from '../join-target';
+import { enterFailure } from './failure';
+import { openTargets } from './opened';
+import { startThreadPool } from './pool';
+import { type Reasons, refuseFlags, refuseWithoutPool } from './refuse';
+
+const refused: Reasons = [
+  [
+    Flags.NEWUSER | Flags.NEWTIME,
+    'the kernel refuses it to a process with threads, which Node always has; enter it with the join of clone()',
+  ],
+];
+
+/** @throws ArgumentError, SyscallError; the thread is then where it was */
+export function enterNamespaces(target: unknown, flags: unknown): void {
+  addon();
+  const wanted = flags === undefined ? undefined : checkKinds(flags, 'flags argument');
+  const targets = checkTargets(target, 'target argument', wanted).filter((one) => one.flags !== 0);
+  for (const { flags: kinds } of targets) {
+    refuseFlags('target argument', kinds, refused);
+    refuseWithoutPool('setns()', kinds);
+  }
+  if (targets.length === 0) return;
+  startThreadPool();
+  const { places, close } = openTargets(targets);
+  try {
+    const result = addon().enter(places, targets.length);
+    if (result < 0) throw enterFailure(-result, places[1]!, { option: 'target', path: targets[places[0]!]!.path });
+  } finally {
+    close();
+  }
+  if (targets.some(entersMounts)) forgetFolder();
+}
+
+function entersMounts({ flags }: Target): boolean {
+  return (flags & Flags.NEWNS) !== 0;
+}
+
+/** What process.cwd() says is remembered until the next process.chdir(), which a Worker has not. */
+function forgetFolder(): void {
+  if (process.getBuiltinModule('node:worker_threads').isMainThread) process.chdir('.');
+}

@@ -1,0 +1,67 @@
+// The errors of moves of the calling thread.
+import { addon } from '../addon';
+import type { Hint } from '../errors/hint';
+import { SyscallError } from '../errors/syscall-error';
+import { Flags, formatFlags } from '../flags';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { holds, holdsEverywhere, whoRefuses } from '../host/ourselves';
+import { constants } from '../kernel/constants';
+import { errnoName } from '../kernel/errno-texts';
+import { syscallName } from '../kernel/syscalls';
+
+/** What was to be entered, as messages have it. */
+export interface Place {
+  readonly option: string;
+  readonly path?: string | undefined;
+}
+
+/** New namespaces were refused. */
+export function unshareFailure(errno: number, flags: number, option = 'flags'): SyscallError {
+  const hint = whyNotUnshared(errnoName(errno), flags);
+  return new SyscallError({ errno, syscall: 'unshare', option, path: formatFlags(flags), hint });
+}
+
+/** Namespaces that there are were refused. @param call the number of the system call */
+export function enterFailure(errno: number, call: number, { option, path }: Place): SyscallError {
+  return new SyscallError({ errno, syscall: syscallName(call), option, path, hint: whyNotEntered(errnoName(errno)) });
+}
+
+/** The thread was not let go, since it could not come back. @param kinds the namespaces that it is in, as flags */
+export function wayBackFailure(errno: number, call: number, option: string, kinds: number): SyscallError {
+  const path = `of this thread, ${formatFlags(kinds)}`;
+  return new SyscallError({
+    errno,
+    syscall: syscallName(call),
+    option,
+    path,
+    reason: 'there is no way back',
+    hint: whyNoWayBack(errnoName(errno)),
+  });
+}
+
+function whyNotUnshared(code: string, flags: number): Hint | undefined {
+  if (code === 'EPERM' && holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, 'unshare');
+  if (code === 'EPERM') return 'needs CAP_SYS_ADMIN; an ordinary user gets namespaces with clone() and Flags.NEWUSER';
+  if (code === 'ENOSPC') return whyNoMoreNamespaces(formatFlags(flags));
+  if (code === 'EINVAL' && (flags & Flags.NEWPID) !== 0)
+    return 'the children of this thread are in another pid namespace than itself already: setns() back first';
+  return undefined;
+}
+
+function whyNotEntered(code: string): Hint | undefined {
+  if (code === 'ESRCH') return 'the process has ended';
+  if (code !== 'EPERM') return undefined;
+  if (holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, 'setns');
+  return 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too';
+}
+
+function whyNoWayBack(code: string): Hint | undefined {
+  if (code === 'EPERM' && holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, 'setns');
+  if (code === 'EPERM')
+    return 'needs CAP_SYS_ADMIN in the user namespace that owns our own namespace; use the join of clone()';
+  if (code === 'ENOENT' && addon().proc(false) < 0)
+    return 'our own namespaces are opened below /proc, and there is no proc file system';
+  if (code === 'ENOENT')
+    return 'the pid namespace of our next children has no process yet, so nobody can come back to it';
+  return undefined;
+}

@@ -1,0 +1,77 @@
+// A function on the calling thread, in namespaces of others.
+import { isAsyncFunction, isGeneratorFunction } from 'node:util/types';
+
+import { addon } from '../addon';
+import { invalidArgType, refusedOption } from '../errors/argument-error';
+import { Flags } from '../flags';
+import { checkTargets, type Target } from '../join-target';
+import { enterFailure, wayBackFailure } from './failure';
+import { openTargets } from './opened';
+import { startThreadPool } from './pool';
+import { type Reasons, refuseFlags, refuseWithoutLibuv } from './refuse';
+
+const refused: Reasons = [
+  [
+    Flags.NEWNS,
+    'root and working directory would be lost, and half of node:fs does its work on other threads, elsewhere; use clone() with join, or setns() in a Worker',
+  ],
+  [
+    Flags.NEWUSER | Flags.NEWTIME,
+    'the kernel refuses it to a process with threads, which Node always has; use clone() with join',
+  ],
+];
+
+/** @throws ArgumentError, SyscallError, and what `fn` throws */
+export function visitNamespaces<T>(target: unknown, fn: () => T): T {
+  addon();
+  refuseWithoutLibuv('runIn()');
+  const targets = checkTargets(target, 'target argument').filter(({ flags }) => flags !== 0);
+  for (const { flags } of targets) refuseFlags('target argument', flags, refused);
+  checkSynchronous(fn);
+  startThreadPool();
+  const value = callThere(targets, fn);
+  if (isThenable(value)) {
+    throw refusedOption(
+      'fn argument',
+      'must be synchronous: it has returned a promise, and what is left of it to do is done back here',
+    );
+  }
+  return value;
+}
+
+function callThere<T>(targets: readonly Target[], fn: () => T): T {
+  let value: T;
+  const { places, close } = openTargets(targets);
+  try {
+    const result = addon().visit(places, targets.length, () => {
+      // Here, too: the `timeout` of node:vm leaves a function without running its `finally`.
+      close();
+      value = fn();
+    });
+    if (result < 0) throw failure(-result, places, targets);
+    return value!;
+  } finally {
+    close();
+  }
+}
+
+function checkSynchronous(fn: unknown): void {
+  if (typeof fn !== 'function') throw invalidArgType('fn argument', 'of type function', fn);
+  const kind = isAsyncFunction(fn) ? 'an async function' : isGeneratorFunction(fn) ? 'a generator function' : undefined;
+  if (kind === undefined) return;
+  throw refusedOption('fn argument', `must be synchronous: ${kind} does its work after it has returned, back here`);
+}
+
+function isThenable(value: unknown): boolean {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+function failure(errno: number, places: Int32Array, targets: readonly Target[]): Error {
+  const [place, call] = [places[0]!, places[1]!];
+  if (place >= 0) return enterFailure(errno, call, { option: 'target', path: targets[place]!.path });
+  const kinds = targets.reduce((all, { flags }) => all | flags, 0);
+  return wayBackFailure(errno, call, 'target', kinds);
+}

@@ -1,0 +1,169 @@
+// What moves the calling thread: unshare(2), setns(2), a visit with a way back, and what a new namespace is given.
+#include <dlfcn.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "binding/calls.h"
+#include "launch/descriptor.h"
+#include "launch/home.h"
+#include "launch/result.h"
+
+namespace nsclone {
+namespace {
+
+// A refusal of the way back, in the place of a target.
+constexpr int32_t kWayBack = -1;
+
+Napi::Value Number(const Napi::CallbackInfo& info, int number) { return Napi::Number::New(info.Env(), number); }
+
+// Targets, as [descriptor, kinds] each, in an array that is told of a refusal: [place, number of the system call].
+class Places {
+ public:
+  explicit Places(const Napi::CallbackInfo& info)
+      : array_(info[0].As<Napi::Int32Array>()), targets_(info[1].As<Napi::Number>().Uint32Value()) {
+    for (size_t i = 0; i < targets_.size(); i++) {
+      targets_[i] = {array_[2 * i], array_[2 * i + 1]};
+      kinds_ |= targets_[i].kinds;
+    }
+  }
+
+  int kinds() const { return kinds_; }
+  Refusal EnterAll(const char* caller) const { return Enter(targets_.data(), targets_.size(), caller); }
+
+  Napi::Value Tell(const Napi::CallbackInfo& info, const Errno& error, int32_t place) {
+    array_[size_t{0}] = place;
+    array_[size_t{1}] = error.call;
+    return Number(info, -error.value);
+  }
+
+ private:
+  Napi::Int32Array array_;
+  std::vector<Target> targets_;
+  int kinds_ = 0;
+};
+
+// unshare(flags) -> 0
+Napi::Value Unshare(const Napi::CallbackInfo& info) {
+  const auto flags = static_cast<int>(info[0].As<Napi::Number>().Uint32Value());
+  if (unshare(flags) != 0) return Number(info, -errno);
+  if ((flags & CLONE_NEWNS) != 0) sees_own_files = false;
+  return Number(info, 0);
+}
+
+// enter(places: Int32Array, count) -> 0: all or none
+Napi::Value EnterTargets(const Napi::CallbackInfo& info) {
+  Places places(info);
+  const Refusal refusal = places.EnterAll("setns()");
+  return refusal.error ? places.Tell(info, refusal.error, static_cast<int32_t>(refusal.target)) : Number(info, 0);
+}
+
+// Back at the end of its scope, however the function in it ends: worker.terminate() and the `timeout` of node:vm leave
+// a function without running its `finally`.
+class Visit {
+ public:
+  Visit(const Home& home, int kinds) : home_(home), kinds_(kinds) {}
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  ~Visit() { home_.Return(kinds_, "runIn()"); }
+
+ private:
+  const Home& home_;
+  const int kinds_;
+};
+
+// visit(places: Int32Array, count, function) -> 0, after the function was called there and the thread is back. What the
+// function throws goes on to the caller.
+Napi::Value VisitTargets(const Napi::CallbackInfo& info) {
+  Places places(info);
+  Home home;
+  if (const Errno error = home.Open(places.kinds())) return places.Tell(info, error, kWayBack);
+  if (const Errno error = home.Prove(places.kinds())) return places.Tell(info, error, kWayBack);
+  const Refusal refusal = places.EnterAll("runIn()");
+  if (refusal.error) return places.Tell(info, refusal.error, static_cast<int32_t>(refusal.target));
+  {
+    const Visit visit(home, places.kinds());
+    napi_value nobody = nullptr;
+    napi_get_undefined(info.Env(), &nobody);
+    if (napi_call_function(info.Env(), nobody, info[2], 0, nullptr, nullptr) != napi_ok) return {};
+  }
+  return Number(info, 0);
+}
+
+// setHostname(name) -> 0
+Napi::Value SetHostname(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>().Utf8Value();
+  return Number(info, sethostname(name.data(), name.size()) == 0 ? 0 : -errno);
+}
+
+// raiseLoopback(places: Int32Array, 0) -> 0: with the first interface up the kernel gives it 127.0.0.1 and ::1 by
+// itself
+Napi::Value RaiseLoopback(const Napi::CallbackInfo& info) {
+  Places places(info);
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any.open()) return places.Tell(info, Errno::Last(SYS_socket), 0);
+  ifreq request = {};
+  memcpy(request.ifr_name, "lo", sizeof("lo"));
+  request.ifr_flags = IFF_UP;
+  if (ioctl(any.number(), SIOCSIFFLAGS, &request) != 0) return places.Tell(info, Errno::Last(SYS_ioctl), 0);
+  return Number(info, 0);
+}
+
+// file() -> the path that this addon was loaded from
+Napi::Value File(const Napi::CallbackInfo& info) {
+  Dl_info about = {};
+  static const char here = 0;
+  const bool found = dladdr(&here, &about) != 0 && about.dli_fname != nullptr;
+  return Napi::String::New(info.Env(), found ? about.dli_fname : "");
+}
+
+// startThreadPool() -> 0. A thread is born where the thread is that starts it, and libuv starts its pool with the first
+// job: in the thread that happens to have it. After unshare(CLONE_NEWPID) a thread can create none any more, and libuv
+// aborts when its pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
+// As Node's own kind of job: a Worker that ends waits for those, and aborts the process over one that it does not know.
+Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
+  static std::atomic<bool> started{false};
+  if (started) return Number(info, 0);
+  struct Job {
+    napi_async_work work;
+  };
+  napi_env env = info.Env();
+  auto* job = new Job;
+  const auto done = [](napi_env environment, napi_status, void* data) {
+    auto* finished = static_cast<Job*>(data);
+    napi_delete_async_work(environment, finished->work);
+    delete finished;
+  };
+  napi_value name = nullptr;
+  napi_create_string_utf8(env, "nsclone", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_async_work(env, nullptr, name, [](napi_env, void*) {}, done, job, &job->work) != napi_ok) {
+    delete job;
+    return Number(info, -ENOMEM);
+  }
+  napi_queue_async_work(env, job->work);
+  started = true;
+  return Number(info, 0);
+}
+
+}  // namespace
+
+void ExportThreads(Napi::Env env, Napi::Object exports) {
+  Export(env, exports, "unshare", Entry<Unshare>);
+  Export(env, exports, "enter", Entry<EnterTargets>);
+  Export(env, exports, "visit", Entry<VisitTargets>);
+  Export(env, exports, "setHostname", Entry<SetHostname>);
+  Export(env, exports, "raiseLoopback", Entry<RaiseLoopback>);
+  Export(env, exports, "file", Entry<File>);
+  Export(env, exports, "startThreadPool", Entry<StartThreadPool>);
+}
+
+}  // namespace nsclone

@@ -1,0 +1,135 @@
+// Moves the calling thread between namespaces: in as a whole or not at all, and back or not on.
+#include "launch/home.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "launch/proc.h"
+
+namespace nsclone {
+
+thread_local bool sees_own_files = true;
+
+namespace {
+
+struct Kind {
+  int flag;
+  const char* name;
+  // Below /proc. The pid namespace of a thread never changes; what is entered is that of its children to come.
+  const char* path;
+};
+
+// Those that a thread of a process with threads can leave and enter.
+constexpr Kind kThreadKinds[Home::kKinds] = {
+    {CLONE_NEWNS, "mnt", "thread-self/ns/mnt"},
+    {CLONE_NEWUTS, "uts", "thread-self/ns/uts"},
+    {CLONE_NEWIPC, "ipc", "thread-self/ns/ipc"},
+    {CLONE_NEWNET, "net", "thread-self/ns/net"},
+    {CLONE_NEWPID, "pid", "thread-self/ns/pid_for_children"},
+    {CLONE_NEWCGROUP, "cgroup", "thread-self/ns/cgroup"},
+};
+
+constexpr int kFolder = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+[[noreturn]] void Abort(const char* caller, const char* what, int error) {
+  char text[256];
+  const int length = snprintf(text, sizeof(text),
+                              "nsclone: %s cannot get this thread back into its own %s (%s): the process ends here "
+                              "rather than go on in the wrong place\n",
+                              caller, what, strerror(error));
+  if (write(STDERR_FILENO, text, static_cast<size_t>(length)) < 0) abort();
+  abort();
+}
+
+Errno Join(const Target& target) {
+  return setns(target.descriptor, target.kinds) == 0 ? Errno{} : Errno::Last(SYS_setns);
+}
+
+// `*entered` is what of its kinds has been entered, also where the rest is refused.
+Errno EnterOne(const Target& target, int* entered) {
+  if ((target.kinds & CLONE_NEWNS) == 0) {
+    const Errno error = Join(target);
+    *entered = error ? 0 : target.kinds;
+    return error;
+  }
+  // A mount namespace is entered only by who shares root and working directory with no other thread: EINVAL. Whether we
+  // may enter it at all is looked at before that, so that a thread which may not goes on sharing them. All kinds at
+  // once would not ask, and move every thread that shares them.
+  const Errno error = Join({target.descriptor, CLONE_NEWNS});
+  if (error && error.value != EINVAL) return error;
+  if (error && unshare(CLONE_FS) != 0) return Errno::Last(SYS_unshare);
+  if (!error) *entered = CLONE_NEWNS;
+  if (!error && target.kinds == CLONE_NEWNS) return {};
+  const Errno rest = Join(target);
+  if (!rest) *entered = target.kinds;
+  return rest;
+}
+
+// How many calls it takes: what one alone does, the kernel undoes.
+bool TakesSeveral(const Target* targets, size_t count) {
+  return count > 1 || ((targets[0].kinds & CLONE_NEWNS) != 0 && targets[0].kinds != CLONE_NEWNS);
+}
+
+}  // namespace
+
+Errno Home::Open(int kinds) {
+  int proc = -1;
+  if (FindProc(&proc) == Proc::kNone) return {ENOENT, SYS_openat};
+  for (size_t i = 0; i < kKinds; i++) {
+    if ((kinds & kThreadKinds[i].flag) == 0) continue;
+    spaces_[i] = AboveStdio(Descriptor(openat(proc, kThreadKinds[i].path, O_RDONLY | O_CLOEXEC)));
+    if (!spaces_[i].open()) return Errno::Last(SYS_openat);
+  }
+  if ((kinds & CLONE_NEWNS) == 0) return {};
+  root_ = AboveStdio(Descriptor(open("/", kFolder)));
+  working_directory_ = AboveStdio(Descriptor(open(".", kFolder)));
+  return root_.open() && working_directory_.open() ? Errno{} : Errno::Last(SYS_openat);
+}
+
+Errno Home::Prove(int kinds) const {
+  for (size_t i = 0; i < kKinds; i++) {
+    if ((kinds & kThreadKinds[i].flag) == 0) continue;
+    if (const Errno error = Join({spaces_[i].number(), kThreadKinds[i].flag})) return error;
+  }
+  return {};
+}
+
+void Home::Return(int kinds, const char* caller) const {
+  for (size_t i = 0; i < kKinds; i++) {
+    if ((kinds & kThreadKinds[i].flag) == 0) continue;
+    const Errno error = Join({spaces_[i].number(), kThreadKinds[i].flag});
+    if (error) Abort(caller, kThreadKinds[i].name, error.value);
+  }
+  if ((kinds & CLONE_NEWNS) == 0) return;
+  const bool back = fchdir(root_.number()) == 0 && chroot(".") == 0 && fchdir(working_directory_.number()) == 0;
+  if (!back) Abort(caller, "root directory", errno);
+}
+
+Refusal Enter(const Target* targets, size_t count, const char* caller) {
+  Home home;
+  int kinds = 0;
+  for (size_t i = 0; i < count; i++) kinds |= targets[i].kinds;
+  if (count == 0) return {};
+  if (TakesSeveral(targets, count)) {
+    if (const Errno error = home.Open(kinds)) return {error, 0};
+  }
+  int entered = 0;
+  for (size_t i = 0; i < count; i++) {
+    int now = 0;
+    const Errno error = EnterOne(targets[i], &now);
+    entered |= now;
+    if ((now & CLONE_NEWNS) != 0) sees_own_files = false;
+    if (!error) continue;
+    home.Return(entered, caller);
+    return {error, i};
+  }
+  return {};
+}
+
+}  // namespace nsclone
