@@ -5,6 +5,7 @@ import type * as Net from 'node:net';
 import type * as OS from 'node:os';
 import type Stream from 'node:stream';
 import type * as TTY from 'node:tty';
+import type * as WorkerThreads from 'node:worker_threads';
 
 export function childProcess(): typeof ChildProcess {
   return process.getBuiltinModule('node:child_process');
@@ -28,4 +29,8 @@ export function streams(): typeof Stream {
 
 export function tty(): typeof TTY {
   return process.getBuiltinModule('node:tty');
+}
+
+export function workerThreads(): typeof WorkerThreads {
+  return process.getBuiltinModule('node:worker_threads');
 }

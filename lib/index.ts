@@ -9,6 +9,7 @@ export { Flags, formatFlags, parseFlags } from './flags';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
 export { Namespace } from './namespace';
+export { NamespaceWorker } from './namespace-worker';
 export { NamespaceSet } from './namespace-set';
 export { perform } from './perform';
 export { Plan, plan } from './plan';
@@ -109,5 +110,6 @@ export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
 export type { Step, StepPlace } from '../types/steps';
 export type { PtyOption, Stdio, StdioEntry } from '../types/stdio';
 export type { Synchronous } from '../types/synchronous';
+export type { NamespaceWorkerOptions } from '../types/worker';
 
 warm();

@@ -107,6 +107,7 @@ export interface Addon {
   setHostname(name: string): number;
   /** Of the network namespace that it is in; of a refusal the array has the number of the system call at 1. */
   raiseLoopback(places: Int32Array, count: 0): number;
+  duplicate(descriptor: number): number;
   /** The path of the addon. */
   file(): string;
   /** Opens for reading, or for writing alone, from `folder` on (AT_FDCWD: our working directory). */

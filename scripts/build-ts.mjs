@@ -46,6 +46,7 @@ const front = [
   'late-file',
   'namespace',
   'namespace-set',
+  'namespace-worker',
   'native-interface',
   'package-files',
   'perform',
@@ -97,6 +98,7 @@ const groups = {
     'steps/securebits',
     'steps/subordinate-ids',
     'steps/sysctl',
+    'threads/bootstrap',
     'threads/enter',
     'threads/failure',
     'threads/leave',
@@ -104,6 +106,7 @@ const groups = {
     'threads/pool',
     'threads/refuse',
     'threads/visit',
+    'threads/worker',
   ],
   // Who looks at namespaces, keeps or makes them.
   namespaces: ['keep-namespace', 'list-namespaces', 'namespace-relations', 'process/make-namespaces'],

@@ -6,7 +6,7 @@ import { root } from './support/own-process';
 test('calls fail with Node’s own code where this is not Linux, and names still work', () => {
   const script = `
     Object.defineProperty(process, 'platform', { value: 'darwin' });
-    const { clone, Flags, formatFlags, probe, record, run, runIn, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
+    const { clone, Flags, formatFlags, NamespaceWorker, probe, record, run, runIn, setns, setnsSync, unshare, unshareSync } = require(${JSON.stringify(root)});
     (async () => {
       const codes = [];
       const calls = [
@@ -21,6 +21,7 @@ test('calls fail with Node’s own code where this is not Linux, and names still
         () => setns({ pid: process.pid }, 0),
         async () => setnsSync({ pid: process.pid, flags: 0 }),
         async () => runIn('/proc/self/ns/net', () => {}),
+        async () => new NamespaceWorker('./worker.js'),
       ];
       for (const call of calls) codes.push(await call().then(() => 'started', ({ code }) => code));
       console.log(JSON.stringify({ codes, name: formatFlags(Flags.NEWNET) }));
@@ -28,7 +29,7 @@ test('calls fail with Node’s own code where this is not Linux, and names still
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({
-    codes: Array.from({ length: 10 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
+    codes: Array.from({ length: 11 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
     name: 'CLONE_NEWNET',
   });
 });

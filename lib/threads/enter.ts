@@ -1,5 +1,6 @@
 // setns(2) on the calling thread.
 import { addon } from '../addon';
+import { workerThreads } from '../builtin';
 import { Flags } from '../flags';
 import { checkKinds, checkTargets, type Target } from '../join-target';
 import { enterFailure } from './failure';
@@ -41,5 +42,5 @@ function entersMounts({ flags }: Target): boolean {
 
 /** What process.cwd() says is remembered until the next process.chdir(), which a Worker has not. */
 function forgetFolder(): void {
-  if (process.getBuiltinModule('node:worker_threads').isMainThread) process.chdir('.');
+  if (workerThreads().isMainThread) process.chdir('.');
 }

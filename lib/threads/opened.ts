@@ -1,6 +1,7 @@
 // Targets as the addon takes them.
 import { addon } from '../addon';
-import type { Target } from '../join-target';
+import { SyscallError } from '../errors/syscall-error';
+import type { Opened, Target } from '../join-target';
 
 /** Targets that are open. */
 export interface OpenedTargets {
@@ -10,8 +11,11 @@ export interface OpenedTargets {
   readonly close: () => void;
 }
 
-/** @throws SyscallError where one cannot be opened; then none is */
-export function openTargets(targets: readonly Target[]): OpenedTargets {
+/**
+ * @param lasting whether they must be what they are when their owner has closed them
+ * @throws SyscallError where one cannot be opened; then none is
+ */
+export function openTargets(targets: readonly Target[], lasting = false): OpenedTargets {
   const places = new Int32Array(Math.max(1, targets.length) * 2);
   const opened: number[] = [];
   const close = (): void => {
@@ -19,7 +23,8 @@ export function openTargets(targets: readonly Target[]): OpenedTargets {
   };
   try {
     for (const [index, target] of targets.entries()) {
-      const { descriptor, own } = target.open();
+      const found = target.open();
+      const { descriptor, own } = lasting && !found.own ? duplicate(found.descriptor) : found;
       if (own) opened.push(descriptor);
       places[2 * index] = descriptor;
       places[2 * index + 1] = target.flags;
@@ -29,4 +34,10 @@ export function openTargets(targets: readonly Target[]): OpenedTargets {
     throw error;
   }
   return { places, close };
+}
+
+function duplicate(descriptor: number): Opened {
+  const result = addon().duplicate(descriptor);
+  if (result < 0) throw new SyscallError({ errno: -result, syscall: 'fcntl' });
+  return { descriptor: result, own: true };
 }

@@ -1,5 +1,6 @@
 // What moves the calling thread: unshare(2), setns(2), a visit with a way back, and what a new namespace is given.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "binding/calls.h"
+#include "binding/lent.h"
 #include "launch/descriptor.h"
 #include "launch/home.h"
 #include "launch/result.h"
@@ -118,6 +120,14 @@ Napi::Value RaiseLoopback(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
+// duplicate(descriptor) -> another one of the same file
+Napi::Value Duplicate(const Napi::CallbackInfo& info) {
+  const int descriptor = fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 3);
+  if (descriptor < 0) return Number(info, -errno);
+  Lent::Of(info.Env())->Add(descriptor);
+  return Number(info, descriptor);
+}
+
 // file() -> the path that this addon was loaded from
 Napi::Value File(const Napi::CallbackInfo& info) {
   Dl_info about = {};
@@ -162,6 +172,7 @@ void ExportThreads(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "visit", Entry<VisitTargets>);
   Export(env, exports, "setHostname", Entry<SetHostname>);
   Export(env, exports, "raiseLoopback", Entry<RaiseLoopback>);
+  Export(env, exports, "duplicate", Entry<Duplicate>);
   Export(env, exports, "file", Entry<File>);
   Export(env, exports, "startThreadPool", Entry<StartThreadPool>);
 }
