@@ -7,8 +7,10 @@ import { Worker } from 'node:worker_threads';
 import { buildSync } from 'esbuild';
 
 import { Flags, NamespaceWorker } from '../lib';
-import { rootOnly, userOnly } from './support/capability';
-import { evaluate, root, runScript } from './support/own-process';
+import { needing, userOnly } from './support/capability';
+import { asOwner, evaluate, mayOwn, root, runScript } from './support/own-process';
+
+const owning = needing(mayOwn, 'user namespaces');
 
 let folder = '';
 
@@ -134,16 +136,20 @@ describe('a NamespaceWorker is as a Worker', () => {
 });
 
 describe('its thread', () => {
-  rootOnly('creates namespaces, and no other thread is in there', () => {
-    const result = evaluate(`${common()}
+  owning('creates namespaces, and no other thread is in there', () => {
+    const result = evaluate(
+      `${common()}
       const worker = new NamespaceWorker(folder + '/namespaces.cjs', { flags: Flags.NEWNET | Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP });
       const there = await ask(worker);
-      return [moved(there), await fs.promises.readlink('/proc/thread-self/ns/net') === here.net, fs.readlinkSync('/proc/thread-self/ns/net') === here.net];`);
+      return [moved(there), await fs.promises.readlink('/proc/thread-self/ns/net') === here.net, fs.readlinkSync('/proc/thread-self/ns/net') === here.net];`,
+      asOwner,
+    );
     expect(result).toEqual([['net', 'uts', 'ipc', 'cgroup'], true, true]);
   });
 
-  rootOnly('enters namespaces: of a child, of several targets, by a Namespace that is closed at once', () => {
-    const result = evaluate(`${common()}
+  owning('enters namespaces: of a child, of several targets, by a Namespace that is closed at once', () => {
+    const result = evaluate(
+      `${common()}
       const child = await clone('sleep', ['100'], { flags: Flags.NEWNET | Flags.NEWUTS, hold: true, stdio: 'ignore' });
       const [net, uts] = [child.namespace('net'), child.namespace('uts')];
       const theirs = ['net:[' + net.id + ']', 'uts:[' + uts.id + ']'];
@@ -155,13 +161,16 @@ describe('its thread', () => {
       const seen = (await Promise.all(answers)).map((there) => [there.net === theirs[0], there.uts === theirs[1], moved(there)]);
       child.kill('SIGKILL');
       await child.exited;
-      return [...seen, descriptors() <= before];`);
+      return [...seen, descriptors() <= before];`,
+      asOwner,
+    );
     const all = [true, true, ['net', 'uts', 'ipc']];
     expect(result).toEqual([all, all, all, true]);
   });
 
-  rootOnly('starts children in pid namespaces, new and entered', () => {
-    const result = evaluate(`${common()}
+  owning('starts children in pid namespaces, new and entered', () => {
+    const result = evaluate(
+      `${common()}
       const child = await clone('sleep', ['100'], { flags: Flags.NEWPID, stdio: 'ignore' });
       const source = 'const { execFileSync } = require("node:child_process"); const say = (command) => execFileSync("/bin/sh", ["-c", command], { encoding: "utf8" }).trim(); require("node:worker_threads").parentPort.postMessage([say("echo $$"), "pid"])';
       const link = 'require("node:worker_threads").parentPort.postMessage(require("node:child_process").execFileSync("readlink", ["/proc/self/ns/pid"], { encoding: "utf8" }).trim())';
@@ -170,23 +179,29 @@ describe('its thread', () => {
       const theirs = 'pid:[' + child.namespace('pid').id + ']';
       child.kill('SIGKILL');
       await child.exited;
-      return [first, entered === theirs];`);
+      return [first, entered === theirs];`,
+      asOwner,
+    );
     expect(result).toEqual([['1', 'pid'], true]);
   });
 
-  rootOnly('names the host and brings up the loopback interface, there alone', () => {
-    const result = evaluate(`${common()}
+  owning('names the host and brings up the loopback interface, there alone', () => {
+    const result = evaluate(
+      `${common()}
       const os = require('node:os');
       const name = os.hostname();
       const source = \`const net = require('node:net'); const server = net.createServer((socket) => socket.end()).listen(80, '127.0.0.1', () => {
         net.connect(80, '127.0.0.1').on('connect', () => require('node:worker_threads').parentPort.postMessage([require('node:os').hostname(), Object.keys(require('node:os').networkInterfaces())])); });\`;
       const worker = new NamespaceWorker(source, { eval: true, flags: Flags.NEWNET | Flags.NEWUTS, hostname: 'box', loopback: true });
-      return [await ask(worker), os.hostname() === name];`);
+      return [await ask(worker), os.hostname() === name];`,
+      asOwner,
+    );
     expect(result).toEqual([['box', ['lo']], true]);
   });
 
-  rootOnly('goes on in there in Workers that it starts, and a Worker may start it', () => {
-    const result = evaluate(`${common()}
+  owning('goes on in there in Workers that it starts, and a Worker may start it', () => {
+    const result = evaluate(
+      `${common()}
       const inner = 'require("node:worker_threads").parentPort.postMessage(require("node:fs").readlinkSync("/proc/thread-self/ns/net"))';
       const outer = (Class) => \`
         const nsclone = require(${JSON.stringify(root)}); const { Worker, parentPort } = require('node:worker_threads');
@@ -194,12 +209,15 @@ describe('its thread', () => {
           parentPort.postMessage([message, require('node:fs').readlinkSync('/proc/thread-self/ns/net')]));\`;
       const [child, own] = await ask(new NamespaceWorker(outer('Worker'), { eval: true, flags: Flags.NEWNET }));
       const [made, home] = await ask(new Worker(outer('nsclone.NamespaceWorker'), { eval: true }));
-      return [child === own, own === here.net, made === home, home === here.net];`);
+      return [child === own, own === here.net, made === home, home === here.net];`,
+      asOwner,
+    );
     expect(result).toEqual([true, false, false, true]);
   });
 
-  rootOnly('leaves nothing behind, ended by itself, by terminate() at any moment, or by an error', () => {
-    const result = evaluate(`${common()}
+  owning('leaves nothing behind, ended by itself, by terminate() at any moment, or by an error', () => {
+    const result = evaluate(
+      `${common()}
       const child = await clone('sleep', ['100'], { flags: Flags.NEWNET, stdio: 'ignore' });
       const ended = (worker) => new Promise((resolve) => worker.on('error', () => {}).once('exit', resolve));
       const options = { eval: true, join: { pid: child.pid }, flags: Flags.NEWUTS };
@@ -219,7 +237,9 @@ describe('its thread', () => {
       const left = descriptors() - before;
       child.kill('SIGKILL');
       await child.exited;
-      return left;`);
+      return left;`,
+      asOwner,
+    );
     expect(result).toBe(0);
   });
 });

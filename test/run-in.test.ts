@@ -2,12 +2,14 @@
 import { expectTypeOf } from 'expect-type';
 
 import { clone, runIn, type Synchronous } from '../lib';
-import { rootOnly, userOnly } from './support/capability';
+import { needing, rootOnly, userOnly } from './support/capability';
 import { leavesNothing } from './support/leftovers';
-import { evaluate, root, runScript, withTestBuild } from './support/own-process';
+import { asOwner, evaluate, mayOwn, root, runScript, withTestBuild } from './support/own-process';
 import { slow } from './support/slow';
 
 leavesNothing();
+
+const owning = needing(mayOwn, 'user namespaces');
 
 /** For scripts: namespaces that are no process's, and where this thread is. */
 const common = `
@@ -27,19 +29,23 @@ const common = `
 `;
 
 describe('runIn', () => {
-  rootOnly('calls the function in net, uts, ipc and cgroup namespaces, and returns what it returns', () => {
-    const rows = evaluate<unknown[]>(`${common}
+  owning('calls the function in net, uts, ipc and cgroup namespaces, and returns what it returns', () => {
+    const rows = evaluate<unknown[]>(
+      `${common}
       return Object.keys(flagOf).map((kind) => {
         const namespace = made(kind);
         const before = link(kind);
         const inside = runIn(namespace, () => link(kind));
         return [inside === nameOf(namespace), link(kind) === before, before === inside];
-      });`);
+      });`,
+      asOwner,
+    );
     expect(rows).toEqual(Array.from({ length: 4 }, () => [true, true, false]));
   });
 
-  rootOnly('in the pid namespace of another, where children of the function are born', () => {
-    const [theirs, inside, outside] = evaluate<string[]>(`${common}
+  owning('in the pid namespace of another, where children of the function are born', () => {
+    const [theirs, inside, outside] = evaluate<string[]>(
+      `${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWPID, stdio: 'ignore' });
       const pid = () => require('node:child_process').execFileSync('readlink', ['/proc/self/ns/pid'], { encoding: 'utf8' }).trim();
       try {
@@ -47,13 +53,16 @@ describe('runIn', () => {
       } finally {
         child.kill('SIGKILL');
         await child.exited;
-      }`);
+      }`,
+      asOwner,
+    );
     expect(inside).toBe(theirs);
     expect(outside).not.toBe(theirs);
   });
 
-  rootOnly('in all that a process has of these kinds, by every form of a target', () => {
-    const rows = evaluate<boolean[][]>(`${common}
+  owning('in all that a process has of these kinds, by every form of a target', () => {
+    const rows = evaluate<boolean[][]>(
+      `${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET | Flags.NEWUTS, hold: true, stdio: 'ignore' });
       const theirs = [nameOf(child.namespace('net')), nameOf(child.namespace('uts'))];
       const look = () => [link('net'), link('uts')];
@@ -64,14 +73,17 @@ describe('runIn', () => {
       const rows = targets.map((target) => [...runIn(target, look).map((id, i) => id === theirs[i]), ...look().map((id, i) => id === before[i])]);
       child.kill('SIGKILL');
       await child.exited;
-      return rows;`);
+      return rows;`,
+      asOwner,
+    );
     const both = [true, true, true, true];
     const net = [true, false, true, true];
     expect(rows).toEqual([both, both, both, net, net, net, net]);
   });
 
-  rootOnly('within another, and comes back one by one', () => {
-    const [inner, between, outer, here] = evaluate<boolean[]>(`${common}
+  owning('within another, and comes back one by one', () => {
+    const [inner, between, outer, here] = evaluate<boolean[]>(
+      `${common}
       const [a, b] = [made('net'), made('net')];
       const home = link('net');
       let inner, between;
@@ -80,22 +92,28 @@ describe('runIn', () => {
         between = link('net');
         return link('net');
       });
-      return [inner === nameOf(b), between === nameOf(a), outer === nameOf(a), link('net') === home];`);
+      return [inner === nameOf(b), between === nameOf(a), outer === nameOf(a), link('net') === home];`,
+      asOwner,
+    );
     expect([inner, between, outer, here]).toEqual([true, true, true, true]);
   });
 
-  rootOnly('and is back where the function throws, with what it has thrown', () => {
-    const result = evaluate(`${common}
+  owning('and is back where the function throws, with what it has thrown', () => {
+    const result = evaluate(
+      `${common}
       const namespace = made('uts');
       const thrown = new RangeError('mine');
       let caught;
       try { runIn(namespace, () => { throw thrown; }); } catch (error) { caught = error; }
-      return [caught === thrown, link('uts') !== nameOf(namespace)];`);
+      return [caught === thrown, link('uts') !== nameOf(namespace)];`,
+      asOwner,
+    );
     expect(result).toEqual([true, true]);
   });
 
-  rootOnly('and is back where the function is broken off without any of its code', () => {
-    const result = evaluate(`${common}
+  owning('and is back where the function is broken off without any of its code', () => {
+    const result = evaluate(
+      `${common}
       const vm = require('node:vm');
       const namespace = made('net');
       const before = fs.readdirSync('/proc/self/fd').length;
@@ -103,12 +121,15 @@ describe('runIn', () => {
       let finished = false;
       const hang = () => runIn(target, () => { try { for (;;); } finally { finished = true; } });
       const message = tell(() => vm.runInNewContext('hang()', { hang }, { timeout: 50 }));
-      return [message, finished, link('net') !== nameOf(namespace), fs.readdirSync('/proc/self/fd').length - before];`);
+      return [message, finished, link('net') !== nameOf(namespace), fs.readdirSync('/proc/self/fd').length - before];`,
+      asOwner,
+    );
     expect(result).toEqual(['Script execution timed out after 50ms', false, true, 0]);
   });
 
-  rootOnly('comes back to where it is now, whoever has moved the thread since the last call', () => {
-    const rows = evaluate<boolean[]>(`${common}
+  owning('comes back to where it is now, whoever has moved the thread since the last call', () => {
+    const rows = evaluate<boolean[]>(
+      `${common}
       const [a, b, c] = [made('net'), made('net'), made('net')];
       const rows = [];
       const call = () => { const before = link('net'); rows.push(runIn(a, () => link('net')) === nameOf(a) && link('net') === before); };
@@ -123,12 +144,15 @@ describe('runIn', () => {
       other.exports.enter(Int32Array.of(c.fd, Flags.NEWNET), 1);
       call();
       rows.push(link('net') === nameOf(c));
-      return rows;`);
+      return rows;`,
+      asOwner,
+    );
     expect(rows).toEqual([true, true, true, true, true]);
   });
 
-  rootOnly('in a Worker comes back to where that is', () => {
-    const result = evaluate(`${common}
+  owning('in a Worker comes back to where that is', () => {
+    const result = evaluate(
+      `${common}
       const { Worker } = require('node:worker_threads');
       const namespace = made('net');
       const home = link('net');
@@ -141,20 +165,26 @@ describe('runIn', () => {
       const worker = new Worker(source, { eval: true });
       const [before, inside, after] = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
       const here = runIn(namespace, () => link('net'));
-      return [before !== home, inside === nameOf(namespace), after === before, here === inside, link('net') === home];`);
+      return [before !== home, inside === nameOf(namespace), after === before, here === inside, link('net') === home];`,
+      asOwner,
+    );
     expect(result).toEqual([true, true, true, true, true]);
   });
 
-  rootOnly('leaves the thread pool outside, although nothing has started it yet', () => {
-    const result = evaluate(`${common}
+  owning('leaves the thread pool outside, although nothing has started it yet', () => {
+    const result = evaluate(
+      `${common}
       const namespace = made('net');
       const begun = runIn(namespace, () => ({ read: fs.promises.readlink('/proc/thread-self/ns/net') }));
-      return (await begun.read) === link('net');`);
+      return (await begun.read) === link('net');`,
+      asOwner,
+    );
     expect(result).toBe(true);
   });
 
-  rootOnly('and a hundred thousand times leaves nothing behind', () => {
-    const [descriptors, grown] = evaluate<number[]>(`${common}
+  owning('and a hundred thousand times leaves nothing behind', () => {
+    const [descriptors, grown] = evaluate<number[]>(
+      `${common}
       const namespace = made('net');
       const path = '/proc/self/fd/' + namespace.fd;
       const open = () => fs.readdirSync('/proc/self/fd').length;
@@ -164,13 +194,16 @@ describe('runIn', () => {
       const [before, memory] = [open(), process.memoryUsage().rss];
       rounds(namespace, 100_000);
       rounds(path, 10_000);
-      return [open() - before, process.memoryUsage().rss - memory];`);
+      return [open() - before, process.memoryUsage().rss - memory];`,
+      asOwner,
+    );
     expect(descriptors).toBe(0);
     expect(grown).toBeLessThan(8 * 2 ** 20);
   });
 
-  rootOnly('costs little more than what the kernel takes for there and back', () => {
-    const beyond = evaluate<number>(`${common}
+  owning('costs little more than what the kernel takes for there and back', () => {
+    const beyond = evaluate<number>(
+      `${common}
       const namespace = made('net');
       const home = Namespace.current('net');
       const loaded = { exports: {} };
@@ -184,7 +217,9 @@ describe('runIn', () => {
       // The best of many: others run on this machine too.
       const best = (call) => Math.min(...Array.from({ length: 40 }, () => microseconds(call)));
       const bare = best(() => places.forEach((place) => loaded.exports.enter(place, 1)));
-      return best(() => runIn(namespace, () => 1)) - bare;`);
+      return best(() => runIn(namespace, () => 1)) - bare;`,
+      asOwner,
+    );
     // Measured: 9 µs, of which the kernel takes 5.4 to open where we are and to let us in there.
     expect(beyond).toBeLessThan(slow(25));
   });
@@ -277,13 +312,16 @@ describe('runIn refuses before it enters', () => {
     });
   });
 
-  rootOnly('where the pid namespace of its next children has no process yet: nobody can come back to that', () => {
-    const result = evaluate(`${common}
+  owning('where the pid namespace of its next children has no process yet: nobody can come back to that', () => {
+    const result = evaluate(
+      `${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWPID, stdio: 'ignore' });
       unshareSync(Flags.NEWPID);
       const message = tell(() => runIn(child, () => 'called'));
       child.kill('SIGKILL');
-      return message;`);
+      return message;`,
+      asOwner,
+    );
     expect(result).toBe(
       'ENOENT: there is no way back, openat of this thread, CLONE_NEWPID (target): the pid namespace of our next children has no process yet, so nobody can come back to it',
     );
@@ -302,11 +340,14 @@ describe('runIn refuses before it enters', () => {
   });
 });
 
-rootOnly('a promise that the function returns is refused, and the thread is back', () => {
-  const result = evaluate(`${common}
+owning('a promise that the function returns is refused, and the thread is back', () => {
+  const result = evaluate(
+    `${common}
     const namespace = made('net');
     const messages = [() => Promise.resolve(1), () => ({ then() {} })].map((fn) => tell(() => runIn(namespace, fn)));
-    return [...messages, link('net') !== nameOf(namespace)];`);
+    return [...messages, link('net') !== nameOf(namespace)];`,
+    asOwner,
+  );
   const message =
     'The "fn" argument must be synchronous: it has returned a promise, and what is left of it to do is done back here';
   expect(result).toEqual([message, message, true]);

@@ -7,11 +7,16 @@ import { join } from 'node:path';
 import { Flags, setns, setnsSync } from '../lib';
 import { errnoByName } from '../lib/kernel/errno';
 import { syscalls } from '../lib/kernel/syscalls';
-import { evaluate, root, runScript } from './support/own-process';
+import { needing } from './support/capability';
+import { asOwner, evaluate as evaluateAs, mayOwn, root, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
-const asRoot = isRoot ? it : it.skip;
-const whenRoot = isRoot ? '' : ' (skipped: needs CAP_SYS_ADMIN)';
+const owning = needing(mayOwn, 'user namespaces');
+
+/** As the root of its namespaces, where not said otherwise. */
+function evaluate<T>(source: string, wrapper: readonly string[] = asOwner): T {
+  return evaluateAs<T>(source, wrapper);
+}
 
 /** A child in namespaces of its own that waits, as `child`; it ends with its stdin. */
 const withChild = (flags: string, body: string): string => `
@@ -21,7 +26,7 @@ const withChild = (flags: string, body: string): string => `
   try { ${body} } finally { child.stdin.end(); await child.exited; }`;
 
 describe('setns enters', () => {
-  asRoot(`a namespace by path, by descriptor, by pid and by pidfd${whenRoot}`, () => {
+  owning('a namespace by path, by descriptor, by pid and by pidfd', () => {
     const [theirs, ...entered] = evaluate<string[]>(
       withChild(
         'nsclone.Flags.NEWNET',
@@ -40,7 +45,7 @@ describe('setns enters', () => {
     expect(entered).toEqual([theirs, theirs, theirs, theirs, theirs]);
   });
 
-  asRoot(`all namespaces of a process that differ from ours, at once${whenRoot}`, () => {
+  owning('all namespaces of a process that differ from ours, at once', () => {
     const same = evaluate<boolean[]>(
       withChild(
         'nsclone.Flags.NEWNET | nsclone.Flags.NEWUTS | nsclone.Flags.NEWNS',
@@ -51,7 +56,7 @@ describe('setns enters', () => {
     expect(same).toEqual([true, true, true, true]);
   });
 
-  asRoot(`a mount namespace, and comes back${whenRoot}`, () => {
+  owning('a mount namespace, and comes back', () => {
     const [inside, back] = evaluate<boolean[]>(
       withChild(
         'nsclone.Flags.NEWNS',
@@ -66,7 +71,7 @@ describe('setns enters', () => {
     expect([inside, back]).toEqual([true, true]);
   });
 
-  asRoot(`a pid namespace for the children to come${whenRoot}`, () => {
+  owning('a pid namespace for the children to come', () => {
     const theirs = evaluate<boolean>(
       withChild(
         'nsclone.Flags.NEWPID',
@@ -83,7 +88,7 @@ describe('setns enters', () => {
 });
 
 describe('setns', () => {
-  asRoot(`takes a Namespace, a child, a held child, and a child among kinds of flags${whenRoot}`, () => {
+  owning('takes a Namespace, a child, a held child, and a child among kinds of flags', () => {
     const same = evaluate<boolean[]>(`
       const { Flags, Namespace, setnsSync } = nsclone;
       const link = (kind, pid = 'thread-self') => fs.readlinkSync('/proc/' + pid + '/ns/' + kind);
@@ -109,7 +114,7 @@ describe('setns', () => {
     expect(same).toEqual([...andBack, ...andBack]);
   });
 
-  asRoot(`brings children back that unshare of a pid namespace has sent away, and threads with them${whenRoot}`, () => {
+  owning('brings children back that unshare of a pid namespace has sent away, and threads with them', () => {
     const result = evaluate<{ born: string[]; worker: string; last: string }>(`
       const { Flags, run, setnsSync, unshareSync } = nsclone;
       const { Worker } = require('node:worker_threads');
@@ -120,7 +125,7 @@ describe('setns', () => {
       });
       const born = [];
       // A process that is named by its pid brings the thread back too: it differs in where children are born.
-      for (const target of [{ fd: fs.openSync('/proc/thread-self/ns/pid') }, { pid: process.ppid }, { pid: process.ppid }]) {
+      for (const target of [{ fd: fs.openSync('/proc/thread-self/ns/pid') }, { pid: process.pid }, { pid: process.pid }]) {
         unshareSync(Flags.NEWPID);
         if (born.length < 4) born.push(await pids());
         born.push(await worker().catch((error) => error.code).then(String));
@@ -134,8 +139,8 @@ describe('setns', () => {
     expect(Number(result.last)).toBeGreaterThan(1);
   });
 
-  asRoot(
-    `into a mount namespace tells process.cwd() the truth, and unshares the attributes of this thread alone${whenRoot}`,
+  owning(
+    `into a mount namespace tells process.cwd() the truth, and unshares the attributes of this thread alone`,
     () => {
       const result = evaluate(
         withChild(
@@ -166,7 +171,7 @@ describe('setns that fails leaves the thread where it was', () => {
     const all = Flags.NEWNET | Flags.NEWNS | Flags.NEWPID | Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP;
     const closed = 123_456;`;
 
-  asRoot(`of several the first ones are left again${whenRoot}`, () => {
+  owning('of several the first ones are left again', () => {
     const [error, same, places] = evaluate<[number, boolean, number[]]>(`${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
       const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWPID, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
@@ -179,7 +184,7 @@ describe('setns that fails leaves the thread where it was', () => {
     expect([error, same, places]).toEqual([-9, true, [4, syscalls.setns]]);
   });
 
-  asRoot(`of a process in one call nothing is entered where one kind is refused${whenRoot}`, () => {
+  owning('of a process in one call nothing is entered where one kind is refused', () => {
     const [errors, same] = evaluate<[number[], boolean]>(`${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET | Flags.NEWNS | Flags.NEWTIME, stdio: 'ignore' });
       const before = where();

@@ -1,18 +1,23 @@
 // unshare() and unshareSync(): on the calling thread, and what is refused there.
 import { Flags, unshare, unshareSync } from '../lib';
 import { namespaceKinds } from '../lib/flags';
-import { evaluate, runScript } from './support/own-process';
+import { needing } from './support/capability';
+import { asOwner, evaluate as evaluateAs, mayOwn, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
-const asRoot = isRoot ? it : it.skip;
-const whenRoot = isRoot ? '' : ' (skipped: needs CAP_SYS_ADMIN)';
+const owning = needing(mayOwn, 'user namespaces');
+
+/** As the root of its namespaces, where not said otherwise. */
+function evaluate<T>(source: string, wrapper: readonly string[] = asOwner): T {
+  return evaluateAs<T>(source, wrapper);
+}
 
 const link = (kind: string): string => `fs.readlinkSync('/proc/thread-self/ns/${kind}')`;
 
 describe('unshare gives the calling thread new namespaces', () => {
   for (const { kind, name } of namespaceKinds) {
     if (kind === 'user' || kind === 'pid' || kind === 'time') continue;
-    asRoot(`of kind ${kind}${whenRoot}`, () => {
+    owning(`of kind ${kind}`, () => {
       const [before, after] = evaluate<string[]>(
         `const before = ${link(kind)}; nsclone.unshareSync(nsclone.Flags.${name}); return [before, ${link(kind)}];`,
       );
@@ -21,7 +26,7 @@ describe('unshare gives the calling thread new namespaces', () => {
     });
   }
 
-  asRoot(`several at once, done when the function returns${whenRoot}`, () => {
+  owning('several at once, done when the function returns', () => {
     const same = evaluate<boolean[]>(`
       const look = () => [${link('uts')}, ${link('net')}, ${link('ipc')}];
       const before = look();
@@ -32,7 +37,7 @@ describe('unshare gives the calling thread new namespaces', () => {
     expect(same).toEqual([false, false, true]);
   });
 
-  asRoot(`for children only, of kind pid: the next one is pid 1, and the thread pool still works${whenRoot}`, () => {
+  owning('for children only, of kind pid: the next one is pid 1, and the thread pool still works', () => {
     const result = evaluate<{ output: string; file: string }>(`
       nsclone.unshareSync(nsclone.Flags.NEWPID);
       const child = await nsclone.clone('/bin/sh', ['-c', 'echo $$; read wait'], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -44,7 +49,7 @@ describe('unshare gives the calling thread new namespaces', () => {
     expect(result).toEqual({ output: '1\n', file: 'Linux\n' });
   });
 
-  asRoot(`and children are born into them${whenRoot}`, () => {
+  owning('and children are born into them', () => {
     const [own, child] = evaluate<string[]>(`
       nsclone.unshareSync(nsclone.Flags.NEWUTS);
       const child = await nsclone.clone('readlink', ['/proc/self/ns/uts']);
@@ -54,7 +59,7 @@ describe('unshare gives the calling thread new namespaces', () => {
     expect(child).toBe(own);
   });
 
-  asRoot(`and the thread pool stays behind, although nothing has started it yet${whenRoot}`, () => {
+  owning('and the thread pool stays behind, although nothing has started it yet', () => {
     const [before, own, pool] = evaluate<string[]>(`
       const before = ${link('net')};
       nsclone.unshareSync(nsclone.Flags.NEWNET);
@@ -93,11 +98,12 @@ describe('unshare refuses', () => {
     await expect(promise).rejects.toThrow(/NEWUSER/);
   });
 
-  asRoot(`a second pid namespace, which the kernel makes only below that of the thread${whenRoot}`, () => {
+  owning('a second pid namespace, which the kernel makes only below that of the thread', () => {
     const error = evaluate(`
+      const before = ${link('uts')};
       nsclone.unshareSync(nsclone.Flags.NEWPID);
       try { nsclone.unshareSync(nsclone.Flags.NEWPID | nsclone.Flags.NEWUTS); } catch ({ code, syscall, option, path, hint }) {
-        return { code, syscall, option, path, hint, uts: ${link('uts')} === fs.readlinkSync('/proc/' + process.ppid + '/ns/uts') };
+        return { code, syscall, option, path, hint, uts: ${link('uts')} === before };
       }`);
     expect(error).toEqual({
       code: 'EINVAL',

@@ -32,6 +32,20 @@ export function runScript(source: string, wrapper: readonly string[] = []): Outc
   return { status, signal, stdout, stderr };
 }
 
+/**
+ * Put before a script, which is then root over all namespaces that it is in: an ordinary user makes some. It is pid 1 there, so that
+ * nothing of it is left.
+ */
+export const asOwner: readonly string[] =
+  process.getuid!() === 0
+    ? []
+    : 'unshare --user --map-root-user --net --uts --ipc --cgroup --mount --mount-proc --pid --fork --kill-child'.split(
+        ' ',
+      );
+
+/** Whether that is possible here. */
+export const mayOwn = asOwner.length === 0 || spawnSync(asOwner[0]!, [...asOwner.slice(1), '/bin/true']).status === 0;
+
 /** Runs a script that prints one JSON value. */
 export function evaluate<T>(source: string, wrapper: readonly string[] = []): T {
   const { status, signal, stdout, stderr } = runScript(
