@@ -11,11 +11,13 @@ import {
   formatFlags,
   isArgumentError,
   Namespace,
+  NamespaceWorker,
   parseFlags,
   plan,
   probe,
   record,
   run,
+  runIn,
   setns,
   type SignalName,
   type Support,
@@ -71,6 +73,8 @@ export async function everything(options: CloneOptions): Promise<ClonedProcess[]
   unshareSync(Flags.NEWUTS);
   using namespace = Namespace.current('net');
   await setns(namespace, Flags.NEWNET);
+  numbers.push(runIn(namespace, () => 1));
+  await new NamespaceWorker('./worker.js', { join: [namespace], workerData: numbers }).terminate();
   const { stdout } = await run('id', { encoding: 'buffer', ...options, stdio: undefined });
   return [await clone(made), await clone('ls', [...stdout.toString(), ...numbers.map(String)], options)];
 }

@@ -28,6 +28,8 @@ export function runScript(source: string, wrapper: readonly string[] = []): Outc
   const { status, signal, stdout, stderr } = spawnSync(argv[0]!, argv.slice(1), {
     encoding: 'utf8',
     timeout: slow(25_000),
+    // unshare(1) ignores SIGTERM while it waits.
+    killSignal: 'SIGKILL',
   });
   return { status, signal, stdout, stderr };
 }

@@ -9,7 +9,20 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { clone, constants, Flags, Namespace, plan, record, run, setns, SyscallError, unshare } from 'nsclone';
+import {
+  clone,
+  constants,
+  Flags,
+  Namespace,
+  NamespaceWorker,
+  plan,
+  record,
+  run,
+  runIn,
+  setns,
+  SyscallError,
+  unshare,
+} from 'nsclone';
 
 const isRoot = process.getuid() === 0;
 const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
@@ -257,10 +270,13 @@ const cases = {
     const refused = { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' };
     if (!isNode) await assert.rejects(unshare(Flags.NEWPID), refused);
     if (!isNode) await assert.rejects(setns('/proc/self/ns/pid', Flags.NEWPID), refused);
+    if (!isNode) assert.throws(() => runIn('/proc/self/ns/uts', () => {}), refused);
+    if (!isNode) assert.throws(() => new NamespaceWorker('0', { eval: true }), refused);
     if (!isRoot) return assert.rejects(unshare(Flags.NEWUTS), { code: 'EPERM' });
     const before = Namespace.current('uts');
     await unshare(Flags.NEWUTS);
     assert.ok(!Namespace.current('uts').equals(before));
+    if (isNode) assert.ok(runIn(before, () => Namespace.current('uts').equals(before)));
     await setns(before, Flags.NEWUTS);
     assert.ok(Namespace.current('uts').equals(before));
   },
