@@ -29,7 +29,7 @@ test('calls fail with Node’s own code where this is not Linux, and names still
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({
-    codes: Array.from({ length: 11 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
+    codes: Array.from({ length: 12 }, () => 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
     name: 'CLONE_NEWNET',
   });
 });

@@ -124,7 +124,7 @@ describe('unshare refuses', () => {
     expect(error).toEqual({
       code: 'ENOSPC',
       syscall: 'unshare',
-      hint: 'no (more) namespaces of this kind here; see the sysctls user.max_*_namespaces',
+      hint: 'sysctl user.max_uts_namespaces is 0: set it to 10000, for one',
     });
   });
 
