@@ -1,5 +1,6 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
+import type { Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
@@ -159,6 +160,11 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   nice?: number | undefined;
   /** The processors that it may run on, see sched_setaffinity(2). */
   cpuAffinity?: readonly number[] | undefined;
+  /**
+   * Scheduling policy and its parameters, see sched_setattr(2): `{ policy: 'SCHED_BATCH' }`, `{ policy: 'SCHED_FIFO', priority: 10 }`.
+   * Real-time policies and deadlines take CAP_SYS_NICE outside of any user namespace. Default: ours.
+   */
+  scheduler?: Scheduler | undefined;
   /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
   oomScoreAdj?: number | undefined;
   /** The execution domain, see personality(2). */

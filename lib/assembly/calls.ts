@@ -61,6 +61,7 @@ export const readlinkat = shape('readlinkat', 'result', 'data', 'data', 'number'
 export const recvfrom = shape('recvfrom', 'word', 'data', 'number', 'number', 'number', 'number');
 export const rt_sigprocmask = shape('rt_sigprocmask', 'number', 'data', 'number', 'number');
 export const sched_setaffinity = shape('sched_setaffinity', 'number', 'number', 'data');
+export const sched_setattr = shape('sched_setattr', 'number', 'data', 'number');
 export const seccomp = shape('seccomp', 'number', 'number', 'data');
 export const setdomainname = shape('setdomainname', 'data', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');

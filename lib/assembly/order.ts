@@ -31,6 +31,7 @@ import { foreground, pty, ptyOwner } from '../steps/pty';
 import { raisedRlimits, rlimits } from '../steps/rlimits';
 import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
+import { lastScheduler, scheduler } from '../steps/scheduler';
 import { seccomp } from '../steps/seccomp';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
@@ -58,6 +59,7 @@ export const order: readonly Step[] = [
   oomScoreAdj,
   nice,
   cpuAffinity,
+  scheduler,
   personality,
   // Into the namespaces.
   join,
@@ -87,6 +89,7 @@ export const order: readonly Step[] = [
   foreground,
   pipeOwner,
   umask,
+  lastScheduler,
   rlimits,
   identity,
   cwd,

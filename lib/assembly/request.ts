@@ -1,4 +1,5 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
+import type { SchedulerPolicy } from '../../types/limits';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
@@ -38,6 +39,17 @@ export interface Parameter {
   readonly name: string;
   readonly path: string;
   readonly value: string;
+}
+
+/** `scheduler`, with the flags as a number. */
+export interface Scheduling {
+  readonly policy: SchedulerPolicy;
+  readonly flags: number;
+  readonly nice: number | undefined;
+  readonly priority: number | undefined;
+  readonly runtime: number | undefined;
+  readonly deadline: number | undefined;
+  readonly period: number | undefined;
 }
 
 /** Something to enter, which is opened for each start. */
@@ -118,6 +130,7 @@ export class Request {
   rlimits: readonly Rlimit[] = none;
   nice: number | undefined;
   cpuAffinity: readonly number[] | undefined;
+  scheduler: Scheduling | undefined;
   oomScoreAdj: number | undefined;
   personality: number | undefined;
   /** `NAME=value`; where none is given, our own environment. */

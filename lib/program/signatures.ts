@@ -130,6 +130,11 @@ export const signatures = {
   write: ['fd', 'bytes', 'length?'],
 } as const satisfies Partial<Record<SyscallName, readonly string[]>>;
 
+/** Of calls that steps make and recordings have no method of. */
+const ofSteps: Readonly<Partial<Record<SyscallName, readonly string[]>>> = {
+  sched_setattr: ['int', 'struct:sched_attr', 'int'],
+};
+
 export type SignatureName = keyof typeof signatures;
 
 /** A kind taken apart: 'set:MS_?' is the word 'set', about 'MS_', optional. */
@@ -155,5 +160,6 @@ export function kindOf(text: string): Kind {
 
 /** The kinds of a system call's arguments; none where they are not known. */
 export function signatureOf(name: string): readonly string[] {
-  return Object.hasOwn(signatures, name) ? signatures[name as SignatureName] : [];
+  if (Object.hasOwn(signatures, name)) return signatures[name as SignatureName];
+  return Object.hasOwn(ofSteps, name) ? ofSteps[name as SyscallName]! : [];
 }

@@ -45,7 +45,8 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   if (struct === undefined) return `{${name}}`;
   const fields = Object.entries(struct.fields)
     .map(([field, { at, size, kind }]) => [field, reader.number(place + at, size), kind ?? 'int'] as const)
-    .filter(([, value]) => value !== 0)
+    // 0 is nothing, but where numbers have names.
+    .filter(([, value, kind]) => value !== 0 || kind.startsWith('one:'))
     .map(([field, value, kind]) => `${field}=${spellNumber(value, kind)}`);
   return `{${fields.join(', ')}}`;
 }

@@ -56,6 +56,7 @@ const anybody: CloneOptions = {
   keyring: 'new',
   rlimits: { nofile: 64, core: 0, stack: { soft: 2 ** 20, hard: 2 ** 20 } },
   nice: 5,
+  scheduler: { policy: 'SCHED_BATCH', flags: ['SCHED_FLAG_RESET_ON_FORK'] },
   cpuAffinity: [0],
   oomScoreAdj: 500,
   personality: 0x40000,

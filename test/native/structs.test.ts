@@ -10,6 +10,7 @@ const declared: Readonly<Record<string, readonly [header: string, name: string]>
   mount_attr: ['linux/mount.h', 'mount_attr'],
   open_how: ['linux/openat2.h', 'open_how'],
   rlimit64: ['sys/resource.h', 'rlimit64'],
+  sched_attr: ['linux/sched/types.h', 'sched_attr'],
   timespec: ['linux/time_types.h', '__kernel_timespec'],
 };
 

@@ -58,6 +58,7 @@ test('every option of the types has an owner', () => {
     pty: true,
     rlimits: true,
     root: true,
+    scheduler: true,
     seccomp: true,
     securebits: true,
     setgroups: true,
