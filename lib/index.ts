@@ -77,7 +77,7 @@ export type {
   SysfsMount,
   TmpfsMount,
 } from '../types/mounts';
-export type { Scheduler, SchedulerFlag, SchedulerPolicy } from '../types/limits';
+export type { IoPriority, IoPriorityClass, Scheduler, SchedulerFlag, SchedulerPolicy } from '../types/limits';
 export type {
   Capabilities,
   CloneOptions,

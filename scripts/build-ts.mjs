@@ -41,6 +41,7 @@ const groups = {
     'steps/id-map-writers',
     'steps/id-maps',
     'steps/init',
+    'steps/io-priority',
     'steps/join',
     'steps/keyring',
     'steps/loopback',

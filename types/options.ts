@@ -1,6 +1,6 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
-import type { Scheduler } from './limits';
+import type { IoPriority, Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
@@ -165,6 +165,11 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * Real-time policies and deadlines take CAP_SYS_NICE outside of any user namespace. Default: ours.
    */
   scheduler?: Scheduler | undefined;
+  /**
+   * Which of its requests to disks come first, see ioprio_set(2): `{ class: 'IOPRIO_CLASS_IDLE' }`, `{ class: 'IOPRIO_CLASS_BE', priority: 7 }`.
+   * Default: what its nice value says.
+   */
+  ioPriority?: IoPriority | undefined;
   /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
   oomScoreAdj?: number | undefined;
   /** The execution domain, see personality(2). */

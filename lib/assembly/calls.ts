@@ -35,6 +35,7 @@ export const fsconfigFlag = shape('fsconfig', 'result', 'number', 'data', 'numbe
 export const fsmount = shape('fsmount', 'result', 'number', 'number');
 export const fsopen = shape('fsopen', 'data', 'number');
 export const getpid = shape('getpid');
+export const ioprio_set = shape('ioprio_set', 'number', 'number', 'number');
 export const ioctl = shape('ioctl', 'number', 'number', 'data');
 export const ioctlNumber = shape('ioctl', 'number', 'number', 'number');
 export const ioctlOf = shape('ioctl', 'result', 'number', 'data');

@@ -14,6 +14,7 @@ import { init } from '../steps/init';
 import { identity } from '../steps/identity';
 import { handover } from '../steps/handover';
 import { join, joinSources } from '../steps/join';
+import { ioPriority } from '../steps/io-priority';
 import { keyring } from '../steps/keyring';
 import { loopback } from '../steps/loopback';
 import { mounts } from '../steps/mounts';
@@ -60,6 +61,7 @@ export const order: readonly Step[] = [
   nice,
   cpuAffinity,
   scheduler,
+  ioPriority,
   personality,
   // Into the namespaces.
   join,

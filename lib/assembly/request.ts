@@ -131,6 +131,8 @@ export class Request {
   nice: number | undefined;
   cpuAffinity: readonly number[] | undefined;
   scheduler: Scheduling | undefined;
+  /** As ioprio_set(2) takes it. */
+  ioPriority: number | undefined;
   oomScoreAdj: number | undefined;
   personality: number | undefined;
   /** `NAME=value`; where none is given, our own environment. */

@@ -16,6 +16,13 @@ const table = {
   SCHED_FLAG_KEEP_PARAMS: 0x10,
   SCHED_FLAG_UTIL_CLAMP_MIN: 0x20,
   SCHED_FLAG_UTIL_CLAMP_MAX: 0x40,
+  // linux/ioprio.h
+  IOPRIO_CLASS_RT: 1,
+  IOPRIO_CLASS_BE: 2,
+  IOPRIO_CLASS_IDLE: 3,
+  IOPRIO_WHO_PROCESS: 1,
+  IOPRIO_WHO_PGRP: 2,
+  IOPRIO_WHO_USER: 3,
 } as const;
 
 export type StepConstant = keyof typeof table;

@@ -5,6 +5,7 @@
 //   path, text     a string (the first path is the one that errors name)
 //   int, octal     a number
 //   signal         a signal
+//   ioprio         a class of I/O priorities, and a number within it
 //   socktype       SOCK_STREAM and its like, with flags
 //   set:MS_        flags, spelled with the constants of these prefixes (comma-separated)
 //   one:AF_        one of the constants of these prefixes
@@ -71,8 +72,8 @@ export const signatures = {
   gettid: [],
   getuid: [],
   ioctl: ['fd', 'one:SIOC,TUN,TIOC,FIONBIO,NS_GET_', 'ifreq?'],
-  ioprio_get: ['int', 'int'],
-  ioprio_set: ['int', 'int', 'int'],
+  ioprio_get: ['one:IOPRIO_WHO_', 'int'],
+  ioprio_set: ['one:IOPRIO_WHO_', 'int', 'ioprio'],
   keyctl: ['one:KEYCTL_', 'any?', 'any?', 'any?', 'any?'],
   kill: ['int', 'signal'],
   linkat: ['fd', 'path', 'fd', 'path', 'set:AT_SYMLINK_FOLLOW,AT_EMPTY_PATH?'],

@@ -30,6 +30,9 @@ export function spellNumber(value: number, kind: string): string {
       return spellSocketType(value);
     case 'octal':
       return value === 0 ? '0' : `0${value.toString(8)}`;
+    case 'ioprio':
+      // The kernel's own macro, of linux/ioprio.h.
+      return `IOPRIO_PRIO_VALUE(${spellOne(value >> 13, 'IOPRIO_CLASS_')}, ${value & 0x1fff})`;
     case 'signal':
       return value === 0 ? '0' : signalName(value);
     case 'limit':

@@ -57,6 +57,7 @@ const anybody: CloneOptions = {
   rlimits: { nofile: 64, core: 0, stack: { soft: 2 ** 20, hard: 2 ** 20 } },
   nice: 5,
   scheduler: { policy: 'SCHED_BATCH', flags: ['SCHED_FLAG_RESET_ON_FORK'] },
+  ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 6 },
   cpuAffinity: [0],
   oomScoreAdj: 500,
   personality: 0x40000,

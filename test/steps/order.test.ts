@@ -42,6 +42,7 @@ test('every option of the types has an owner', () => {
     hold: true,
     hostname: true,
     init: true,
+    ioPriority: true,
     join: true,
     keyring: true,
     killGrace: true,
