@@ -77,7 +77,16 @@ export type {
   SysfsMount,
   TmpfsMount,
 } from '../types/mounts';
-export type { IoPriority, IoPriorityClass, Scheduler, SchedulerFlag, SchedulerPolicy } from '../types/limits';
+export type {
+  IoPriority,
+  IoPriorityClass,
+  MemoryPolicy,
+  MemoryPolicyFlag,
+  MemoryPolicyMode,
+  Scheduler,
+  SchedulerFlag,
+  SchedulerPolicy,
+} from '../types/limits';
 export type {
   Capabilities,
   CloneOptions,

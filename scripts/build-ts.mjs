@@ -45,6 +45,7 @@ const groups = {
     'steps/join',
     'steps/keyring',
     'steps/loopback',
+    'steps/memory-policy',
     'steps/mounts',
     'steps/root',
     'steps/oom-score-adj',

@@ -1,6 +1,6 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
-import type { IoPriority, Scheduler } from './limits';
+import type { IoPriority, MemoryPolicy, Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
@@ -170,6 +170,10 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * Default: what its nice value says.
    */
   ioPriority?: IoPriority | undefined;
+  /**
+   * On which nodes of the machine its memory is taken, see set_mempolicy(2): `{ mode: 'MPOL_BIND', nodes: '0-1' }`. Default: ours.
+   */
+  memoryPolicy?: MemoryPolicy | undefined;
   /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
   oomScoreAdj?: number | undefined;
   /** The execution domain, see personality(2). */

@@ -64,6 +64,9 @@ export const rt_sigprocmask = shape('rt_sigprocmask', 'number', 'data', 'number'
 export const sched_setaffinity = shape('sched_setaffinity', 'number', 'number', 'data');
 export const sched_setattr = shape('sched_setattr', 'number', 'data', 'number');
 export const seccomp = shape('seccomp', 'number', 'number', 'data');
+export const set_mempolicy = shape('set_mempolicy', 'number', 'data', 'number');
+/** Without nodes. */
+export const set_mempolicyAlone = shape('set_mempolicy', 'number', 'number', 'number');
 export const setdomainname = shape('setdomainname', 'data', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');

@@ -17,6 +17,7 @@ import { join, joinSources } from '../steps/join';
 import { ioPriority } from '../steps/io-priority';
 import { keyring } from '../steps/keyring';
 import { loopback } from '../steps/loopback';
+import { memoryPolicy } from '../steps/memory-policy';
 import { mounts } from '../steps/mounts';
 import { mountedTerminal, mountSources } from '../steps/mount-sources';
 import { namespaces } from '../steps/namespaces';
@@ -91,6 +92,7 @@ export const order: readonly Step[] = [
   foreground,
   pipeOwner,
   umask,
+  memoryPolicy,
   lastScheduler,
   rlimits,
   identity,

@@ -131,6 +131,8 @@ export class Request {
   nice: number | undefined;
   cpuAffinity: readonly number[] | undefined;
   scheduler: Scheduling | undefined;
+  /** The mode with its flags, as set_mempolicy(2) takes it. */
+  memoryPolicy: { readonly mode: number; readonly nodes: readonly number[] } | undefined;
   /** As ioprio_set(2) takes it. */
   ioPriority: number | undefined;
   oomScoreAdj: number | undefined;

@@ -23,6 +23,17 @@ const table = {
   IOPRIO_WHO_PROCESS: 1,
   IOPRIO_WHO_PGRP: 2,
   IOPRIO_WHO_USER: 3,
+  // linux/mempolicy.h
+  MPOL_DEFAULT: 0,
+  MPOL_PREFERRED: 1,
+  MPOL_BIND: 2,
+  MPOL_INTERLEAVE: 3,
+  MPOL_LOCAL: 4,
+  MPOL_PREFERRED_MANY: 5, // Linux 5.15
+  MPOL_WEIGHTED_INTERLEAVE: 6, // Linux 6.9
+  MPOL_F_NUMA_BALANCING: 0x2000,
+  MPOL_F_RELATIVE_NODES: 0x4000,
+  MPOL_F_STATIC_NODES: 0x8000,
 } as const;
 
 export type StepConstant = keyof typeof table;

@@ -14,6 +14,8 @@
 //   out, out:16    memory that the kernel writes, of this size at least
 //   struct:NAME    a struct of structs.ts
 //   sockaddr, sockopt, sigset, sigaction, fprog, groups, cpus, capabilities, ifreq   what their names say
+//   mempolicy      a mode of set_mempolicy(2) with its flags
+//   nodes          a set of numbers, a bit each; the argument after says how many bits
 //   any            a number, or any of the above
 //   pair           where two descriptors are written, which are what the call brings
 //   pointer        any address
@@ -133,6 +135,7 @@ export const signatures = {
 
 /** Of calls that steps make and recordings have no method of. */
 const ofSteps: Readonly<Partial<Record<SyscallName, readonly string[]>>> = {
+  set_mempolicy: ['mempolicy', 'nodes', 'int'],
   sched_setattr: ['int', 'struct:sched_attr', 'int'],
 };
 

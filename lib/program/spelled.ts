@@ -14,8 +14,18 @@ const shown = 32;
 
 /** Kinds of which 0 is no number. */
 const addresses = new Set(
-  'argv bytes capabilities env fprog null out path pointer sigaction sigset sockaddr struct text'.split(' '),
+  'argv bytes capabilities env fprog nodes null out path pointer sigaction sigset sockaddr struct text'.split(' '),
 );
+
+/** Flags in the upper bits, of which none are said where there are none. */
+function spellMemoryPolicy(value: number): string {
+  const mode = spellOne(
+    value & 0xfff,
+    'MPOL_DEFAULT,MPOL_PREFERRED,MPOL_BIND,MPOL_INTERLEAVE,MPOL_LOCAL,MPOL_WEIGHTED_',
+  );
+  const flags = value & ~0xfff;
+  return flags === 0 ? mode : `${mode}|${spellSet(flags, 'MPOL_F_')}`;
+}
 
 export function spellNumber(value: number, kind: string): string {
   const { word, about } = kindOf(kind);
@@ -33,6 +43,8 @@ export function spellNumber(value: number, kind: string): string {
     case 'ioprio':
       // The kernel's own macro, of linux/ioprio.h.
       return `IOPRIO_PRIO_VALUE(${spellOne(value >> 13, 'IOPRIO_CLASS_')}, ${value & 0x1fff})`;
+    case 'mempolicy':
+      return spellMemoryPolicy(value);
     case 'signal':
       return value === 0 ? '0' : signalName(value);
     case 'limit':
@@ -57,6 +69,14 @@ function spellStruct(reader: Reader, place: number, name: string): string {
 function spellInterfaceRequest(reader: Reader, place: number): string {
   const flags = spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC');
   return `{${quote(reader.string(place))}, ${flags}}`;
+}
+
+function setBits(mask: Buffer): number[] {
+  return [...mask].flatMap((byte, at) =>
+    Array.from({ length: 8 }, (_, bit) => bit)
+      .filter((bit) => ((byte >> bit) & 1) === 1)
+      .map((bit) => at * 8 + bit),
+  );
 }
 
 function spellSignals(mask: bigint): string {
@@ -106,6 +126,8 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
       return `{${reader.number(place, 2)} instructions}`;
     case 'groups':
       return `[${reader.unsigned(place, reader.value(instruction, index - 1)).join(', ')}]`;
+    case 'nodes':
+      return `[${setBits(reader.bytes(place, reader.value(instruction, index + 1) >> 3)).join(' ')}]`;
     case 'bytes':
       // Memory that an earlier call fills, as far as that call will say.
       if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;

@@ -96,6 +96,7 @@ describe('types', () => {
     nice: ['5', null, true, 20, -21],
     scheduler: [0, null, 'SCHED_FIFO', {}, { policy: 'SCHED_NONE' }],
     ioPriority: [0, null, 'IOPRIO_CLASS_BE', {}, { class: 'IOPRIO_CLASS_NONE' }],
+    memoryPolicy: [0, null, 'MPOL_BIND', {}, { mode: 'MPOL_BIND', nodes: [-1] }],
     cpuAffinity: [0, null, true, '0', []],
     oomScoreAdj: ['5', null, true, 1001, -1001],
     personality: ['5', null, true, -1, 1.5],

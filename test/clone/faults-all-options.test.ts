@@ -58,6 +58,7 @@ const anybody: CloneOptions = {
   nice: 5,
   scheduler: { policy: 'SCHED_BATCH', flags: ['SCHED_FLAG_RESET_ON_FORK'] },
   ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 6 },
+  memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
   cpuAffinity: [0],
   oomScoreAdj: 500,
   personality: 0x40000,

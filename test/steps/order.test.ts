@@ -48,6 +48,7 @@ test('every option of the types has an owner', () => {
     killGrace: true,
     killSignal: true,
     loopback: true,
+    memoryPolicy: true,
     mounts: true,
     nice: true,
     noNewPrivileges: true,
