@@ -77,6 +77,7 @@ export type {
   SysfsMount,
   TmpfsMount,
 } from '../types/mounts';
+export type { Landlock, LandlockAccess, LandlockPort, LandlockRule } from '../types/landlock';
 export type {
   IoPriority,
   IoPriorityClass,

@@ -100,6 +100,8 @@ export interface Addon {
   /** The `CLONE_NEW…` flag of a namespace; -ENOTTY where the descriptor is none. */
   namespaceType(descriptor: number): number;
   openPidfd(pid: number): number;
+  /** The version of the kernel's Landlock ABI, from 1 on; -ENOSYS or -EOPNOTSUPP where it has none. */
+  landlockAbi(): number;
   startThreadPool(): number;
   /** In test builds: the next child fails at this instruction; with errno -1 it is killed there. */
   setFault?(instruction: number, errno: number): number;

@@ -1,5 +1,6 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
+import type { Landlock } from './landlock';
 import type { IoPriority, MemoryPolicy, Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
@@ -148,10 +149,16 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   capabilities?: readonly CapabilityName[] | Capabilities | undefined;
   /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
   securebits?: number | readonly SecurebitName[] | undefined;
-  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp`. */
+  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp` or `landlock`. */
   noNewPrivileges?: boolean | undefined;
   /** A filter of system calls, set right before the exec, see seccomp(2). */
   seccomp?: Uint8Array | SeccompFilter | undefined;
+  /**
+   * What the program may still do with files, TCP ports and others' processes, see landlock(7): `{ rules: [{ path: '/usr', access:
+   * ['read', 'execute'] }] }` is a sandbox that needs no privilege and no user namespace. What this kernel cannot enforce is refused,
+   * unless `minimumAbi` allows less.
+   */
+  landlock?: Landlock | undefined;
   /** 'new': a session keyring of its own, see session-keyring(7). Default 'inherit'. */
   keyring?: 'inherit' | 'new' | undefined;
   /** Resource limits, see getrlimit(2). */

@@ -16,6 +16,7 @@ import { handover } from '../steps/handover';
 import { join, joinSources } from '../steps/join';
 import { ioPriority } from '../steps/io-priority';
 import { keyring } from '../steps/keyring';
+import { landlock, landlockRules, landlockSources } from '../steps/landlock';
 import { loopback } from '../steps/loopback';
 import { memoryPolicy } from '../steps/memory-policy';
 import { mounts } from '../steps/mounts';
@@ -53,6 +54,7 @@ export const order: readonly Step[] = [
   joinSources,
   cgroupFolder,
   mountSources,
+  landlockSources,
   stdio,
   mountedTerminal,
   ptyOwner,
@@ -80,6 +82,7 @@ export const order: readonly Step[] = [
   root,
   mounts,
   rootSwitch,
+  landlockRules,
   handover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,
@@ -98,6 +101,7 @@ export const order: readonly Step[] = [
   identity,
   cwd,
   noNewPrivileges,
+  landlock,
   hold,
   parentDeathSignal,
   signalMask,

@@ -9,6 +9,7 @@ import { Credentials, isSetgroupsDenied } from '../privilege';
 import type { Checked, Parts } from './mount-type';
 import type { Fact } from './fact';
 import type { HeldFile, HeldSource } from './held-file';
+import type { Purpose } from './until-exec';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
@@ -50,6 +51,27 @@ export interface Scheduling {
   readonly runtime: number | undefined;
   readonly deadline: number | undefined;
   readonly period: number | undefined;
+}
+
+/** One of `landlock.rules`. */
+export interface PathRule {
+  /** 'landlock.rules[0]' */
+  readonly option: string;
+  /** In the final root, or a descriptor of ours. */
+  readonly path: string | number;
+  /** Rights by their names, and by words that say less of a file than of a folder. */
+  readonly access: { readonly named: number; readonly byWord: number };
+}
+
+/** `landlock`. */
+export interface Restriction {
+  /** Where undefined, files are not restricted. */
+  readonly rules: readonly PathRule[] | undefined;
+  readonly net: readonly { readonly option: string; readonly port: number; readonly access: number }[] | undefined;
+  readonly scope: number;
+  readonly minimumAbi: number | undefined;
+  /** What the kernel has; without end where that is to be found out by the child. */
+  readonly abi: number;
 }
 
 /** Something to enter, which is opened for each start. */
@@ -126,6 +148,11 @@ export class Request {
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
   seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
+  landlock: Restriction | undefined;
+  /** Where the copies of descriptors in its rules are kept, once the program is being written. */
+  landlockSlots: readonly (number | undefined)[] = none;
+  /** Where that is kept which is open until the exec, once the program is being written. */
+  readonly untilExec = new Map<Purpose, number>();
   newKeyring = false;
   rlimits: readonly Rlimit[] = none;
   nice: number | undefined;

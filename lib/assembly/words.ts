@@ -16,3 +16,8 @@ export function joinWord(request: Request, index: number): number {
 export function lowestFree(request: Request): number {
   return Math.max(3, request.stdio.length);
 }
+
+/** The first number that closeFds closes: below it are the channel, and what is open until the exec. */
+export function firstClosed(request: Request): number {
+  return lowestFree(request) + 1 + (request.landlock === undefined ? 0 : 1);
+}

@@ -135,6 +135,9 @@ export const signatures = {
 
 /** Of calls that steps make and recordings have no method of. */
 const ofSteps: Readonly<Partial<Record<SyscallName, readonly string[]>>> = {
+  landlock_add_rule: ['fd', 'one:LANDLOCK_RULE_', 'struct:landlock_path_beneath_attr', 'int'],
+  landlock_create_ruleset: ['struct:landlock_ruleset_attr', 'length', 'int'],
+  landlock_restrict_self: ['fd', 'int'],
   set_mempolicy: ['mempolicy', 'nodes', 'int'],
   sched_setattr: ['int', 'struct:sched_attr', 'int'],
 };

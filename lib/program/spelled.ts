@@ -2,6 +2,7 @@
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
+import { stepConstants } from '../kernel/step-constants';
 import { spellSocketAddress } from './calls/socket-address';
 import { AnyErrno, ChannelWord, Kind, Policy, ProcWord, Reserved } from './format';
 import type { Reader } from './reader';
@@ -169,9 +170,11 @@ export function spellArgument(reader: Reader, instruction: number, index: number
   }
 }
 
-/** What the arguments of a call are, as far as it is known; of prctl(2) the first one tells of the others. */
+/** What the arguments of a call are, as far as it is known; of some calls one of them tells of the others. */
 export function kindsOf(reader: Reader, instruction: number): readonly string[] {
   const name = reader.name(instruction);
+  if (name === 'landlock_add_rule' && reader.value(instruction, 1) === stepConstants().LANDLOCK_RULE_NET_PORT)
+    return ruleOfPort;
   if (name !== 'prctl' || reader.kind(instruction, 0) !== Kind.Number) return signatureOf(name);
   switch (reader.value(instruction, 0)) {
     case constants.PR_CAPBSET_DROP:
@@ -183,6 +186,7 @@ export function kindsOf(reader: Reader, instruction: number): readonly string[] 
   }
 }
 
+const ruleOfPort = ['fd', 'one:LANDLOCK_RULE_', 'struct:landlock_net_port_attr', 'int'];
 const [operation] = signatureOf('prctl');
 const prctlOfCapability = [operation!, 'one:CAP_'];
 const prctlOfClearing = [operation!, 'one:PR_CAP_AMBIENT_', 'any?'];

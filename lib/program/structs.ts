@@ -16,6 +16,23 @@ const offset = (at: number, size: 1 | 2 | 4 | 8, kind?: string): Field =>
   kind === undefined ? { at, size } : { at, size, kind };
 
 export const structs: Readonly<Record<string, Struct>> = {
+  landlock_net_port_attr: {
+    size: 16,
+    fields: { allowed_access: offset(0, 8, 'set:LANDLOCK_ACCESS_NET_'), port: offset(8, 8) },
+  },
+  // Packed.
+  landlock_path_beneath_attr: {
+    size: 12,
+    fields: { allowed_access: offset(0, 8, 'set:LANDLOCK_ACCESS_FS_'), parent_fd: offset(8, 4, 'fd') },
+  },
+  landlock_ruleset_attr: {
+    size: 24,
+    fields: {
+      handled_access_fs: offset(0, 8, 'set:LANDLOCK_ACCESS_FS_'),
+      handled_access_net: offset(8, 8, 'set:LANDLOCK_ACCESS_NET_'),
+      scoped: offset(16, 8, 'set:LANDLOCK_SCOPE_'),
+    },
+  },
   mount_attr: {
     size: 32,
     fields: {

@@ -9,7 +9,8 @@ import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
-import { joinWord, lowestFree, sourceWord } from '../assembly/words';
+import { moveBelow } from '../assembly/until-exec';
+import { firstClosed, joinWord, lowestFree, sourceWord } from '../assembly/words';
 
 const { F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
@@ -27,7 +28,7 @@ function closeGivenAt(writer: Writer, word: number): void {
 
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
-  const { stdio, cgroup } = request;
+  const { stdio, cgroup, landlock } = request;
   if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
   for (const slot of request.movedSlots) writer.add(call.close, slot);
   stdio.forEach((source, index) => {
@@ -37,6 +38,8 @@ function closeOurs(writer: Writer, request: Request): void {
   request.joins.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
   if (cgroup !== undefined) writer.add(call.close, request.cgroupSlot);
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
+  for (const { path } of landlock?.rules ?? [])
+    if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
 
@@ -50,6 +53,7 @@ export const closeFds: Step = {
     sysctl: 'it opens its files below a /proc of ours',
     handover: 'it opens its files below a /proc of ours',
     mounts: 'from here on the set-up opens nothing',
+    'landlock rules': 'it opens the paths of the rules',
   },
 
   check(given, request) {
@@ -62,6 +66,7 @@ export const closeFds: Step = {
     const lowest = lowestFree(request);
     // EINVAL: it is there already.
     writer.add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL').storeNumber(lowest, ChannelWord);
-    writer.add(call.close_range, lowest + 1, last);
+    if (request.untilExec.size > 0) moveBelow(writer, request);
+    writer.add(call.close_range, firstClosed(request), last);
   },
 };

@@ -96,11 +96,18 @@ function execute(
   for (let i = 0; i < n; i++) execve(interpreter, scripts(texts[i]!));
 }
 
+function whyRestricted({ landlock }: Request): string | undefined {
+  return landlock?.rules === undefined
+    ? undefined
+    : 'the rules of the option landlock must allow to execute it, and what it names as its interpreter';
+}
+
 export const command: Step = {
   name: 'command',
   options: ['env', 'argv0'],
   after: {
     seccomp: 'the filter is for the program',
+    landlock: 'the ruleset is for the program',
     stdio: 'the program finds its descriptors in place',
     'signal mask': 'the program starts with no signal blocked',
     closeFds: 'the exec is what closes them',
@@ -142,7 +149,7 @@ export const command: Step = {
 
   hint(code, _label, request) {
     if (code === 'ENOENT') return whyMissing(request);
-    if (code === 'EACCES') return whyNotExecutedBy(request);
+    if (code === 'EACCES') return whyNotExecutedBy(request) ?? whyRestricted(request);
     if (code === 'ENOSYS' && request.seccomp !== undefined) return 'the filter of the option seccomp must allow execve';
     if (code === 'E2BIG')
       return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';

@@ -15,6 +15,7 @@ export const hold: Step = {
   after: {
     identity: 'what is done to a held child is done to the final one',
     noNewPrivileges: 'only the filter is left',
+    landlock: 'only the filter is left',
     cwd: 'only the filter is left',
   },
 

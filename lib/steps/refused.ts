@@ -31,6 +31,8 @@ const neededFor: Readonly<Record<string, number>> = {
   fsmount: CAP_SYS_ADMIN,
   fsopen: CAP_SYS_ADMIN,
   keyctl: free,
+  landlock_add_rule: free,
+  landlock_create_ruleset: free,
   memfd_create: free,
   mount_setattr: CAP_SYS_ADMIN,
   move_mount: CAP_SYS_ADMIN,

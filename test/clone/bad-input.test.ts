@@ -91,6 +91,7 @@ describe('types', () => {
     securebits: [null, true, 'NOROOT', {}, ['NONE']],
     noNewPrivileges: [0, null, 'true', {}, []],
     seccomp: [0, null, true, 'allow', new Uint8Array(7)],
+    landlock: [0, null, true, '/', {}, { rules: '/' }, { scope: ['none'] }],
     keyring: [0, null, true, {}, 'session'],
     rlimits: [0, null, true, 'nofile', []],
     nice: ['5', null, true, 20, -21],

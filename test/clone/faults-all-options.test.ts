@@ -1,9 +1,10 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 
-import { clone, type CloneOptions, Flags, type Mount, type Plan, plan, SyscallError } from '../../lib';
+import { clone, type CloneOptions, Flags, type Landlock, type Mount, type Plan, plan, SyscallError } from '../../lib';
 import { optionNames } from '../../lib/assembly/assemble';
 import { namespaceMask } from '../../lib/flags';
+import { addon } from '../support/addon';
 import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -32,6 +33,20 @@ afterAll(() => {
 /** `return ALLOW`. */
 const allowAll = Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
 
+const folder = openSync('/usr', 'r');
+afterAll(() => closeSync(folder));
+
+const hasLandlock = addon().landlockAbi() > 0;
+const landlock: Landlock = {
+  rules: [
+    { path: '/', access: ['read', 'write', 'execute'] },
+    { path: folder, access: ['read_file', 'read_dir'] },
+  ],
+  net: [{ port: 80, access: ['connect_tcp'] }],
+  scope: ['signal', 'abstract_unix_socket'],
+  minimumAbi: 1,
+};
+
 /** What an ordinary user may ask for as well. */
 const anybody: CloneOptions = {
   flags: namespaceMask,
@@ -53,6 +68,7 @@ const anybody: CloneOptions = {
   securebits: ['NO_SETUID_FIXUP'],
   noNewPrivileges: true,
   seccomp: { filter: allowAll, flags: ['LOG'] },
+  ...(hasLandlock ? { landlock } : {}),
   keyring: 'new',
   rlimits: { nofile: 64, core: 0, stack: { soft: 2 ** 20, hard: 2 ** 20 } },
   nice: 5,
@@ -151,9 +167,6 @@ tries('one over a terminal', () => {
   return plan('/bin/true', [], { ...others, pty: true });
 });
 
-const folder = openSync('/usr', 'r');
-afterAll(() => closeSync(folder));
-
 /** What takes more than one instruction, or leaves something open between two. */
 const mounts: readonly Mount[] = [
   { type: 'tmpfs', target: '/mnt', nodev: false },
@@ -187,6 +200,17 @@ if (isRoot) {
 }
 
 test('no option is left out of them', () => {
-  const elsewhere = ['signal', 'hold', 'cgroup', 'setgroups', 'groups', 'join', 'processGroup', 'pty', 'root'];
+  const elsewhere = [
+    'landlock',
+    'signal',
+    'hold',
+    'cgroup',
+    'setgroups',
+    'groups',
+    'join',
+    'processGroup',
+    'pty',
+    'root',
+  ];
   expect(new Set([...Object.keys(anybody), ...elsewhere])).toEqual(new Set(optionNames));
 });

@@ -47,6 +47,7 @@ test('every option of the types has an owner', () => {
     keyring: true,
     killGrace: true,
     killSignal: true,
+    landlock: true,
     loopback: true,
     memoryPolicy: true,
     mounts: true,
