@@ -129,8 +129,11 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * that follows.
    */
   mounts?: readonly Mount[] | undefined;
-  /** The working directory, a path or a `file:` URL. Default: ours. */
-  cwd?: string | URL | undefined;
+  /**
+   * The working directory, a path or a `file:` URL; of several the first that can be entered, and then the variable `PWD` of the
+   * environment is that. Default: ours.
+   */
+  cwd?: string | URL | readonly (string | URL)[] | undefined;
   /** The permission bits that new files do not get, 0 to 0o777, see umask(2). Default: ours. */
   umask?: number | undefined;
   /** The user id, as seen inside, see setresuid(2). Default: ours, or what the maps make of it. */
@@ -222,6 +225,12 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** What the program sees as `argv[0]`. Default: the command. */
   argv0?: string | undefined;
+  /**
+   * A descriptor of ours with the file to execute, in the place of one that is looked up, see AT_EMPTY_PATH in execveat(2): a memory file,
+   * a binary that was checked. `command` is then its name. The program does not get the descriptor; so it cannot be a script, which its
+   * interpreter would open by it.
+   */
+  commandFd?: number | undefined;
   /** What the child's descriptors are, as in `child_process.spawn`. Default 'pipe'. */
   stdio?: S | undefined;
   /** Whether nothing but `stdio` is inherited. With `false`, what is not close-on-exec is inherited too. Default true. */

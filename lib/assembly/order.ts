@@ -2,6 +2,7 @@
 import { cgroupFolder } from '../steps/cgroup';
 import { closeFds } from '../steps/close-fds';
 import { command } from '../steps/command';
+import { commandFile } from '../steps/command-file';
 import { control } from '../steps/control';
 import { cpuAffinity } from '../steps/cpu-affinity';
 import { cwd } from '../steps/cwd';
@@ -55,6 +56,7 @@ export const order: readonly Step[] = [
   cgroupFolder,
   mountSources,
   landlockSources,
+  commandFile,
   stdio,
   mountedTerminal,
   ptyOwner,

@@ -138,6 +138,10 @@ export class Request {
   /** Where the descriptor of that root is kept, once the program is being written. */
   rootSlot: number | undefined;
   cwd: string | undefined;
+  /** Several, of which the first that can be entered is taken. */
+  cwds: readonly string[] = none;
+  /** Where the variable PWD is that tells which, once the program is being written. */
+  folderVariable: number | undefined;
   umask: number | undefined;
   uid: number | undefined;
   gid: number | undefined;
@@ -168,6 +172,8 @@ export class Request {
   env: readonly string[] | undefined;
   /** Where it is ours. */
   ownEnvironment: OwnVariables | undefined;
+  /** A file to execute, by a descriptor of ours. */
+  commandFd: number | undefined;
   /** The files to execute, until one is found. */
   files: readonly string[] = none;
   stdio: readonly StdioSource[] = defaultStdio;

@@ -8,8 +8,8 @@ import { firstClosed, lowestFree } from './words';
 
 const { F_DUPFD_CLOEXEC, O_CLOEXEC } = constants;
 
-/** The ruleset of `landlock`. */
-export type Purpose = 'ruleset';
+/** The ruleset of `landlock`, and the file of `commandFd`. */
+export type Purpose = 'command' | 'ruleset';
 
 /** Keeps a copy of what is open, and lets go of it itself. */
 export function keepUntilExec(writer: Writer, request: Request, purpose: Purpose, opened: Slot): Slot {

@@ -19,5 +19,6 @@ export function lowestFree(request: Request): number {
 
 /** The first number that closeFds closes: below it are the channel, and what is open until the exec. */
 export function firstClosed(request: Request): number {
-  return lowestFree(request) + 1 + (request.landlock === undefined ? 0 : 1);
+  const { commandFd, landlock } = request;
+  return lowestFree(request) + 1 + (landlock === undefined ? 0 : 1) + (commandFd === undefined ? 0 : 1);
 }

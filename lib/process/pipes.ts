@@ -25,7 +25,7 @@ interface Pipe {
 }
 
 /** Before we open descriptors of our own: one of them might get the number of one that is closed. */
-function refuseClosed({ stdio, cgroup, heldMounts, landlock }: Request, writer: Writer): void {
+function refuseClosed({ stdio, cgroup, heldMounts, landlock, commandFd }: Request, writer: Writer): void {
   if (writer.keptCount === 0) return;
   const closed = addon().firstClosed(writer.kept, writer.keptCount);
   if (closed < 0) return;
@@ -39,6 +39,9 @@ function refuseClosed({ stdio, cgroup, heldMounts, landlock }: Request, writer: 
   if (index < 0 && mount !== undefined) {
     const step = mount.option;
     throw new SyscallError({ code: 'EBADF', step, option: nameOf(mount), syscall: 'open_tree', hint });
+  }
+  if (index < 0 && commandFd === descriptor) {
+    throw new SyscallError({ code: 'EBADF', step: 'command file', option: 'commandFd', syscall: 'fcntl', hint });
   }
   const rule = landlock?.rules?.find(({ path }) => path === descriptor);
   if (index < 0 && rule !== undefined) {

@@ -28,7 +28,7 @@ function closeGivenAt(writer: Writer, word: number): void {
 
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
-  const { stdio, cgroup, landlock } = request;
+  const { stdio, cgroup, landlock, commandFd = -1 } = request;
   if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
   for (const slot of request.movedSlots) writer.add(call.close, slot);
   stdio.forEach((source, index) => {
@@ -40,6 +40,7 @@ function closeOurs(writer: Writer, request: Request): void {
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
   for (const { path } of landlock?.rules ?? [])
     if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
+  if (commandFd >= stdio.length) closeGiven(writer, commandFd);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
 

@@ -111,6 +111,7 @@ export const stdio: Step = {
     cgroup: 'its descriptor may lie where an entry goes',
     'mount sources': 'they may lie where an entry goes',
     'landlock sources': 'they may lie where an entry goes',
+    'command file': 'its descriptor may lie where an entry goes',
   },
 
   check(given, request) {

@@ -75,6 +75,7 @@ describe('types', () => {
     mounts: [0, null, true, {}, 'proc', ['proc'], [null]],
     cwd: [0, null, true, {}, []],
     env: [0, null, true, 'A=1', []],
+    commandFd: ['0', null, true, -1, 1.5],
     argv0: [0, null, true, {}, []],
     stdio: [0, null, true, {}, 'none', [{}], [true], [1.5]],
     closeFds: [0, null, 'true', {}, []],

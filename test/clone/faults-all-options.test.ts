@@ -60,7 +60,7 @@ const anybody: CloneOptions = {
   propagation: 'slave',
   root: '/',
   mounts: [{ type: 'proc', target: '/proc', readonly: true }],
-  cwd: '/',
+  cwd: ['/no/such', '/', '/usr'],
   umask: 0o27,
   uid: 0,
   gid: 0,
@@ -107,7 +107,7 @@ const privileged: CloneOptions = {
 
 /** Lines that do not run where all before them succeed: behind a jump, and shells for what is no script. */
 function isTaken(lines: readonly Line[], { number }: Line): boolean {
-  const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
+  const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))?.number;
   if (number === shell) return false;
   const line = lines.find((one) => one.number === number)!;
   // What compares two pieces of the data is no call that could be answered otherwise.
@@ -162,6 +162,20 @@ function tries(name: string, made: () => Plan): void {
 
 tries('a plan of an ordinary user with all options', () => plan('/bin/true', ['argument'], anybody));
 
+const file = openSync('/bin/true', 'r');
+afterAll(() => closeSync(file));
+for (const closeFds of [true, false]) {
+  tries(`one of a file by its descriptor, closeFds: ${closeFds}`, () =>
+    plan('true', [], {
+      ...owned(Flags.NEWPID),
+      commandFd: file,
+      closeFds,
+      init: true,
+      ...(hasLandlock ? { landlock } : {}),
+    }),
+  );
+}
+
 tries('one over a terminal', () => {
   const { stdio: _stdio, ...others } = anybody;
   return plan('/bin/true', [], { ...others, pty: true });
@@ -202,6 +216,7 @@ if (isRoot) {
 test('no option is left out of them', () => {
   const elsewhere = [
     'landlock',
+    'commandFd',
     'signal',
     'hold',
     'cgroup',

@@ -30,6 +30,7 @@ test('every option of the types has an owner', () => {
     capabilities: true,
     cgroup: true,
     closeFds: true,
+    commandFd: true,
     cpuAffinity: true,
     cwd: true,
     detached: true,
