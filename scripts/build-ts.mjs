@@ -59,6 +59,7 @@ const groups = {
     'steps/scheduler',
     'steps/seccomp',
     'steps/securebits',
+    'steps/security-label',
     'steps/subordinate-ids',
     'steps/sysctl',
   ],

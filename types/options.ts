@@ -162,6 +162,15 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * unless `minimumAbi` allows less.
    */
   landlock?: Landlock | undefined;
+  /**
+   * The AppArmor profile that the program is under from its exec on, by the name that it is loaded with, see aa_change_onexec(2). Default:
+   * what the profile that we are under says.
+   */
+  apparmorProfile?: string | undefined;
+  /**
+   * The SELinux label that the program has from its exec on, 'user:role:type:level', see setexeccon(3). Default: what the policy says.
+   */
+  selinuxLabel?: string | undefined;
   /** 'new': a session keyring of its own, see session-keyring(7). Default 'inherit'. */
   keyring?: 'inherit' | 'new' | undefined;
   /** Resource limits, see getrlimit(2). */

@@ -37,6 +37,7 @@ import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
 import { lastScheduler, scheduler } from '../steps/scheduler';
 import { seccomp } from '../steps/seccomp';
+import { securityLabel } from '../steps/security-label';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
 import { stdio, stdioSources } from '../steps/stdio';
@@ -63,6 +64,7 @@ export const order: readonly Step[] = [
   pipeOwnerOutside,
   raisedRlimits,
   oomScoreAdj,
+  securityLabel,
   nice,
   cpuAffinity,
   scheduler,

@@ -157,6 +157,8 @@ export class Request {
   landlockSlots: readonly (number | undefined)[] = none;
   /** Where that is kept which is open until the exec, once the program is being written. */
   readonly untilExec = new Map<Purpose, number>();
+  apparmorProfile: string | undefined;
+  selinuxLabel: string | undefined;
   newKeyring = false;
   rlimits: readonly Rlimit[] = none;
   nice: number | undefined;
@@ -239,6 +241,8 @@ export class Request {
   /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
   get procOption(): string | undefined {
     if (this.oomScoreAdj !== undefined) return 'oomScoreAdj';
+    if (this.apparmorProfile !== undefined) return 'apparmorProfile';
+    if (this.selinuxLabel !== undefined) return 'selinuxLabel';
     if (this.creates(Flags.NEWUSER)) {
       if (this.uidMap?.writer === 'stub') return 'uidMap';
       if (this.gidMap?.writer === 'stub') return 'gidMap';

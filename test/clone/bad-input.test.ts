@@ -93,6 +93,8 @@ describe('types', () => {
     noNewPrivileges: [0, null, 'true', {}, []],
     seccomp: [0, null, true, 'allow', new Uint8Array(7)],
     landlock: [0, null, true, '/', {}, { rules: '/' }, { scope: ['none'] }],
+    apparmorProfile: [0, null, true, {}, '', 'a\nb'],
+    selinuxLabel: [0, null, true, {}, '', 'container_t'],
     keyring: [0, null, true, {}, 'session'],
     rlimits: [0, null, true, 'nofile', []],
     nice: ['5', null, true, 20, -21],

@@ -216,6 +216,8 @@ if (isRoot) {
 test('no option is left out of them', () => {
   const elsewhere = [
     'landlock',
+    'apparmorProfile',
+    'selinuxLabel',
     'commandFd',
     'signal',
     'hold',

@@ -26,6 +26,7 @@ test('every option has exactly one step that owns it', () => {
 test('every option of the types has an owner', () => {
   // Whoever adds an option to CloneOptions has to add it here, and the step that owns it.
   const all: Record<keyof Required<CloneOptions>, true> = {
+    apparmorProfile: true,
     argv0: true,
     capabilities: true,
     cgroup: true,
@@ -65,6 +66,7 @@ test('every option of the types has an owner', () => {
     scheduler: true,
     seccomp: true,
     securebits: true,
+    selinuxLabel: true,
     setgroups: true,
     signal: true,
     stdio: true,
