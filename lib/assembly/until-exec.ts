@@ -4,7 +4,7 @@ import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from './calls';
 import type { Request } from './request';
-import { firstClosed, lowestFree } from './words';
+import { aboveKept, lowestFree } from './words';
 
 const { F_DUPFD_CLOEXEC, O_CLOEXEC } = constants;
 
@@ -14,7 +14,7 @@ export type Purpose = 'command' | 'ruleset';
 /** Keeps a copy of what is open, and lets go of it itself. */
 export function keepUntilExec(writer: Writer, request: Request, purpose: Purpose, opened: Slot): Slot {
   // Out of the way of where the others go.
-  writer.add(call.fcntlOf, opened, F_DUPFD_CLOEXEC, firstClosed(request));
+  writer.add(call.fcntlOf, opened, F_DUPFD_CLOEXEC, aboveKept(request));
   const kept = writer.keep();
   writer.add(call.close, opened);
   request.untilExec.set(purpose, kept);

@@ -17,8 +17,8 @@ export function lowestFree(request: Request): number {
   return Math.max(3, request.stdio.length);
 }
 
-/** The first number that closeFds closes: below it are the channel, and what is open until the exec. */
-export function firstClosed(request: Request): number {
+/** The first number above those where closeFds puts the channel, and what may be open until the exec. */
+export function aboveKept(request: Request): number {
   const { commandFd, landlock } = request;
   return lowestFree(request) + 1 + (landlock === undefined ? 0 : 1) + (commandFd === undefined ? 0 : 1);
 }

@@ -10,7 +10,7 @@ import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { moveBelow } from '../assembly/until-exec';
-import { firstClosed, joinWord, lowestFree, sourceWord } from '../assembly/words';
+import { joinWord, lowestFree, sourceWord } from '../assembly/words';
 
 const { F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
@@ -67,7 +67,8 @@ export const closeFds: Step = {
     const lowest = lowestFree(request);
     // EINVAL: it is there already.
     writer.add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL').storeNumber(lowest, ChannelWord);
-    if (request.untilExec.size > 0) moveBelow(writer, request);
-    writer.add(call.close_range, firstClosed(request), last);
+    const { size } = request.untilExec;
+    if (size > 0) moveBelow(writer, request);
+    writer.add(call.close_range, lowest + 1 + size, last);
   },
 };

@@ -3,7 +3,7 @@ import { fileDescriptor } from '../check';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
 import type { Step } from '../assembly/step';
-import { firstClosed } from '../assembly/words';
+import { aboveKept } from '../assembly/words';
 
 /** Taken before stdio can have its number. The program does not get it: the exec closes it. */
 export const commandFile: Step = {
@@ -21,7 +21,7 @@ export const commandFile: Step = {
     writer.about(this.name, 'commandFd').subject(`descriptor ${descriptor}`);
     writer.keepOpen(descriptor);
     // Out of the way of where it goes when all else is closed.
-    writer.add(call.fcntl, descriptor, constants.F_DUPFD_CLOEXEC, firstClosed(request));
+    writer.add(call.fcntl, descriptor, constants.F_DUPFD_CLOEXEC, aboveKept(request));
     request.untilExec.set('command', writer.keep());
   },
 };

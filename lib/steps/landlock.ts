@@ -215,6 +215,7 @@ export const landlockRules: Step = {
 
   emit(writer, request) {
     const given = request.landlock!;
+    request.untilExec.delete('ruleset');
     if (isNothing(given)) return;
     const ruleset = makeRuleset(writer.about(this.name, 'landlock'), request, given);
     let free: Slot | undefined;
@@ -285,7 +286,7 @@ export const landlock: Step = {
 
   emit(writer, request) {
     const ruleset = request.untilExec.get('ruleset');
-    if (ruleset === undefined || isNothing(request.landlock!)) return;
+    if (ruleset === undefined) return;
     writer.about(this.name, 'landlock').add(call.landlock_restrict_self, ruleset);
     writer.add(call.close, ruleset);
   },

@@ -159,6 +159,8 @@ describe('landlock, on kernels that know less', () => {
     onVersion(3);
     const made = plan('/bin/true', { landlock: { net: [], scope: ['signal'], minimumAbi: 2 } });
     expect(String(made)).not.toContain('landlock_');
+    // Nor a number that is left open for it.
+    expect(String(made)).toContain('close_range(4, ~0, 0)');
     expect(notesOf(made)).toHaveLength(2);
   });
   test('a later start asks the kernel again', () => {
