@@ -35,6 +35,8 @@ const sections = [
       'types/mounts',
       'types/join-target',
       'types/privileges',
+      'types/limits',
+      'types/landlock',
       'types/signals',
     ],
   },
