@@ -186,7 +186,7 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   scheduler?: Scheduler | undefined;
   /**
    * Which of its requests to disks come first, see ioprio_set(2): `{ class: 'IOPRIO_CLASS_IDLE' }`, `{ class: 'IOPRIO_CLASS_BE', priority: 7 }`.
-   * Default: what its nice value says.
+   * Default: ours, and where we have none what the nice value says.
    */
   ioPriority?: IoPriority | undefined;
   /**
