@@ -88,6 +88,17 @@ export type {
   SysfsMount,
   TmpfsMount,
 } from '../types/mounts';
+export type { Landlock, LandlockAccess, LandlockPort, LandlockRule } from '../types/landlock';
+export type {
+  IoPriority,
+  IoPriorityClass,
+  MemoryPolicy,
+  MemoryPolicyFlag,
+  MemoryPolicyMode,
+  Scheduler,
+  SchedulerFlag,
+  SchedulerPolicy,
+} from '../types/limits';
 export type {
   Capabilities,
   CloneOptions,

@@ -120,6 +120,8 @@ export interface Addon {
   /** The `CLONE_NEW…` flag of a namespace; -ENOTTY where the descriptor is none. */
   namespaceType(descriptor: number): number;
   openPidfd(pid: number): number;
+  /** The version of the kernel's Landlock ABI, from 1 on; -ENOSYS or -EOPNOTSUPP where it has none. */
+  landlockAbi(): number;
   /** A descriptor of the parent of a namespace, or of the user namespace that owns it; -EPERM where that is beyond our own. */
   relatedNamespace(descriptor: number, parent: boolean): number;
   /** The user id that has made a user namespace. */

@@ -35,6 +35,17 @@ export class Credentials {
   }
 }
 
+/** Which Landlock the kernel had when it was asked. */
+export class LandlockVersion {
+  /** Of its ABI, from 1 on; -errno where it has none. */
+  readonly abi = addon().landlockAbi();
+
+  /** Whether it is still the same. */
+  holds(): boolean {
+    return addon().landlockAbi() === this.abi;
+  }
+}
+
 let denied: boolean | undefined;
 
 /**

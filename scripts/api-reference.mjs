@@ -61,6 +61,8 @@ const sections = [
       'types/mounts',
       'types/join-target',
       'types/privileges',
+      'types/limits',
+      'types/landlock',
       'types/signals',
       'types/steps',
       'types/synchronous',

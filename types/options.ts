@@ -1,5 +1,7 @@
 // The options of clone().
 import type { JoinTarget } from './join-target';
+import type { Landlock } from './landlock';
+import type { IoPriority, MemoryPolicy, Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
 import type { Signal } from './signals';
@@ -128,8 +130,11 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * that follows.
    */
   mounts?: readonly Mount[] | undefined;
-  /** The working directory, a path or a `file:` URL. Default: ours. */
-  cwd?: string | URL | undefined;
+  /**
+   * The working directory, a path or a `file:` URL; of several the first that can be entered, and then the variable `PWD` of the
+   * environment is that. Default: ours.
+   */
+  cwd?: string | URL | readonly (string | URL)[] | undefined;
   /** The permission bits that new files do not get, 0 to 0o777, see umask(2). Default: ours. */
   umask?: number | undefined;
   /** The user id, as seen inside, see setresuid(2). Default: ours, or what the maps make of it. */
@@ -148,10 +153,25 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   capabilities?: readonly CapabilityName[] | Capabilities | undefined;
   /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
   securebits?: number | readonly SecurebitName[] | undefined;
-  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp`. */
+  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp` or `landlock`. */
   noNewPrivileges?: boolean | undefined;
   /** A filter of system calls, set right before the exec, see seccomp(2). */
   seccomp?: Uint8Array | SeccompFilter | undefined;
+  /**
+   * What the program may still do with files, TCP ports and others' processes, see landlock(7): `{ rules: [{ path: '/usr', access:
+   * ['read', 'execute'] }] }` is a sandbox that needs no privilege and no user namespace. What this kernel cannot enforce is refused,
+   * unless `minimumAbi` allows less.
+   */
+  landlock?: Landlock | undefined;
+  /**
+   * The AppArmor profile that the program is under from its exec on, by the name that it is loaded with, see aa_change_onexec(2). Default:
+   * what the profile that we are under says.
+   */
+  apparmorProfile?: string | undefined;
+  /**
+   * The SELinux label that the program has from its exec on, 'user:role:type:level', see setexeccon(3). Default: what the policy says.
+   */
+  selinuxLabel?: string | undefined;
   /** 'new': a session keyring of its own, see session-keyring(7). Default 'inherit'. */
   keyring?: 'inherit' | 'new' | undefined;
   /** Resource limits, see getrlimit(2). */
@@ -160,6 +180,20 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   nice?: number | undefined;
   /** The processors that it may run on, see sched_setaffinity(2). */
   cpuAffinity?: readonly number[] | undefined;
+  /**
+   * Scheduling policy and its parameters, see sched_setattr(2): `{ policy: 'SCHED_BATCH' }`, `{ policy: 'SCHED_FIFO', priority: 10 }`.
+   * Real-time policies and deadlines take CAP_SYS_NICE outside of any user namespace. Default: ours.
+   */
+  scheduler?: Scheduler | undefined;
+  /**
+   * Which of its requests to disks come first, see ioprio_set(2): `{ class: 'IOPRIO_CLASS_IDLE' }`, `{ class: 'IOPRIO_CLASS_BE', priority: 7 }`.
+   * Default: ours, and where we have none what the nice value says.
+   */
+  ioPriority?: IoPriority | undefined;
+  /**
+   * On which nodes of the machine its memory is taken, see set_mempolicy(2): `{ mode: 'MPOL_BIND', nodes: '0-1' }`. Default: ours.
+   */
+  memoryPolicy?: MemoryPolicy | undefined;
   /** How soon it is killed when memory is short, -1000 to 1000, see oom_score_adj in proc(5). */
   oomScoreAdj?: number | undefined;
   /** The execution domain, see personality(2). */
@@ -211,6 +245,12 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** What the program sees as `argv[0]`. Default: the command. */
   argv0?: string | undefined;
+  /**
+   * A descriptor of ours with the file to execute, in the place of one that is looked up, see AT_EMPTY_PATH in execveat(2): a memory file,
+   * a binary that was checked. `command` is then its name. The program does not get the descriptor; so it cannot be a script, which its
+   * interpreter would open by it.
+   */
+  commandFd?: number | undefined;
   /** What the child's descriptors are, as in `child_process.spawn`. Default 'pipe'. */
   stdio?: S | undefined;
   /** Whether nothing but `stdio` is inherited. With `false`, what is not close-on-exec is inherited too. Default true. */

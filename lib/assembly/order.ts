@@ -2,6 +2,7 @@
 import { cgroupFolder } from '../steps/cgroup';
 import { closeFds } from '../steps/close-fds';
 import { command } from '../steps/command';
+import { commandFile } from '../steps/command-file';
 import { control } from '../steps/control';
 import { cpuAffinity } from '../steps/cpu-affinity';
 import { cwd } from '../steps/cwd';
@@ -14,9 +15,12 @@ import { init } from '../steps/init';
 import { identity } from '../steps/identity';
 import { handover } from '../steps/handover';
 import { join, joinSources } from '../steps/join';
+import { ioPriority } from '../steps/io-priority';
 import { keyring } from '../steps/keyring';
+import { landlock, landlockRules, landlockSources } from '../steps/landlock';
 import { loopback } from '../steps/loopback';
 import { mappedMounts, mappedView } from '../steps/mapped-mounts';
+import { memoryPolicy } from '../steps/memory-policy';
 import { mounts } from '../steps/mounts';
 import { mountedTerminal, mountSources } from '../steps/mount-sources';
 import { namespaces } from '../steps/namespaces';
@@ -40,7 +44,9 @@ import { foreground, pty, ptyOwner } from '../steps/pty';
 import { raisedRlimits, rlimits } from '../steps/rlimits';
 import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
+import { lastScheduler, scheduler } from '../steps/scheduler';
 import { seccomp } from '../steps/seccomp';
+import { securityLabel } from '../steps/security-label';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
 import { stdio, stdioSources } from '../steps/stdio';
@@ -59,6 +65,8 @@ export const order: readonly Step[] = [
   joinSources,
   cgroupFolder,
   mountSources,
+  landlockSources,
+  commandFile,
   stdio,
   mountedTerminal,
   ptyOwner,
@@ -66,8 +74,11 @@ export const order: readonly Step[] = [
   linesAtStart,
   raisedRlimits,
   oomScoreAdj,
+  securityLabel,
   nice,
   cpuAffinity,
+  scheduler,
+  ioPriority,
   personality,
   mappedMounts,
   // Into the namespaces.
@@ -92,6 +103,7 @@ export const order: readonly Step[] = [
   holdMounts,
   rootSwitch,
   linesInRoot,
+  landlockRules,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,
   // The process itself.
@@ -103,10 +115,13 @@ export const order: readonly Step[] = [
   foreground,
   pipeOwner,
   umask,
+  memoryPolicy,
+  lastScheduler,
   rlimits,
   identity,
   cwd,
   noNewPrivileges,
+  landlock,
   linesBeforeExec,
   hold,
   parentDeathSignal,

@@ -1,4 +1,5 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
+import type { SchedulerPolicy } from '../../types/limits';
 import type { IdMapping, Propagation } from '../../types/options';
 import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
@@ -10,6 +11,7 @@ import type { Checked, Parts } from './mount-type';
 import type { Fact } from './fact';
 import type { HeldFile, HeldSource } from './held-file';
 import type { Idmap, MappedSource } from './idmap';
+import type { Purpose } from './until-exec';
 
 /** A source of one of the child's descriptors. */
 export type StdioSource =
@@ -40,6 +42,38 @@ export interface Parameter {
   readonly name: string;
   readonly path: string;
   readonly value: string;
+}
+
+/** `scheduler`, with the flags as a number. */
+export interface Scheduling {
+  readonly policy: SchedulerPolicy;
+  readonly flags: number;
+  readonly nice: number | undefined;
+  readonly priority: number | undefined;
+  readonly runtime: number | undefined;
+  readonly deadline: number | undefined;
+  readonly period: number | undefined;
+}
+
+/** One of `landlock.rules`. */
+export interface PathRule {
+  /** 'landlock.rules[0]' */
+  readonly option: string;
+  /** In the final root, or a descriptor of ours. */
+  readonly path: string | number;
+  /** Rights by their names, and by words that say less of a file than of a folder. */
+  readonly access: { readonly named: number; readonly byWord: number };
+}
+
+/** `landlock`. */
+export interface Restriction {
+  /** Where undefined, files are not restricted. */
+  readonly rules: readonly PathRule[] | undefined;
+  readonly net: readonly { readonly option: string; readonly port: number; readonly access: number }[] | undefined;
+  readonly scope: number;
+  readonly minimumAbi: number | undefined;
+  /** What the kernel has; without end where that is to be found out by the child. */
+  readonly abi: number;
 }
 
 /** Something to enter, which is opened for each start. */
@@ -152,6 +186,10 @@ export class Request {
   /** Where the descriptor of that root is kept, once the program is being written. */
   rootSlot: number | undefined;
   cwd: string | undefined;
+  /** Several, of which the first that can be entered is taken. */
+  cwds: readonly string[] = none;
+  /** Where the variable PWD is that tells which, once the program is being written. */
+  folderVariable: number | undefined;
   umask: number | undefined;
   uid: number | undefined;
   gid: number | undefined;
@@ -162,16 +200,30 @@ export class Request {
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
   seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
+  landlock: Restriction | undefined;
+  /** Where the copies of descriptors in its rules are kept, once the program is being written. */
+  landlockSlots: readonly (number | undefined)[] = none;
+  /** Where that is kept which is open until the exec, once the program is being written. */
+  readonly untilExec = new Map<Purpose, number>();
+  apparmorProfile: string | undefined;
+  selinuxLabel: string | undefined;
   newKeyring = false;
   rlimits: readonly Rlimit[] = none;
   nice: number | undefined;
   cpuAffinity: readonly number[] | undefined;
+  scheduler: Scheduling | undefined;
+  /** The mode with its flags, as set_mempolicy(2) takes it. */
+  memoryPolicy: { readonly mode: number; readonly nodes: readonly number[] } | undefined;
+  /** As ioprio_set(2) takes it. */
+  ioPriority: number | undefined;
   oomScoreAdj: number | undefined;
   personality: number | undefined;
   /** `NAME=value`; where none is given, our own environment. */
   env: readonly string[] | undefined;
   /** Where it is ours. */
   ownEnvironment: OwnVariables | undefined;
+  /** A file to execute, by a descriptor of ours. */
+  commandFd: number | undefined;
   /** The files to execute, until one is found. */
   files: readonly string[] = none;
   stdio: readonly StdioSource[] = defaultStdio;
@@ -258,6 +310,8 @@ export class Request {
   /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
   get procOption(): string | undefined {
     if (this.oomScoreAdj !== undefined) return 'oomScoreAdj';
+    if (this.apparmorProfile !== undefined) return 'apparmorProfile';
+    if (this.selinuxLabel !== undefined) return 'selinuxLabel';
     if (this.creates(Flags.NEWUSER)) {
       if (this.uidMap?.writer === 'stub') return 'uidMap';
       if (this.gidMap?.writer === 'stub') return 'gidMap';

@@ -21,3 +21,9 @@ export function firstCarried(request: Request): number {
 export function lowestFree(request: Request): number {
   return Math.max(3, request.stdio.length);
 }
+
+/** The first number above those where closeFds puts the channel, what is carried, and what may be open until the exec. */
+export function aboveKept(request: Request): number {
+  const { carried, commandFd, landlock } = request;
+  return firstCarried(request) + carried.length + (landlock === undefined ? 0 : 1) + (commandFd === undefined ? 0 : 1);
+}

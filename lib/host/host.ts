@@ -1,7 +1,8 @@
 // What hints ask the host: the one place from which they read it, so that a test can answer as another host would.
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 
 import { os } from '../builtin';
+import { constants } from '../kernel/constants';
 import { readProc } from '../proc';
 
 export interface FileStatus {
@@ -17,6 +18,8 @@ export interface Host {
   stat(path: string): FileStatus | undefined;
   /** What a link says; undefined where there is none. */
   readlink(path: string): string | undefined;
+  /** Whether a file begins with these bytes; false where it cannot be read. */
+  begins(path: string, bytes: string): boolean;
   /** '6.8.0-45-generic' */
   release(): string;
 }
@@ -25,11 +28,22 @@ export const host: Host = {
   read: (path) => (path.startsWith('/proc/') ? readProc(path.slice('/proc/'.length))?.trim() : readText(path)),
   stat: (path) => tryTo(() => statSync(path)),
   readlink: (path) => tryTo(() => readlinkSync(path)),
+  begins: (path, bytes) => tryTo(() => readBeginning(path, bytes.length)) === bytes,
   release: () => os().release(),
 };
 
 function readText(path: string): string | undefined {
   return tryTo(() => readFileSync(path, 'utf8').trim());
+}
+
+function readBeginning(path: string, size: number): string {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(size);
+    return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, size, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function tryTo<T>(ask: () => T): T | undefined {

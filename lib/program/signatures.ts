@@ -5,6 +5,7 @@
 //   path, text     a string (the first path is the one that errors name)
 //   int, octal     a number
 //   signal         a signal
+//   ioprio         a class of I/O priorities, and a number within it
 //   socktype       SOCK_STREAM and its like, with flags
 //   set:MS_        flags, spelled with the constants of these prefixes (comma-separated)
 //   one:AF_        one of the constants of these prefixes
@@ -13,6 +14,8 @@
 //   out, out:16    memory that the kernel writes, of this size at least
 //   struct:NAME    a struct of structs.ts
 //   sockaddr, sockopt, sigset, sigaction, fprog, groups, cpus, capabilities, ifreq   what their names say
+//   mempolicy      a mode of set_mempolicy(2) with its flags
+//   nodes          a set of numbers, a bit each; the argument after says how many bits
 //   any            a number, or any of the above
 //   flock          a number, or struct flock
 //   message        struct msghdr, of what is sent
@@ -79,8 +82,8 @@ export const signatures = {
   gettid: [],
   getuid: [],
   ioctl: ['fd', 'one:SIOC,TUN,TIOC,FIONBIO,NS_GET_', 'ifreq?'],
-  ioprio_get: ['int', 'int'],
-  ioprio_set: ['int', 'int', 'int'],
+  ioprio_get: ['one:IOPRIO_WHO_', 'int'],
+  ioprio_set: ['one:IOPRIO_WHO_', 'int', 'ioprio'],
   keyctl: ['one:KEYCTL_', 'any?', 'any?', 'any?', 'any?'],
   kill: ['int', 'signal'],
   linkat: ['fd', 'path', 'fd', 'path', 'set:AT_SYMLINK_FOLLOW,AT_EMPTY_PATH?'],
@@ -140,6 +143,15 @@ export const signatures = {
   write: ['fd', 'bytes', 'length?'],
 } as const satisfies Partial<Record<SyscallName, readonly string[]>>;
 
+/** Of calls that steps make and recordings have no method of. */
+const ofSteps: Readonly<Partial<Record<SyscallName, readonly string[]>>> = {
+  landlock_add_rule: ['fd', 'one:LANDLOCK_RULE_', 'struct:landlock_path_beneath_attr', 'int'],
+  landlock_create_ruleset: ['struct:landlock_ruleset_attr', 'length', 'int'],
+  landlock_restrict_self: ['fd', 'int'],
+  set_mempolicy: ['mempolicy', 'nodes', 'int'],
+  sched_setattr: ['int', 'struct:sched_attr', 'int'],
+};
+
 export type SignatureName = keyof typeof signatures;
 
 /** A kind taken apart: 'set:MS_?' is the word 'set', about 'MS_', optional. */
@@ -165,5 +177,6 @@ export function kindOf(text: string): Kind {
 
 /** The kinds of a system call's arguments; none where they are not known. */
 export function signatureOf(name: string): readonly string[] {
-  return Object.hasOwn(signatures, name) ? signatures[name as SignatureName] : [];
+  if (Object.hasOwn(signatures, name)) return signatures[name as SignatureName];
+  return Object.hasOwn(ofSteps, name) ? ofSteps[name as SyscallName]! : [];
 }

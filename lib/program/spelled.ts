@@ -2,6 +2,7 @@
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
+import { stepConstants } from '../kernel/step-constants';
 import { spellSocketAddress } from './calls/socket-address';
 import { AnyErrno, ChannelWord, Kind, Policy, ProcWord, Reserved } from './format';
 import type { Reader } from './reader';
@@ -14,8 +15,18 @@ const shown = 32;
 
 /** Kinds of which 0 is no number. */
 const addresses = new Set(
-  'argv bytes capabilities env fprog null out path pointer sigaction sigset sockaddr struct text'.split(' '),
+  'argv bytes capabilities env fprog nodes null out path pointer sigaction sigset sockaddr struct text'.split(' '),
 );
+
+/** Flags in the upper bits, of which none are said where there are none. */
+function spellMemoryPolicy(value: number): string {
+  const mode = spellOne(
+    value & 0xfff,
+    'MPOL_DEFAULT,MPOL_PREFERRED,MPOL_BIND,MPOL_INTERLEAVE,MPOL_LOCAL,MPOL_WEIGHTED_',
+  );
+  const flags = value & ~0xfff;
+  return flags === 0 ? mode : `${mode}|${spellSet(flags, 'MPOL_F_')}`;
+}
 
 export function spellNumber(value: number, kind: string): string {
   const { word, about } = kindOf(kind);
@@ -30,6 +41,11 @@ export function spellNumber(value: number, kind: string): string {
       return spellSocketType(value);
     case 'octal':
       return value === 0 ? '0' : `0${value.toString(8)}`;
+    case 'ioprio':
+      // The kernel's own macro, of linux/ioprio.h.
+      return `IOPRIO_PRIO_VALUE(${spellOne(value >> 13, 'IOPRIO_CLASS_')}, ${value & 0x1fff})`;
+    case 'mempolicy':
+      return spellMemoryPolicy(value);
     case 'signal':
       return value === 0 ? '0' : signalName(value);
     case 'limit':
@@ -45,7 +61,8 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   if (struct === undefined) return `{${name}}`;
   const fields = Object.entries(struct.fields)
     .map(([field, { at, size, kind }]) => [field, reader.number(place + at, size), kind ?? 'int'] as const)
-    .filter(([, value]) => value !== 0)
+    // 0 is nothing, but where numbers have names.
+    .filter(([, value, kind]) => value !== 0 || kind.startsWith('one:'))
     .map(([field, value, kind]) => `${field}=${spellNumber(value, kind)}`);
   return `{${fields.join(', ')}}`;
 }
@@ -60,6 +77,14 @@ function spellMessage(reader: Reader, place: number): string {
 function spellInterfaceRequest(reader: Reader, place: number): string {
   const flags = spellSet(reader.number(place + 16, 2), 'IFF_UP,IFF_RUNNING,IFF_PROMISC');
   return `{${quote(reader.string(place))}, ${flags}}`;
+}
+
+function setBits(mask: Buffer): number[] {
+  return [...mask].flatMap((byte, at) =>
+    Array.from({ length: 8 }, (_, bit) => bit)
+      .filter((bit) => ((byte >> bit) & 1) === 1)
+      .map((bit) => at * 8 + bit),
+  );
 }
 
 function spellSignals(mask: bigint): string {
@@ -109,6 +134,8 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
       return `{${reader.number(place, 2)} instructions}`;
     case 'groups':
       return `[${reader.unsigned(place, reader.value(instruction, index - 1)).join(', ')}]`;
+    case 'nodes':
+      return `[${setBits(reader.bytes(place, reader.value(instruction, index + 1) >> 3)).join(' ')}]`;
     case 'bytes':
       // Memory that an earlier call fills, as far as that call will say.
       if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;
@@ -153,9 +180,11 @@ export function spellArgument(reader: Reader, instruction: number, index: number
   }
 }
 
-/** What the arguments of a call are, as far as it is known; of prctl(2) the first one tells of the others. */
+/** What the arguments of a call are, as far as it is known; of some calls one of them tells of the others. */
 export function kindsOf(reader: Reader, instruction: number): readonly string[] {
   const name = reader.name(instruction);
+  if (name === 'landlock_add_rule' && reader.value(instruction, 1) === stepConstants().LANDLOCK_RULE_NET_PORT)
+    return ruleOfPort;
   if (name !== 'prctl' || reader.kind(instruction, 0) !== Kind.Number) return signatureOf(name);
   switch (reader.value(instruction, 0)) {
     case constants.PR_CAPBSET_DROP:
@@ -167,6 +196,7 @@ export function kindsOf(reader: Reader, instruction: number): readonly string[] 
   }
 }
 
+const ruleOfPort = ['fd', 'one:LANDLOCK_RULE_', 'struct:landlock_net_port_attr', 'int'];
 const [operation] = signatureOf('prctl');
 const prctlOfCapability = [operation!, 'one:CAP_'];
 const prctlOfClearing = [operation!, 'one:PR_CAP_AMBIENT_', 'any?'];

@@ -2,6 +2,7 @@
 import { printable } from '../errors/printable';
 import { formatFlags } from '../flags';
 import { constants } from '../kernel/constants';
+import { stepConstants } from '../kernel/step-constants';
 
 /** Masks and aliases that would hide what a number says. */
 const unfit = new Set([
@@ -34,7 +35,7 @@ function named(prefixes: string): (readonly [string, number])[] {
   let list = byPrefix.get(prefixes);
   if (list === undefined) {
     const starts = prefixes.split(',');
-    list = (Object.entries({ ...constants, ...masking }) as [string, number | bigint][])
+    list = (Object.entries({ ...constants, ...stepConstants(), ...masking }) as [string, number | bigint][])
       .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
       .filter(([name]) => !unfit.has(name) && starts.some((start) => `${name}$`.startsWith(start)))
       // Sub-commands of single prctl(2) operations.

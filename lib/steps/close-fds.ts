@@ -10,7 +10,8 @@ import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import type { Carried, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
-import { firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
+import { moveBelow } from '../assembly/until-exec';
+import { aboveKept, firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
 
 const { F_DUPFD_CLOEXEC, F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
@@ -28,7 +29,7 @@ function closeGivenAt(writer: Writer, word: number): void {
 
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
-  const { stdio, cgroup } = request;
+  const { stdio, cgroup, landlock, commandFd = -1 } = request;
   if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
   for (const slot of request.movedSlots) writer.add(call.close, slot);
   stdio.forEach((source, index) => {
@@ -38,15 +39,17 @@ function closeOurs(writer: Writer, request: Request): void {
   request.targets.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
   if (cgroup !== undefined) writer.add(call.close, request.cgroupSlot);
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
+  for (const { path } of landlock?.rules ?? [])
+    if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
+  if (commandFd >= stdio.length) closeGiven(writer, commandFd);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
 
-/** Beyond all places that are about to be taken. */
+/** Out of the way of where others go. */
 function copyAway(writer: Writer, request: Request, carried: readonly Carried[]): Slot[] {
-  const beyond = carried.reduce((most, { descriptor }) => Math.max(most, descriptor), firstCarried(request));
   return carried.map(({ descriptor, option }) => {
     writer.keepOpen(descriptor);
-    writer.about('closeFds', option).add(call.fcntl, descriptor, F_DUPFD_CLOEXEC, beyond + carried.length);
+    writer.about('closeFds', option).add(call.fcntl, descriptor, F_DUPFD_CLOEXEC, aboveKept(request));
     return writer.keep();
   });
 }
@@ -61,6 +64,7 @@ export const closeFds: Step = {
     sysctl: 'it opens its files below a /proc of ours',
     handover: 'it opens its files below a /proc of ours',
     mounts: 'from here on the set-up opens nothing',
+    'landlock rules': 'it opens the paths of the rules',
   },
 
   check(given, request) {
@@ -86,6 +90,8 @@ export const closeFds: Step = {
     writer.about(this.name, 'closeFds').add(call.dup3At, ChannelWord, lowest, O_CLOEXEC).accept('EINVAL');
     writer.storeNumber(lowest, ChannelWord);
     copies.forEach((copy, index) => writer.add(call.dup3Of, copy, firstCarried(request) + index, O_CLOEXEC));
-    writer.add(call.close_range, firstCarried(request) + copies.length, last);
+    const { size } = request.untilExec;
+    if (size > 0) moveBelow(writer, request);
+    writer.add(call.close_range, firstCarried(request) + copies.length + size, last);
   },
 };

@@ -3,12 +3,17 @@ import { resolve } from 'node:path';
 
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { constants } from '../kernel/constants';
 import { ownVariables } from '../own-environment';
 import type { Place, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import { withoutFolder } from './first-folder';
+import { whyFileNotExecuted } from './why-file-not-executed';
 import { whyMissing, whyNotExecutedBy } from './why-not-executed';
+
+const { AT_EMPTY_PATH } = constants;
 
 /** What execvp(3) searches where there is no PATH. */
 const defaultPath = '/bin:/usr/bin';
@@ -54,9 +59,10 @@ function candidates(request: Request): string[] {
 /** Of whoever looks: what is here executed by this name would be the stub, which has taken our place by then. */
 const ownExecutable = /^\/proc\/(?:thread-)?self\/(?:task\/\d+\/)?exe$/;
 
-function refuseOwnExecutable({ command, files, cwd }: Request): void {
+function refuseOwnExecutable({ command, files, cwd, cwds }: Request): void {
   if (!command.endsWith('exe')) return;
-  if (!files.some((file) => ownExecutable.test(resolve(cwd ?? '', file)))) return;
+  const folders = cwds.length > 0 ? cwds : [cwd ?? ''];
+  if (!files.some((file) => folders.some((folder) => ownExecutable.test(resolve(folder, file))))) return;
   const reason = 'must not be what /proc calls our own executable: in the child that is the program which sets it up';
   throw invalidArgValue('command argument', command, `${reason}; Node is process.execPath`);
 }
@@ -96,13 +102,27 @@ function execute(
   for (let i = 0; i < n; i++) execve(interpreter, scripts(texts[i]!));
 }
 
+function addEnvironment(writer: Writer, { env: variables, ownEnvironment, folderVariable }: Request): Place {
+  const texts = (all: readonly string[]): Place[] => all.map((variable) => writer.addText(variable));
+  if (folderVariable !== undefined) return writer.addPointers([...texts(withoutFolder(variables!)), folderVariable]);
+  return ownEnvironment === undefined ? writer.addPointers(texts(variables!)) : writer.addStrings(ownEnvironment.block);
+}
+
+function whyRestricted({ landlock }: Request): string | undefined {
+  return landlock?.rules === undefined
+    ? undefined
+    : 'the rules of the option landlock must allow to execute it, and what it names as its interpreter';
+}
+
 export const command: Step = {
   name: 'command',
   options: ['env', 'argv0'],
   after: {
     seccomp: 'the filter is for the program',
+    landlock: 'the ruleset is for the program',
     stdio: 'the program finds its descriptors in place',
     'signal mask': 'the program starts with no signal blocked',
+    'command file': 'it is what is executed',
     closeFds: 'the exec is what closes them',
     cwd: 'a relative command starts at the working directory',
   },
@@ -122,6 +142,7 @@ export const command: Step = {
       request.env = own.values;
       request.ownEnvironment = own;
     }
+    if (request.commandFd !== undefined) return;
     request.files = candidates(request);
     refuseOwnExecutable(request);
   },
@@ -130,20 +151,24 @@ export const command: Step = {
     writer.about(this.name).subject(request.command);
     const args = request.args.map((argument) => writer.addText(argument));
     const argv = writer.addPointers([writer.addText(request.argv0 ?? request.command), ...args]);
-    const { env: variables, ownEnvironment } = request;
-    const env =
-      ownEnvironment === undefined
-        ? writer.addPointers(variables!.map((variable) => writer.addText(variable)))
-        : writer.addStrings(ownEnvironment.block);
+    const env = addEnvironment(writer, request);
+    const file = request.untilExec.get('command');
+    if (request.commandFd !== undefined && file !== undefined) {
+      writer.about(this.name, 'commandFd').subject(request.command);
+      writer.add(call.execveatOf, file, writer.addText(''), argv, env, AT_EMPTY_PATH);
+      return;
+    }
     let name: Place | undefined;
     const scripts = (file: Place): Place => writer.addPointers([(name ??= writer.addText(shell)), file, ...args]);
     execute(writer, request.files, scripts, argv, env);
   },
 
-  hint(code, _label, request) {
+  hint(code, _label, request, syscall) {
+    if (code === 'ENOSYS' && request.seccomp !== undefined)
+      return `the filter of the option seccomp must allow ${syscall}`;
+    if (request.commandFd !== undefined && code !== 'E2BIG') return whyFileNotExecuted(code, request);
     if (code === 'ENOENT') return whyMissing(request);
-    if (code === 'EACCES') return whyNotExecutedBy(request);
-    if (code === 'ENOSYS' && request.seccomp !== undefined) return 'the filter of the option seccomp must allow execve';
+    if (code === 'EACCES') return whyNotExecutedBy(request) ?? whyRestricted(request);
     if (code === 'E2BIG')
       return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
     return undefined;

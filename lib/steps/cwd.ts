@@ -1,6 +1,7 @@
 // Step `cwd`: the working directory, entered last, as the final user in the final root.
 import { path } from '../check';
 import * as call from '../assembly/calls';
+import { checkFolders, enterFirst } from './first-folder';
 import type { Step } from '../assembly/step';
 
 export const cwd: Step = {
@@ -10,12 +11,17 @@ export const cwd: Step = {
   after: { mounts: 'it is a directory of what is mounted', stdio: 'a step before it may still name paths of ours' },
 
   check(given, request) {
-    request.cwd = path(given.cwd, 'cwd');
+    if (Array.isArray(given.cwd)) request.cwds = checkFolders(given.cwd);
+    else request.cwd = path(given.cwd, 'cwd');
   },
 
   emit(writer, request) {
+    if (request.cwds.length > 0) request.folderVariable = enterFirst(writer, request.cwds);
     if (request.cwd === undefined) return;
     writer.about(this.name, 'cwd').subject(request.cwd);
     writer.add(call.chdir, writer.addText(request.cwd));
   },
+
+  hint: (_code, _label, { cwds }, syscall) =>
+    syscall === 'chdir' && cwds.length > 1 ? `none of these can be entered: ${cwds.join(', ')}` : undefined,
 };

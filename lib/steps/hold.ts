@@ -34,6 +34,7 @@ export const hold: Step = {
     noNewPrivileges: 'only the filters are left',
     cwd: 'only the filters are left',
     'steps at exec': 'only the filters are left',
+    landlock: 'only the filters are left',
   },
 
   check(given, request) {

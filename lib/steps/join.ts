@@ -58,6 +58,7 @@ export const join: Step = {
   after: {
     'join sources': 'they are opened before the view changes',
     'raised rlimits': 'the privilege for it may end here',
+    'security label': 'it is written to a file below our own /proc',
   },
 
   check(given, request) {

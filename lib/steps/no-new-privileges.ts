@@ -16,8 +16,8 @@ export const noNewPrivileges: Step = {
   },
 
   settle(request) {
-    // Without CAP_SYS_ADMIN the kernel takes a filter only after it.
-    request.noNewPrivileges ??= request.seccomp !== undefined;
+    // Without CAP_SYS_ADMIN the kernel takes a filter, or a ruleset, only after it.
+    request.noNewPrivileges ??= request.seccomp !== undefined || request.landlock !== undefined;
   },
 
   emit(writer, request) {

@@ -4,7 +4,7 @@ import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import * as call from '../assembly/calls';
 import { cloneIntoCgroup } from './clone-into-cgroup';
-import { legacyClone } from './second-clone';
+import { clonesAgain, legacyClone } from './second-clone';
 import type { Step } from '../assembly/step';
 import { whyNoProcess } from './why-no-process';
 
@@ -23,10 +23,8 @@ export const process: Step = {
   },
 
   emit(writer, request) {
+    if (!clonesAgain(request)) return;
     const { cgroup } = request;
-    const needed =
-      request.creates(Flags.NEWPID | Flags.NEWTIME) || request.joinsAny(Flags.NEWPID) || cgroup !== undefined;
-    if (!needed) return;
     const joined = request.joins.find((join) => (join.flags & Flags.NEWPID) !== 0);
     if (cgroup === undefined) legacyClone(writer.about(this.name, joined?.option ?? 'flags'), request);
     else cloneIntoCgroup(writer, request, request.cgroupSlot);

@@ -32,6 +32,7 @@ const neededFor: Readonly<Record<string, number>> = {
   fsmount: CAP_SYS_ADMIN,
   fsopen: CAP_SYS_ADMIN,
   keyctl: free,
+  landlock_add_rule: free,
   landlock_create_ruleset: free,
   memfd_create: free,
   mknodat: free,
@@ -43,6 +44,7 @@ const neededFor: Readonly<Record<string, number>> = {
   pidfd_open: free,
   pivot_root: CAP_SYS_ADMIN,
   sched_setaffinity: free,
+  set_mempolicy: free,
   setdomainname: CAP_SYS_ADMIN,
   setgroups: CAP_SETGID,
   sethostname: CAP_SYS_ADMIN,
@@ -102,9 +104,17 @@ function isMatterOfFiles({ call, label }: FailedCall): boolean {
   return opens || call === 'chdir' || call === 'execve' || call === 'mkdirat';
 }
 
+/** Of calls that a kernel may be built without: what there is where it was not. */
+const signs: Readonly<Record<string, string>> = {
+  ioprio_set: '/sys/block',
+  keyctl: '/proc/key-users',
+  set_mempolicy: '/sys/devices/system/node',
+};
+
 /** Whether this kernel has the call, so that only a filter says that it has not. */
 function isThere(call: string): boolean {
-  return call !== 'keyctl' || host.stat('/proc/key-users') !== undefined;
+  const sign = signs[call];
+  return sign === undefined || host.stat(sign) !== undefined;
 }
 
 /** The reason that the host shows; undefined where it is for the step to say. */

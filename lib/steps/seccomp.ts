@@ -34,6 +34,7 @@ export const seccomp: Step = {
   onlyWhenGiven: true,
   after: {
     noNewPrivileges: 'without CAP_SYS_ADMIN the kernel takes a filter only then',
+    landlock: 'the filter may forbid its call',
     'signal mask': 'the filter may forbid all that set-up needs, and is followed by the exec alone',
   },
 

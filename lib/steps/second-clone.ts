@@ -10,6 +10,13 @@ export function flagsOf(request: Request): number {
   return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
 }
 
+/** Whether the program is born once more, into what only a new process can enter. */
+export function clonesAgain(request: Request): boolean {
+  return (
+    request.creates(Flags.NEWPID | Flags.NEWTIME) || request.joinsAny(Flags.NEWPID) || request.cgroup !== undefined
+  );
+}
+
 /** Writes it. */
 export function legacyClone(writer: Writer, request: Request): void {
   writer.add(call.clone, flagsOf(request), 0, ReportPid).fork();

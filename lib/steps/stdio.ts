@@ -110,6 +110,8 @@ export const stdio: Step = {
     'join sources': 'what is joined may lie where an entry goes',
     cgroup: 'its descriptor may lie where an entry goes',
     'mount sources': 'they may lie where an entry goes',
+    'landlock sources': 'they may lie where an entry goes',
+    'command file': 'its descriptor may lie where an entry goes',
   },
 
   check(given, request) {

@@ -41,6 +41,8 @@ export const user: Step = {
     join: 'a new user namespace is a child of the one that was joined',
     oomScoreAdj: 'the privilege for it ends here',
     nice: 'the privilege for it ends here',
+    scheduler: 'the privilege for it ends here',
+    ioPriority: 'the privilege for it ends here',
   },
 
   check(given, request) {

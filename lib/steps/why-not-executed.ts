@@ -11,6 +11,8 @@ import { type IdMap, insideID, outsideID, type Request } from '../assembly/reque
 /** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
 export function whyNotExecutedBy(request: Request): string | undefined {
   if (request.joinsAny(Flags.NEWNS | Flags.NEWUSER) || request.capabilities !== undefined) return undefined;
+  // Which of them it has entered, only the child knows.
+  if (request.cwds.length > 0) return undefined;
   const { own, uid, gid, uidMap, gidMap } = request;
   const isNew = request.creates(Flags.NEWUSER);
   const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
@@ -39,7 +41,8 @@ export function whyNotExecutedBy(request: Request): string | undefined {
 
 /** Where nobody else's files are meant, one that is there has an interpreter that is not. */
 export function whyMissing(request: Request): string {
-  const isOurView = !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0 && !request.changesRoot;
+  const isOurView =
+    request.cwds.length === 0 && !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0 && !request.changesRoot;
   const there = isOurView
     ? request.files.find((file) => host.stat(resolve(request.cwd ?? '.', file)) !== undefined)
     : undefined;

@@ -1,6 +1,7 @@
 // Who and where we are: ids, limits, namespaces.
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <linux/nsfs.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
@@ -57,6 +58,11 @@ Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
   return Lent(info, static_cast<int>(syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0)));
 }
 
+// landlockAbi() -> the version of the kernel's ABI, see landlock_create_ruleset(2)
+Napi::Value LandlockAbi(const Napi::CallbackInfo& info) {
+  return Answer(info, syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+}
+
 // credentials(into: Float64Array) -> 0: effective uid and gid, effective capabilities 0 to 31 and 32 to 63
 Napi::Value Credentials(const Napi::CallbackInfo& info) {
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -101,6 +107,7 @@ void ExportNamespaces(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "proc", Entry<OpenProc>);
   Export(env, exports, "namespaceType", Entry<NamespaceType>);
   Export(env, exports, "openPidfd", Entry<OpenPidfd>);
+  Export(env, exports, "landlockAbi", Entry<LandlockAbi>);
 }
 
 }  // namespace nsclone

@@ -1,9 +1,10 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 
-import { clone, type CloneOptions, Flags, type Mount, type Plan, plan, SyscallError } from '../../lib';
+import { clone, type CloneOptions, Flags, type Landlock, type Mount, type Plan, plan, SyscallError } from '../../lib';
 import { optionNames } from '../../lib/assembly/assemble';
 import { namespaceMask } from '../../lib/flags';
+import { addon } from '../support/addon';
 import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -32,6 +33,20 @@ afterAll(() => {
 /** `return ALLOW`. */
 const allowAll = Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
 
+const folder = openSync('/usr', 'r');
+afterAll(() => closeSync(folder));
+
+const hasLandlock = addon().landlockAbi() > 0;
+const landlock: Landlock = {
+  rules: [
+    { path: '/', access: ['read', 'write', 'execute'] },
+    { path: folder, access: ['read_file', 'read_dir'] },
+  ],
+  net: [{ port: 80, access: ['connect_tcp'] }],
+  scope: ['signal', 'abstract_unix_socket'],
+  minimumAbi: 1,
+};
+
 /** What an ordinary user may ask for as well. */
 const anybody: CloneOptions = {
   flags: namespaceMask,
@@ -45,7 +60,7 @@ const anybody: CloneOptions = {
   propagation: 'slave',
   root: '/',
   mounts: [{ type: 'proc', target: '/proc', readonly: true }],
-  cwd: '/',
+  cwd: ['/no/such', '/', '/usr'],
   umask: 0o27,
   uid: 0,
   gid: 0,
@@ -53,9 +68,13 @@ const anybody: CloneOptions = {
   securebits: ['NO_SETUID_FIXUP'],
   noNewPrivileges: true,
   seccomp: { filter: allowAll, flags: ['LOG'] },
+  ...(hasLandlock ? { landlock } : {}),
   keyring: 'new',
   rlimits: { nofile: 64, core: 0, stack: { soft: 2 ** 20, hard: 2 ** 20 } },
   nice: 5,
+  scheduler: { policy: 'SCHED_BATCH', flags: ['SCHED_FLAG_RESET_ON_FORK'] },
+  ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 6 },
+  memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
   cpuAffinity: [0],
   oomScoreAdj: 500,
   steps: (['start', 'namespaces', 'mounts', 'root', 'exec', 'filtered'] as const).map((at) => ({
@@ -92,7 +111,7 @@ const privileged: CloneOptions = {
 
 /** Lines that do not run where all before them succeed: behind a jump, and shells for what is no script. */
 function isTaken(lines: readonly Line[], { number }: Line): boolean {
-  const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))!.number;
+  const shell = lines.findLast(({ call }) => call.startsWith('execve("/bin/sh"'))?.number;
   if (number === shell) return false;
   const line = lines.find((one) => one.number === number)!;
   // What compares two pieces of the data is no call that could be answered otherwise.
@@ -147,13 +166,24 @@ function tries(name: string, made: () => Plan): void {
 
 tries('a plan of an ordinary user with all options', () => plan('/bin/true', ['argument'], anybody));
 
+const file = openSync('/bin/true', 'r');
+afterAll(() => closeSync(file));
+for (const closeFds of [true, false]) {
+  tries(`one of a file by its descriptor, closeFds: ${closeFds}`, () =>
+    plan('true', [], {
+      ...owned(Flags.NEWPID),
+      commandFd: file,
+      closeFds,
+      init: true,
+      ...(hasLandlock ? { landlock } : {}),
+    }),
+  );
+}
+
 tries('one over a terminal', () => {
   const { stdio: _stdio, ...others } = anybody;
   return plan('/bin/true', [], { ...others, pty: true });
 });
-
-const folder = openSync('/usr', 'r');
-afterAll(() => closeSync(folder));
 
 /** What takes more than one instruction, or leaves something open between two. */
 const mounts: readonly Mount[] = [
@@ -188,6 +218,20 @@ if (isRoot) {
 }
 
 test('no option is left out of them', () => {
-  const elsewhere = ['signal', 'hold', 'cgroup', 'setgroups', 'groups', 'join', 'processGroup', 'pty', 'root'];
+  const elsewhere = [
+    'landlock',
+    'apparmorProfile',
+    'selinuxLabel',
+    'commandFd',
+    'signal',
+    'hold',
+    'cgroup',
+    'setgroups',
+    'groups',
+    'join',
+    'processGroup',
+    'pty',
+    'root',
+  ];
   expect(new Set([...Object.keys(anybody), ...elsewhere])).toEqual(new Set(optionNames));
 });

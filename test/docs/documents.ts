@@ -3,6 +3,7 @@
 //   ts                 compiles on its own        ts fragment      is only to be read
 //   ts run             compiles and runs          ts at=FILE       compiles where FILE would lie
 //   ts run root        the same, where we have CAP_SYS_ADMIN; the document says why
+//   ts run landlock    the same, where the kernel has all of Landlock that the options know
 //   text output        what the `ts run` before it prints; a second one has the lines that an ordinary user sees instead
 //   ts file=FILE       is all of FILE             ts part=FILE     is a part of FILE
 //   text hints=FILES   has all hints of these files of lib/, see errors.test.ts

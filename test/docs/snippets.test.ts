@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 
 import { transformSync } from '@swc/core';
 
-import { rootOnly } from '../support/capability';
+import { addon } from '../support/addon';
+import { needing, rootOnly } from '../support/capability';
 import { slow } from '../support/slow';
 import { type Block, blocks, compile, rewrite, root, updating, valueOf, where } from './documents';
 
@@ -79,6 +80,8 @@ function unnumbered(listing: string): string[] {
     );
 }
 
+const landlock = addon().landlockAbi();
+
 const ofUser = (line: string): boolean => /^ *[\d–]* *user /.test(line);
 const capabilities = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
 /** CAP_SETGID: who has it writes the map of groups for the child. */
@@ -108,5 +111,7 @@ function expectOutput(block: Block): void {
 }
 
 for (const block of running) {
-  (block.words.includes('root') ? rootOnly : test)(`${where(block)} runs`, () => expectOutput(block));
+  const restricts = block.words.includes('landlock');
+  const when = block.words.includes('root') ? rootOnly : restricts ? needing(landlock >= 6, 'Landlock ABI 6') : test;
+  when(`${where(block)} runs`, () => expectOutput(block));
 }

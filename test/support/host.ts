@@ -18,6 +18,7 @@ export async function onHost<T>({ files, modes, links, release }: Answers, body:
     stat: (path: string) =>
       modes?.[path] ?? (files?.[path] === undefined ? undefined : { mode: 0o100644, uid: 0, gid: 0 }),
     readlink: (path: string) => links?.[path],
+    begins: (path: string, bytes: string) => files?.[path]?.startsWith(bytes) === true,
     release: () => release ?? '6.8.0-45-generic',
   });
   try {
@@ -33,6 +34,7 @@ export function withAnswers<T>({ files, modes, links, release }: Answers, body: 
     read: (path: string) => files?.[path]?.trim() ?? real.read(path),
     stat: (path: string) => modes?.[path] ?? real.stat(path),
     readlink: (path: string) => links?.[path] ?? real.readlink(path),
+    begins: (path: string, bytes: string) => files?.[path]?.startsWith(bytes) ?? real.begins(path, bytes),
     release: () => release ?? real.release(),
   });
   return Promise.resolve(body()).finally(() => Object.assign(host, real));

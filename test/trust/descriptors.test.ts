@@ -2,6 +2,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 
 import { type CloneOptions, Flags } from '../../lib';
+import { addon } from '../support/addon';
 import { longer, ownCgroup } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
@@ -109,6 +110,12 @@ const kinds: [string, Options][] = [
   ['a child that writes its own maps', { ...ids, flags: NEWUSER | NEWPID, setgroups: 'deny' }],
   ['a child of everything', everything],
 ];
+const underRules: Options = {
+  landlock: { rules: [{ path: '/', access: ['read', 'write', 'execute'] }], minimumAbi: 1 },
+};
+if (addon().landlockAbi() > 0) kinds.push(['a child under Landlock', underRules]);
+/** What is kept until the exec, and leads to no file. */
+const ruleset = 'anon_inode:[landlock-ruleset]';
 const joining: [string, Options] = ['a child that joins', { join: 'container' }];
 const cgroups: [string, Options][] = [
   ['a child in a cgroup', { cgroup: 'path' }],
@@ -141,7 +148,9 @@ for (const [shape, stdio, more] of shapes) {
       const { held, program, pidOne } = look({ ...options, init: true });
       // The numbers are another matter: stdio is put in its place by the program.
       const theirs = new Set(program.map(target));
-      expect(held.map(target).filter((name) => !theirs.has(name))).toEqual(oneSocket);
+      const others = held.map(target).filter((name) => !theirs.has(name) && name !== ruleset);
+      expect(held.map(target).includes(ruleset)).toBe(options.landlock !== undefined);
+      expect(others).toEqual(oneSocket);
       expect(pidOne).toEqual([]);
     };
 
@@ -154,6 +163,12 @@ for (const [shape, stdio, more] of shapes) {
         `the pid 1 of ${name} has nothing, and what stdio needs and one socket while it is held`,
         pidOneHasOneMore(options),
       );
+    if (addon().landlockAbi() > 0) {
+      rootOnly(
+        'the pid 1 of a child under Landlock has nothing, and what stdio needs, one socket and the ruleset while it is held',
+        pidOneHasOneMore({ ...underRules, flags: NEWPID | NEWNS }),
+      );
+    }
     withCgroup(
       'the pid 1 of a child in a cgroup has nothing, and what stdio needs and one socket while it is held',
       pidOneHasOneMore(cgroups[2]![1]),

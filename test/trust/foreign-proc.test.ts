@@ -116,8 +116,10 @@ const names = [
   'self/setgroups',
   'self/timens_offsets',
   'self/oom_score_adj',
+  'thread-self/attr/exec',
+  'thread-self/attr/apparmor/exec',
 ];
-const folders = 'mkdir -p /proc/sys/net/ipv4 /proc/self /proc/thread-self';
+const folders = 'mkdir -p /proc/sys/net/ipv4 /proc/self /proc/thread-self/attr/apparmor';
 
 /** What is planted, in shell. `$bystander` is a file that must stay as it is. */
 const plants: Record<string, string> = {
@@ -127,7 +129,7 @@ const plants: Record<string, string> = {
   'links to other parameters in it': `${folders}
     for name in ${names.join(' ')}; do ln -s /mnt/proc/sys/kernel/domainname /proc/$name; done`,
   'links for its folders': `mkdir /mnt/there /mnt/there/ipv4; mkdir /proc/sys
-    ln -s /mnt/there /proc/sys/net; ln -s /mnt/there /proc/self
+    ln -s /mnt/there /proc/sys/net; ln -s /mnt/there /proc/self; ln -s /mnt/there /proc/thread-self
     for name in ${names.join(' ')}; do
       case $name in sys/*) echo planted > /mnt/there/ipv4/\${name##*/};; *) echo planted > /mnt/there/\${name##*/};; esac
     done`,
@@ -162,6 +164,15 @@ const requests = {
   oomScoreAdj: {
     options: { oomScoreAdj: 777 },
     script: '[ "$(cat /mnt/proc/self/oom_score_adj)" = 777 ]',
+  },
+  // Most hosts have one of these modules, or none: what is not there must be refused.
+  selinuxLabel: {
+    options: { selinuxLabel: 'system_u:system_r:container_t:s0' },
+    script: '[ "$(cat /mnt/proc/self/attr/current)" = system_u:system_r:container_t:s0 ]',
+  },
+  apparmorProfile: {
+    options: { apparmorProfile: 'unconfined' },
+    script: '[ "$(cat /mnt/proc/self/attr/apparmor/current)" = unconfined ]',
   },
 } as const;
 type Request = keyof typeof requests;
@@ -212,7 +223,14 @@ for (const [root, container] of Object.entries(containers)) {
         asRoot,
       );
 
-    for (const request of ['sysctl', 'timeOffsets', 'id maps', 'oomScoreAdj'] as const) {
+    for (const request of [
+      'sysctl',
+      'timeOffsets',
+      'id maps',
+      'oomScoreAdj',
+      'selinuxLabel',
+      'apparmorProfile',
+    ] as const) {
       test.each(Object.keys(plants))(
         `with %s: ${request} take effect or reject, and nothing planted is written`,
         (plant) => {
@@ -271,7 +289,14 @@ describe('where Node itself has a tmpfs on /proc', () => {
     'sh',
   ];
 
-  for (const request of ['sysctl', 'timeOffsets', 'id maps', 'oomScoreAdj'] as const) {
+  for (const request of [
+    'sysctl',
+    'timeOffsets',
+    'id maps',
+    'oomScoreAdj',
+    'selinuxLabel',
+    'apparmorProfile',
+  ] as const) {
     test.each(Object.keys(plants))(
       `with %s: ${request} take effect or reject, and nothing planted is written`,
       (plant) => {

@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 
 import { clone, type ClonedProcess, type CloneOptions } from '../../lib';
+import { addon } from '../support/addon';
 import { containers, nextLine, ownCgroup } from '../support/attack';
-import { rootOnly } from '../support/capability';
+import { needing, rootOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
 
 leavesNothing();
 
+const isRoot = process.getuid!() === 0;
 const cgroup = ownCgroup();
 const numbers = Array.from({ length: 58 }, (_, index) => index + 3);
 
@@ -84,6 +86,10 @@ const shapes: [string, Options][] = [
 for (const [root, container] of Object.entries(containers)) {
   const own = root === 'root of a user namespace';
   const attack = own ? test : rootOnly;
+  const underRules = needing(
+    addon().landlockAbi() > 0 && (own || isRoot),
+    'Landlock, and root for a container of root',
+  );
   const withCgroup = (name: string, body: () => Promise<void>): void => {
     if (cgroup === undefined) test.skip(`${name} (skipped: needs a cgroup v2 hierarchy that we may write)`, body);
     else rootOnly(name, body);
@@ -115,6 +121,35 @@ for (const [root, container] of Object.entries(containers)) {
             closeSync(descriptor);
           }
         }),
+      );
+    }
+
+    for (const [shape, options] of shapes) {
+      underRules(
+        `with ${shape}, under rules for a folder of the host by its descriptor: no working directory leads to it`,
+        () =>
+          withContainer(container, async (join) => {
+            const descriptor = openSync(folder, 'r');
+            try {
+              const given: CloneOptions = {
+                ...options,
+                join,
+                landlock: {
+                  rules: [
+                    { path: '/', access: ['read', 'execute', 'write'] },
+                    { path: descriptor, access: ['read'] },
+                  ],
+                  minimumAbi: 1,
+                },
+              };
+              const found = escapes((number) =>
+                clone('/bin/sh', ['-c', '[ -r secret ] && exit 42; exit 0'], { ...given, cwd: `/${number}` }),
+              );
+              expect(await found).toEqual([]);
+            } finally {
+              closeSync(descriptor);
+            }
+          }),
       );
     }
 

@@ -6,7 +6,10 @@ import {
   type CapabilitySets,
   type CloneOptions,
   type InterfaceRequest,
+  type IoPriority,
+  type Landlock,
   type Limit,
+  type MemoryPolicy,
   type MountAttributes,
   type NetlinkAddress,
   type OpenHow,
@@ -17,6 +20,7 @@ import {
   type RecordedOptions,
   type RlimitName,
   type RunOptions,
+  type Scheduler,
   type SeccompFilter,
   type SignalAction,
   type StartOptions,
@@ -43,6 +47,10 @@ test('what may be left out may be undefined too', () => {
   expectTypeOf<In<'rlimits'>>().toEqualTypeOf<{ readonly [Name in RlimitName]?: Limit | undefined }>();
   expectTypeOf<OnlyLeftOut<Capabilities>>().toBeNever();
   expectTypeOf<OnlyLeftOut<SeccompFilter>>().toBeNever();
+  expectTypeOf<OnlyLeftOut<Scheduler>>().toBeNever();
+  expectTypeOf<OnlyLeftOut<IoPriority>>().toBeNever();
+  expectTypeOf<OnlyLeftOut<MemoryPolicy>>().toBeNever();
+  expectTypeOf<OnlyLeftOut<Landlock>>().toBeNever();
   expectTypeOf<OnlyLeftOut<ProcMount>>().toBeNever();
   expectTypeOf<OnlyLeftOut<PidTarget>>().toBeNever();
   expectTypeOf<OnlyLeftOut<PidfdTarget>>().toBeNever();

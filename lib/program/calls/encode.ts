@@ -36,6 +36,7 @@ const given: Readonly<Record<string, Encoder>> = {
   fd: encodeDescriptor,
   int: encodeInteger,
   octal: encodeInteger,
+  ioprio: encodeInteger,
   one: encodeInteger,
   socktype: encodeInteger,
   set: encodeFlags,

@@ -1,0 +1,67 @@
+// Constants of the kernel that only single options need: not among those of recording, for which every import pays.
+
+const table = {
+  // linux/sched.h, linux/sched/types.h
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_ISO: 4, // reserved
+  SCHED_IDLE: 5,
+  SCHED_DEADLINE: 6,
+  SCHED_FLAG_RESET_ON_FORK: 0x01,
+  SCHED_FLAG_RECLAIM: 0x02,
+  SCHED_FLAG_DL_OVERRUN: 0x04,
+  SCHED_FLAG_KEEP_POLICY: 0x08,
+  SCHED_FLAG_KEEP_PARAMS: 0x10,
+  SCHED_FLAG_UTIL_CLAMP_MIN: 0x20,
+  SCHED_FLAG_UTIL_CLAMP_MAX: 0x40,
+  // linux/ioprio.h
+  IOPRIO_CLASS_RT: 1,
+  IOPRIO_CLASS_BE: 2,
+  IOPRIO_CLASS_IDLE: 3,
+  IOPRIO_WHO_PROCESS: 1,
+  IOPRIO_WHO_PGRP: 2,
+  IOPRIO_WHO_USER: 3,
+  // linux/mempolicy.h
+  MPOL_DEFAULT: 0,
+  MPOL_PREFERRED: 1,
+  MPOL_BIND: 2,
+  MPOL_INTERLEAVE: 3,
+  MPOL_LOCAL: 4,
+  MPOL_PREFERRED_MANY: 5, // Linux 5.15
+  MPOL_WEIGHTED_INTERLEAVE: 6, // Linux 6.9
+  MPOL_F_NUMA_BALANCING: 0x2000,
+  MPOL_F_RELATIVE_NODES: 0x4000,
+  MPOL_F_STATIC_NODES: 0x8000,
+  // linux/landlock.h
+  LANDLOCK_ACCESS_FS_EXECUTE: 1 << 0,
+  LANDLOCK_ACCESS_FS_WRITE_FILE: 1 << 1,
+  LANDLOCK_ACCESS_FS_READ_FILE: 1 << 2,
+  LANDLOCK_ACCESS_FS_READ_DIR: 1 << 3,
+  LANDLOCK_ACCESS_FS_REMOVE_DIR: 1 << 4,
+  LANDLOCK_ACCESS_FS_REMOVE_FILE: 1 << 5,
+  LANDLOCK_ACCESS_FS_MAKE_CHAR: 1 << 6,
+  LANDLOCK_ACCESS_FS_MAKE_DIR: 1 << 7,
+  LANDLOCK_ACCESS_FS_MAKE_REG: 1 << 8,
+  LANDLOCK_ACCESS_FS_MAKE_SOCK: 1 << 9,
+  LANDLOCK_ACCESS_FS_MAKE_FIFO: 1 << 10,
+  LANDLOCK_ACCESS_FS_MAKE_BLOCK: 1 << 11,
+  LANDLOCK_ACCESS_FS_MAKE_SYM: 1 << 12,
+  LANDLOCK_ACCESS_FS_REFER: 1 << 13, // ABI 2, Linux 5.19
+  LANDLOCK_ACCESS_FS_TRUNCATE: 1 << 14, // ABI 3, Linux 6.2
+  LANDLOCK_ACCESS_FS_IOCTL_DEV: 1 << 15, // ABI 5, Linux 6.10
+  LANDLOCK_ACCESS_NET_BIND_TCP: 1 << 0, // ABI 4, Linux 6.7
+  LANDLOCK_ACCESS_NET_CONNECT_TCP: 1 << 1,
+  LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET: 1 << 0, // ABI 6, Linux 6.12
+  LANDLOCK_SCOPE_SIGNAL: 1 << 1,
+  LANDLOCK_RULE_PATH_BENEATH: 1,
+  LANDLOCK_RULE_NET_PORT: 2,
+} as const;
+
+export type StepConstant = keyof typeof table;
+
+/** Not the table itself: a file that is loaded late has functions only. */
+export function stepConstants(): typeof table {
+  return table;
+}
