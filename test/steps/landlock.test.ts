@@ -241,6 +241,8 @@ describe('landlock emits', () => {
       'cwd',
       'noNewPrivileges',
       'landlock',
+      // The look for it.
+      'command',
       'hold',
       'seccomp',
       'command',
