@@ -3,8 +3,10 @@
 //   core.js      all that the start of a command needs. One file, because Node takes a third of a millisecond for each that it loads.
 //   options.js   what options need, output.js what collects output, late.js what records, lists and explains: each compiled by
 //                the first call that needs it, as an import pays for every byte that it compiles
+//   filters.js   what filters of system calls by names need, compiled late too
 //   index.js     the public names
-//   index.mjs    the same names and the same classes for `import`
+//   seccomp.js   those of `nsclone/seccomp`
+//   *.mjs        the same names and the same classes for `import`
 //
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
 // process.getBuiltinModule().
@@ -55,6 +57,8 @@ const groups = {
   ],
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
+  // Who has a filter of system calls by names.
+  filters: ['seccomp/compile', 'seccomp/disassemble'],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',
@@ -78,7 +82,9 @@ const groups = {
 };
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const folders = { options: ['steps/mounts'], output: [], late: [] };
+const folders = { options: ['steps/mounts'], output: [], filters: ['seccomp'], late: [] };
+/** What is imported by a name of its own. */
+const subPaths = ['seccomp'];
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
@@ -120,9 +126,9 @@ async function stand(file) {
   return [loads, ...stands].join('\n');
 }
 
-/** The file of a group. What two entries share becomes a file of its own: the core, with all that index has. */
-function together(group) {
-  const exports = groups[group].map((name) => `export * from './lib/${name}.ts';`);
+/** The file of a group, or of a sub-path. What two entries share becomes a file of its own: the core, with all that index has. */
+function together(entry) {
+  const exports = (groups[entry] ?? [entry]).map((name) => `export * from './lib/${name}.ts';`);
   return ["import './lib/index.ts';", ...exports].join('\n');
 }
 
@@ -155,7 +161,7 @@ async function buildModules() {
     absWorkingDir: root,
     entryPoints: {
       index: 'lib/index.ts',
-      ...Object.fromEntries(Object.keys(groups).map((group) => [group, `group:${group}`])),
+      ...Object.fromEntries([...Object.keys(groups), ...subPaths].map((entry) => [entry, `group:${entry}`])),
     },
     outdir: dist,
     bundle: true,
@@ -186,7 +192,7 @@ async function writeCommonJS({ path, text }) {
     .replaceAll('__require__(', 'require(')
     .replaceAll('__core__', 'module.exports')
     // Only ours require the others: they can do without a second object with a getter for each name.
-    .replace(/^module\.exports = __toCommonJS\(((?!index)\w+_exports)\);$/m, 'module.exports = $1;');
+    .replace(/^module\.exports = __toCommonJS\(((?!index|seccomp)\w+_exports)\);$/m, 'module.exports = $1;');
   writeFileSync(path, `${js}//# sourceMappingURL=${name}.map\n`);
   writeFileSync(`${path}.map`, byLines(map));
 }
@@ -194,16 +200,18 @@ async function writeCommonJS({ path, text }) {
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 await Promise.all((await buildModules()).map(writeCommonJS));
-const names = Object.keys(createRequire(import.meta.url)(join(dist, 'index.js'))).sort();
-writeFileSync(
-  join(dist, 'index.mjs'),
-  [
-    '// The ESM façade: the same names and the same classes as the CommonJS core.',
-    "import core from './index.js';",
-    `export const { ${names.join(', ')} } = core;`,
-    '',
-  ].join('\n'),
-);
+for (const file of ['index', ...subPaths]) {
+  const names = Object.keys(createRequire(import.meta.url)(join(dist, `${file}.js`))).sort();
+  writeFileSync(
+    join(dist, `${file}.mjs`),
+    [
+      '// The ESM façade: the same names and the same classes as the CommonJS core.',
+      `import core from './${file}.js';`,
+      `export const { ${names.join(', ')} } = core;`,
+      '',
+    ].join('\n'),
+  );
+}
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',
@@ -220,7 +228,9 @@ function reached(file, found = new Set()) {
   return found;
 }
 
-const wanted = new Set([...reached(join(dist, 'index.d.ts')), join(dist, 'index.d.mts')]);
+const wanted = new Set(
+  ['index', ...subPaths].flatMap((name) => [...reached(join(dist, `${name}.d.ts`)), join(dist, `${name}.d.mts`)]),
+);
 for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
   const file = join(root, 'dist', name);
   if (/\.d\.m?ts$/.test(name) && !wanted.has(file)) rmSync(file);

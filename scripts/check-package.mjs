@@ -14,11 +14,14 @@ const wanted = [
   'SECURITY.md',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'index', 'late', 'options', 'output'].flatMap((name) => [
+  'dist/lib/seccomp.d.mts',
+  'dist/lib/seccomp.d.ts',
+  ...['core', 'filters', 'index', 'late', 'options', 'output', 'seccomp'].flatMap((name) => [
     `dist/lib/${name}.js`,
     `dist/lib/${name}.js.map`,
   ]),
   'dist/lib/index.mjs',
+  'dist/lib/seccomp.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
   `prebuilds/linux-${process.arch}/nsclone_stub`,

@@ -48,6 +48,11 @@ test.each([
     `await (await clone('true', { flags: Flags.NEWUSER, uidMap: 'root' })).exited;`,
     ['core.js', 'index.js', 'options.js'],
   ],
+  [
+    'a filter by names',
+    `require('nsclone/seccomp').compile({ defaultAction: 'SCMP_ACT_ALLOW' });`,
+    ['core.js', 'filters.js', 'index.js', 'seccomp.js'],
+  ],
   ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
   expect(filesRunBy(script)).toEqual(files);
@@ -88,7 +93,7 @@ rootOnly(
     const { execFileSync } = require('node:child_process');
     execFileSync('mount', ['--make-rprivate', '/']);
     execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(join(copy, 'dist/lib'))}]);
-    for (const name of ['late', 'options', 'output'])
+    for (const name of ['filters', 'late', 'options', 'output'])
       fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
     console.log(String((await run('echo', ['ours'])).stdout).trim());
     await run('/no/such').catch((error) => console.log(error.code));`);
