@@ -85,10 +85,20 @@ export type {
   Propagation,
   Limit,
   RlimitName,
-  SeccompFilter,
   StartOptions,
   TimeOffset,
 } from '../types/options';
+export type {
+  Seccomp,
+  SeccompAction,
+  SeccompArchitecture,
+  SeccompArgument,
+  SeccompFilter,
+  SeccompFlag,
+  SeccompOperator,
+  SeccompProfile,
+  SeccompRule,
+} from '../types/seccomp';
 export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';

@@ -75,6 +75,7 @@ const groups = {
     'program/record-line',
     'program/structure',
     'steps/forbidden-user-namespaces',
+    'steps/own-filter',
     'steps/why-no-process',
     'steps/why-not-executed',
     'stub-hint',

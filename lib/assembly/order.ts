@@ -31,7 +31,7 @@ import { foreground, pty, ptyOwner } from '../steps/pty';
 import { raisedRlimits, rlimits } from '../steps/rlimits';
 import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
-import { seccomp } from '../steps/seccomp';
+import { privilegedSeccomp, seccomp } from '../steps/seccomp';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
 import { stdio, stdioSources } from '../steps/stdio';
@@ -88,6 +88,7 @@ export const order: readonly Step[] = [
   pipeOwner,
   umask,
   rlimits,
+  privilegedSeccomp,
   identity,
   cwd,
   noNewPrivileges,

@@ -34,6 +34,14 @@ export interface Rlimit {
   readonly ownHard: number;
 }
 
+/** A filter of system calls. */
+export interface Filter {
+  /** 'seccomp[0]' */
+  readonly option: string;
+  readonly filter: Buffer;
+  readonly flags: number;
+}
+
 export interface Parameter {
   readonly name: string;
   readonly path: string;
@@ -113,7 +121,7 @@ export class Request {
   capabilities: CapabilitySets | undefined;
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
-  seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
+  seccomp: readonly Filter[] = none;
   newKeyring = false;
   rlimits: readonly Rlimit[] = none;
   nice: number | undefined;

@@ -9,6 +9,7 @@ import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
 import { Writer } from '../program/writer';
 import { assemble, stepNamed } from '../assembly/assemble';
+import { whyFiltered } from '../steps/own-filter';
 import { type Refusal, whyRefused } from '../steps/refused';
 import type { Request } from '../assembly/request';
 import { stubHint } from '../stub-hint';
@@ -58,10 +59,12 @@ function readFailure(writer: Writer, request: Request): SyscallError {
     path: label?.path ?? path,
     dest: label?.dest,
   };
-  if (errno === 0) return killedIn(place, signalNumber, request);
+  const before = writer.labels?.slice(0, instruction) ?? [];
+  const filtered = before.some(({ step }) => step === 'seccomp');
+  if (errno === 0) return killedIn(place, signalNumber, request, filtered);
   if (label === undefined) return new SyscallError({ ...place, errno });
-  const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
-  const refusal = { code: errnoName(errno), label, call: syscall, inNewUser };
+  const inNewUser = before.some(({ step, option }) => isNewUser(step, option));
+  const refusal = { code: errnoName(errno), label, call: syscall, inNewUser, filtered };
   return new SyscallError({ ...place, errno, hint: hintFor(refusal, request) });
 }
 
@@ -74,10 +77,11 @@ function speechless(): SyscallError {
 }
 
 /** Of a child that has no errno to tell. */
-function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request): SyscallError {
+function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request, filtered = false): SyscallError {
   if (signalNumber !== 0) {
     const signal = signalName(signalNumber);
-    const hint = signal === 'SIGKILL' ? whyKilled(request.cgroup) : undefined;
+    const isFilter = filtered && signal === 'SIGSYS' && place.step !== 'command' && place.syscall !== undefined;
+    const hint = isFilter ? whyFiltered(place.syscall) : signal === 'SIGKILL' ? whyKilled(request.cgroup) : undefined;
     return new SyscallError({ ...place, code: 'ECHILD', signal, hint });
   }
   const executes = place.syscall === 'execve' || place.syscall === 'execveat';

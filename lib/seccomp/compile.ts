@@ -127,9 +127,10 @@ function skippedNames({ rules }: Profile, architectures: readonly Architecture[]
 
 /**
  * @param option the profile's name in errors: 'seccomp'
- * @param native the architecture that programs here are of
+ * @param arch the `process.arch` that programs are of, an option of that name
  */
-export function compileProfile(value: unknown, option: string, native: Architecture): Compiled {
+export function compileProfile(value: unknown, option: string, arch: unknown = process.arch): Compiled {
+  const native = nativeArchitecture(arch, 'arch');
   const profile = checkProfile(value, option);
   // libseccomp begins with that of the machine.
   const architectures = [...new Set([native, ...profile.architectures])];
@@ -155,8 +156,8 @@ export function compileProfile(value: unknown, option: string, native: Architect
 export function compileFilter(profile: SeccompProfile, options: CompileOptions = {}): CompiledFilter {
   if (typeof profile !== 'object' || profile === null)
     throw invalidArgType('profile argument', 'of type object', profile);
-  const { arch = process.arch } = plainObject(options, 'options argument', ['arch']);
-  const { filter, skipped } = compileProfile(profile, 'profile', nativeArchitecture(arch, 'arch'));
+  const { arch } = plainObject(options, 'options argument', ['arch']);
+  const { filter, skipped } = compileProfile(profile, 'profile', arch);
   // Not enumerable: what is shown of it are bytes.
   return Object.defineProperty(filter, 'skipped', { value: Object.freeze(skipped) }) as CompiledFilter;
 }

@@ -164,5 +164,5 @@ export function disassembleFilter(filter: Uint8Array): string {
     }
     return `${String(at).padStart(width)}  ${spell(instruction, at, known)}`;
   });
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }

@@ -143,7 +143,7 @@ export const command: Step = {
   hint(code, _label, request) {
     if (code === 'ENOENT') return whyMissing(request);
     if (code === 'EACCES') return whyNotExecutedBy(request);
-    if (code === 'ENOSYS' && request.seccomp !== undefined) return 'the filter of the option seccomp must allow execve';
+    if (code === 'ENOSYS' && request.seccomp.length > 0) return 'the filter of the option seccomp must allow execve';
     if (code === 'E2BIG')
       return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
     return undefined;

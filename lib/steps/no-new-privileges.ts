@@ -17,7 +17,7 @@ export const noNewPrivileges: Step = {
 
   settle(request) {
     // Without CAP_SYS_ADMIN the kernel takes a filter only after it.
-    request.noNewPrivileges ??= request.seccomp !== undefined;
+    request.noNewPrivileges ??= request.seccomp.length > 0;
   },
 
   emit(writer, request) {

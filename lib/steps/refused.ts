@@ -6,6 +6,7 @@ import { host } from '../host/host';
 import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Label } from '../program/writer';
+import { mayRefuse, whyFiltered } from './own-filter';
 import { whyPowerless } from './forbidden-user-namespaces';
 import type { Request } from '../assembly/request';
 
@@ -18,6 +19,8 @@ export interface Refusal {
   readonly call: string | undefined;
   /** The new user namespace was made already: there the child has every capability. */
   readonly inNewUser: boolean;
+  /** A filter of the child's own was on it. */
+  readonly filtered: boolean;
 }
 
 /** Calls to which the kernel says EPERM or EACCES only for want of this capability; `free` for want of none. */
@@ -87,11 +90,12 @@ function isThere(call: string): boolean {
 
 /** The reason that the host shows; undefined where it is for the step to say. */
 export function whyRefused(refusal: Refusal, request: Request): string | undefined {
-  const { code, call, label, inNewUser } = refusal;
+  const { code, call, label, inNewUser, filtered } = refusal;
   const old = whyTooOld(code, call);
   if (old !== undefined || call === undefined) return old;
-  // After the filter of the child's own there is but the exec.
-  if (label.step === 'command' && request.seccomp !== undefined) return undefined;
+  // The child's own filters are nearer than those that are on us.
+  if (filtered && mayRefuse(request.seccomp, call, code)) return whyFiltered(call);
+  if (label.step === 'command' && request.seccomp.length > 0) return undefined;
   if (code === 'ENOSYS') return isThere(call) ? whoRefuses(code, call) : undefined;
   if (code !== 'EPERM' && code !== 'EACCES') return undefined;
   // Whether there is a user namespace at all is a question of its own.

@@ -49,6 +49,16 @@ test.each([
     ['core.js', 'index.js', 'options.js'],
   ],
   [
+    'a compiled filter',
+    `await (await clone('true', { seccomp: Buffer.from('060000000000ff7f', 'hex') })).exited;`,
+    ['core.js', 'index.js', 'options.js'],
+  ],
+  [
+    'a profile',
+    `await (await clone('true', { seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } })).exited;`,
+    ['core.js', 'filters.js', 'index.js', 'options.js'],
+  ],
+  [
     'a filter by names',
     `require('nsclone/seccomp').compile({ defaultAction: 'SCMP_ACT_ALLOW' });`,
     ['core.js', 'filters.js', 'index.js', 'seccomp.js'],
