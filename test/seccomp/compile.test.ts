@@ -1,5 +1,5 @@
 // From a profile to a filter: what is refused, what rules mean, and what becomes of large ones.
-import type { SeccompProfile, SeccompRule } from '../../types/seccomp';
+import type { SeccompOperator, SeccompProfile, SeccompRule } from '../../types/seccomp';
 import { compileFilter } from '../../lib/seccomp/compile';
 import { numbersOf } from '../../lib/seccomp/numbers';
 import { refusal } from '../support/refusal';
@@ -170,6 +170,29 @@ describe('a profile means', () => {
       [rule(['read']), conditional],
     ]) {
       expect(answer(filterOf({ syscalls }), 'read', 1n)).toBe(allow);
+    }
+  });
+  test('of several rules that hold, the first in an order of its own, whatever theirs is', () => {
+    const on = (index: number, op: SeccompOperator, value: number, action: SeccompRule['action']): SeccompRule =>
+      rule(['ioctl'], [{ index, value, op }], action);
+    const pairs = [
+      // The later argument.
+      [on(1, 'SCMP_CMP_GE', 0, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_EQ', 5, 'SCMP_ACT_TRAP')],
+      // The more exact operator.
+      [on(0, 'SCMP_CMP_EQ', 5, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_LE', 5, 'SCMP_ACT_TRAP')],
+      [on(0, 'SCMP_CMP_LE', 5, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_GE', 5, 'SCMP_ACT_TRAP')],
+      // The larger value, and of "less than" the smaller.
+      [on(0, 'SCMP_CMP_GT', 4, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_GT', 3, 'SCMP_ACT_TRAP')],
+      [on(0, 'SCMP_CMP_LT', 6, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_LT', 7, 'SCMP_ACT_TRAP')],
+      [on(0, 'SCMP_CMP_LT', 2 ** 33, 'SCMP_ACT_LOG'), on(0, 'SCMP_CMP_LT', 2 ** 33 + 1, 'SCMP_ACT_TRAP')],
+    ];
+    for (const [first, second] of pairs) {
+      for (const syscalls of [
+        [first!, second!],
+        [second!, first!],
+      ]) {
+        expect([syscalls, answer(filterOf({ syscalls }), 'ioctl', 5n)]).toEqual([syscalls, answerOf('SCMP_ACT_LOG')]);
+      }
     }
   });
   test('names that no architecture has are listed, and skipped', () => {

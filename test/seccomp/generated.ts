@@ -82,6 +82,7 @@ const masks = [
   0x7e02_0000n,
   0xffff_ffffn,
   0x1_0000_0000n,
+  0x3_0000_00ffn,
   0xffff_ffff_0000_0000n,
   0xffff_ffff_ffff_ffffn,
 ];

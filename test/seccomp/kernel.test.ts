@@ -81,7 +81,7 @@ if (process.arch === 'x64') {
     // By its number x32 is another one.
     const seccomp = { defaultAction: 'SCMP_ACT_ALLOW' } as const;
     const child = await clone(program.path, { seccomp, stdio: ['pipe', 'ignore', 'ignore'] });
-    child.stdin!.end(`${0x4000_0000 + syscalls.getpid} 0 0 0 0 0 0\n`);
+    child.stdin.end(`${0x4000_0000 + syscalls.getpid} 0 0 0 0 0 0\n`);
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGSYS' });
   });
 }
