@@ -109,11 +109,21 @@ export type {
   Propagation,
   Limit,
   RlimitName,
-  SeccompFilter,
   StartOptions,
   TimeOffset,
 } from '../types/options';
 export type { Answer, Feature, Refusal, RefusalCause, Support } from '../types/probe';
+export type {
+  Seccomp,
+  SeccompAction,
+  SeccompArchitecture,
+  SeccompArgument,
+  SeccompFilter,
+  SeccompFlag,
+  SeccompOperator,
+  SeccompProfile,
+  SeccompRule,
+} from '../types/seccomp';
 export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';

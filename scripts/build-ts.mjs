@@ -6,7 +6,8 @@
 //                and explains, namespaces.js what makes and lists namespaces, probe.js what asks for what a host allows: each compiled by the first call that needs it, as an
 //                import pays for every byte that it compiles.
 //                The core is compiled soon after the import where no call has needed it by then.
-//   index.mjs    the same names and the same classes for `import`
+//   seccomp.js   the public names of `nsclone/seccomp`, and filters.js what they need
+//   *.mjs        the same names and the same classes for `import`
 //   cli.js       the command `nsclone`, a user of index.js
 //
 // No file requires a module of Node's: bundlers that write ESM would leave a call of require() that fails. Node gives them by
@@ -57,6 +58,7 @@ const front = [
   'run',
   'run-in',
   'runtime',
+  'seccomp',
   'setns',
   'timers',
   'unshare',
@@ -122,6 +124,8 @@ const groups = {
   namespaces: ['keep-namespace', 'list-namespaces', 'namespace-relations', 'process/make-namespaces'],
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
+  // Who has a filter of system calls by names.
+  filters: ['seccomp/compile', 'seccomp/disassemble'],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',
@@ -142,6 +146,7 @@ const groups = {
     'program/structure',
     'steps/forbidden-user-namespaces',
     'steps/why-file-not-executed',
+    'steps/own-filter',
     'steps/why-no-process',
     'steps/why-not-executed',
     'stub-hint',
@@ -153,7 +158,16 @@ const lateNames = ['core', ...Object.keys(groups)];
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const folders = { options: ['steps/mounts'], namespaces: [], output: [], late: [], probe: ['probing'] };
+const folders = {
+  options: ['steps/mounts'],
+  namespaces: [],
+  output: [],
+  filters: ['seccomp'],
+  late: [],
+  probe: ['probing'],
+};
+/** What is imported by a name of its own. */
+const subPaths = ['seccomp'];
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
@@ -201,6 +215,7 @@ const doors = new Set();
 
 /** All that index and the core have is in a group too: what several entries share becomes a file of its own, which is the same for all. */
 function together(group) {
+  if (subPaths.includes(group)) return ["import './lib/index.ts';", `export * from './lib/${group}.ts';`].join('\n');
   const exports = groups[group].map((name) => `export * from './lib/${name}.ts';`);
   return ["import './lib/index.ts';", "import 'group:core';", ...exports].join('\n');
 }
@@ -286,10 +301,11 @@ async function buildModules() {
   // Finds the doors.
   await bundled({ index });
   const entries = Object.fromEntries(lateNames.map((group) => [group, `group:${group}`]));
-  const files = await bundled({ index, ...entries });
+  const named = Object.fromEntries(subPaths.map((name) => [name, `group:${name}`]));
+  const files = await bundled({ index, ...named, ...entries });
   const [front] = sharedBy(files.get('index.js'));
   const shared = sharedBy(files.get('core.js'));
-  if (files.size !== lateNames.length + 3)
+  if (files.size !== lateNames.length + subPaths.length + 3)
     throw new Error(`two groups share what the core does not have: ${[...files.keys()]}`);
   const [core] = shared.filter((name) => name !== front);
   // It has nothing but the names of what is shared.
@@ -388,6 +404,19 @@ function writeIndex(text) {
   );
 }
 
+async function writeFacade(name) {
+  const names = Object.keys(createRequire(import.meta.url)(join(dist, `${name}.js`))).sort();
+  writeFileSync(
+    join(dist, `${name}.mjs`),
+    [
+      '// The ESM façade: the same names as those of the CommonJS file.',
+      `import core from './${name}.js';`,
+      `export const { ${names.join(', ')} } = core;`,
+      '',
+    ].join('\n'),
+  );
+}
+
 /** The command is a user of the package: what it imports of it is what everybody gets. */
 const publicNames = {
   name: 'public-names',
@@ -416,6 +445,7 @@ const { 'index.js': index, ...modules } = Object.fromEntries(await buildModules(
 await Promise.all(Object.entries(modules).map(writeCommonJS));
 writeIndex(index);
 await buildCommand();
+await Promise.all(subPaths.map(writeFacade));
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
   stdio: 'inherit',
@@ -432,7 +462,9 @@ function reached(file, found = new Set()) {
   return found;
 }
 
-const wanted = new Set([...reached(join(dist, 'index.d.ts')), join(dist, 'index.d.mts')]);
+const wanted = new Set(
+  ['index', ...subPaths].flatMap((name) => [...reached(join(dist, `${name}.d.ts`)), join(dist, `${name}.d.mts`)]),
+);
 for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
   const file = join(root, 'dist', name);
   if (/\.d\.m?ts$/.test(name) && !wanted.has(file)) rmSync(file);

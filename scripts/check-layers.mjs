@@ -29,6 +29,10 @@ const typescript = [
     may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
   },
   { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/proc', 'types/'] },
+  {
+    of: 'lib/seccomp/',
+    may: ['lib/seccomp/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'types/'],
+  },
   { of: 'lib/assembly/order', may: ['lib/assembly/', 'lib/steps/', 'types/'] },
   {
     of: 'lib/assembly/',
@@ -65,6 +69,7 @@ const typescript = [
       'lib/own-name',
       'lib/proc',
       'lib/handed-namespaces',
+      'lib/seccomp/',
       'types/',
     ],
     // A step never calls another step; what steps have in common is in files that the order does not list.

@@ -14,13 +14,16 @@ const wanted = [
   'SECURITY.md',
   'dist/lib/index.d.mts',
   'dist/lib/index.d.ts',
-  ...['core', 'front', 'late', 'namespaces', 'options', 'output', 'probe'].flatMap((name) => [
+  'dist/lib/seccomp.d.mts',
+  'dist/lib/seccomp.d.ts',
+  ...['core', 'filters', 'front', 'late', 'namespaces', 'options', 'output', 'probe', 'seccomp'].flatMap((name) => [
     `dist/lib/${name}.js`,
     `dist/lib/${name}.js.map`,
   ]),
   'dist/lib/cli.js',
   'dist/lib/index.js',
   'dist/lib/index.mjs',
+  'dist/lib/seccomp.mjs',
   'package.json',
   `prebuilds/linux-${process.arch}/nsclone.glibc.node`,
   `prebuilds/linux-${process.arch}/nsclone_stub`,

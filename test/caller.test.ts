@@ -1,5 +1,6 @@
 // The stack of an error: the caller's, without a frame of the library, also of what fails when the call has returned.
 import { clone, Flags, plan, record, run, setns, setnsSync, unshare, unshareSync } from '../lib';
+import { compile, disassemble, type SeccompProfile } from '../lib/seccomp';
 import { leavesNothing } from './support/leftovers';
 import { runScript } from './support/own-process';
 
@@ -41,6 +42,8 @@ describe('what is thrown, and what is refused before there is a child', () => {
     ['plan', () => plan('true', bad)],
     ['unshareSync', () => unshareSync(Flags.NEWUSER)],
     ['setnsSync', () => setnsSync('/nonexistent')],
+    ['compile', () => compile({} as SeccompProfile)],
+    ['disassemble', () => disassemble(new Uint8Array(1))],
   ])('%s()', (_, call) => {
     expectCaller(thrown(call));
   });

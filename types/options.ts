@@ -4,6 +4,7 @@ import type { Landlock } from './landlock';
 import type { IoPriority, MemoryPolicy, Scheduler } from './limits';
 import type { Mount, RootMount } from './mounts';
 import type { CapabilityName, SecurebitName } from './privileges';
+import type { Seccomp } from './seccomp';
 import type { Signal } from './signals';
 import type { Step } from './steps';
 import type { PtyOption, Stdio } from './stdio';
@@ -66,12 +67,6 @@ export interface Capabilities {
   inheritable?: readonly CapabilityName[] | undefined;
   /** What a program has whose uid is not 0; in `inheritable` too. */
   ambient?: readonly CapabilityName[] | undefined;
-}
-
-/** A compiled filter: an array of `struct sock_filter`, see seccomp(2). */
-export interface SeccompFilter {
-  filter: Uint8Array;
-  flags?: readonly ('LOG' | 'SPEC_ALLOW')[] | undefined;
 }
 
 /**
@@ -153,10 +148,18 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   capabilities?: readonly CapabilityName[] | Capabilities | undefined;
   /** The secure bits, a number or names ('NOROOT', 'NOROOT_LOCKED', …), see capabilities(7). */
   securebits?: number | readonly SecurebitName[] | undefined;
-  /** No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp` or `landlock`. */
+  /**
+   * No exec gives more than the process has, see PR_SET_NO_NEW_PRIVS in prctl(2). Default: with `seccomp` or `landlock`.
+   * Filters and rulesets need CAP_SYS_ADMIN where it is false.
+   */
   noNewPrivileges?: boolean | undefined;
-  /** A filter of system calls, set right before the exec, see seccomp(2). */
-  seccomp?: Uint8Array | SeccompFilter | undefined;
+  /**
+   * Filters of system calls, see seccomp(2), in the order in which they are installed: compiled ones, or profiles in the form of the
+   * OCI runtime specification. They are set right before the exec; with `noNewPrivileges: false` before `uid`, `gid` and
+   * `capabilities`, while CAP_SYS_ADMIN is there, and must then let those through. What a profile names and this kernel's
+   * architectures have not is skipped, and the plan says so. A profile is compiled by each call; `plan()` does it once.
+   */
+  seccomp?: Seccomp | readonly Seccomp[] | undefined;
   /**
    * What the program may still do with files, TCP ports and others' processes, see landlock(7): `{ rules: [{ path: '/usr', access:
    * ['read', 'execute'] }] }` is a sandbox that needs no privilege and no user namespace. What this kernel cannot enforce is refused,

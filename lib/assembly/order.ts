@@ -45,7 +45,7 @@ import { raisedRlimits, rlimits } from '../steps/rlimits';
 import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
 import { lastScheduler, scheduler } from '../steps/scheduler';
-import { seccomp } from '../steps/seccomp';
+import { privilegedSeccomp, seccomp } from '../steps/seccomp';
 import { securityLabel } from '../steps/security-label';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
@@ -118,6 +118,7 @@ export const order: readonly Step[] = [
   memoryPolicy,
   lastScheduler,
   rlimits,
+  privilegedSeccomp,
   identity,
   cwd,
   noNewPrivileges,

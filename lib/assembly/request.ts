@@ -38,6 +38,14 @@ export interface Rlimit {
   readonly ownHard: number;
 }
 
+/** A filter of system calls. */
+export interface Filter {
+  /** 'seccomp[0]' */
+  readonly option: string;
+  readonly filter: Buffer;
+  readonly flags: number;
+}
+
 export interface Parameter {
   readonly name: string;
   readonly path: string;
@@ -199,7 +207,7 @@ export class Request {
   capabilities: CapabilitySets | undefined;
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
-  seccomp: { readonly filter: Buffer; readonly flags: number } | undefined;
+  seccomp: readonly Filter[] = none;
   landlock: Restriction | undefined;
   /** Where the copies of descriptors in its rules are kept, once the program is being written. */
   landlockSlots: readonly (number | undefined)[] = none;

@@ -11,6 +11,7 @@ import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/listing';
 import type { Writer } from '../program/writer';
 import { labelled, stepNamed } from '../assembly/assemble';
+import { mayRefuse, whyFiltered } from '../steps/own-filter';
 import { type FailedCall, whyRefused } from '../steps/refused';
 import type { Request } from '../assembly/request';
 import { stubHint } from '../stub-hint';
@@ -21,10 +22,18 @@ function isNewUser(step: string, option: string | undefined): boolean {
   return step === 'user' && option === 'flags';
 }
 
+/** The child's own filters are nearer than those that are on us. */
+function whyOwnFilter({ code, call }: FailedCall, { seccomp }: Request, filtered: boolean): string | undefined {
+  return filtered && call !== undefined && mayRefuse(seccomp, call, code) ? whyFiltered(call) : undefined;
+}
+
 /** What the host shows comes before what the step can tell from the error alone. */
-function hintFor(failed: FailedCall, request: Request): Hint | undefined {
+function hintFor(failed: FailedCall, request: Request, filtered: boolean): Hint | undefined {
   const { code, label, call } = failed;
-  const hint = whyRefused(failed, request) ?? stepNamed(label.step)?.hint?.(code, label, request, call);
+  const hint =
+    whyOwnFilter(failed, request, filtered) ??
+    whyRefused(failed, request) ??
+    stepNamed(label.step)?.hint?.(code, label, request, call);
   if (label.recordedAt === undefined) return hint;
   return [wordsOf(hint), `recorded at ${label.recordedAt}`].filter((text) => text !== undefined).join('; ');
 }
@@ -74,11 +83,14 @@ export function readFailure(writer: Writer, request: Request, id: number): Sysca
     path: label?.path ?? path,
     dest: label?.dest,
   };
-  if (errno === 0) return killedIn(place, signalNumber, request);
+  const before = writer.labels?.slice(0, instruction) ?? [];
+  const filtered = before.some(({ step }) => step === 'seccomp');
+  if (errno === 0) return killedIn(place, signalNumber, request, filtered);
   if (label === undefined) return new SyscallError({ ...place, errno });
-  const inNewUser = writer.labels!.some(({ step, option }, at) => at < instruction && isNewUser(step, option));
+  const inNewUser = before.some(({ step, option }) => isNewUser(step, option));
   const failed = { code: errnoName(errno), label, call: syscall, inNewUser };
-  return new SyscallError({ ...place, errno, hint: hintFor(failed, request), explanation: explanationOf(id) });
+  const hint = hintFor(failed, request, filtered);
+  return new SyscallError({ ...place, errno, hint, explanation: explanationOf(id) });
 }
 
 /** What was executed as the stub has ended without a word: a filter may answer that exec with 0 as well. */
@@ -89,18 +101,24 @@ function speechless(): SyscallError {
   return new SyscallError({ code: 'ECHILD', step: 'stub', syscall: 'execveat', path: path || undefined, reason, hint });
 }
 
-function whyKilledBy(signal: string, { step, syscall }: SyscallErrorInit, request: Request): Hint | undefined {
+function whyKilledBy(
+  signal: string,
+  { step, syscall }: SyscallErrorInit,
+  request: Request,
+  filtered: boolean,
+): Hint | undefined {
   if (signal === 'SIGKILL') return whyKilled(request.cgroup);
-  // After the filter of the child's own there is but the exec.
-  const isOwn = step === 'command' && request.seccomp !== undefined;
-  return signal === 'SIGSYS' && syscall !== undefined && !isOwn ? whoKills(syscall) : undefined;
+  if (signal !== 'SIGSYS' || syscall === undefined) return undefined;
+  if (!filtered) return whoKills(syscall);
+  // Before the exec it was to let the rest of the set-up through.
+  return step === 'command' ? undefined : whyFiltered(syscall);
 }
 
 /** Of a child that has no errno to tell. */
-function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request): SyscallError {
+function killedIn(place: SyscallErrorInit, signalNumber: number, request: Request, filtered = false): SyscallError {
   if (signalNumber !== 0) {
     const signal = signalName(signalNumber);
-    return new SyscallError({ ...place, code: 'ECHILD', signal, hint: whyKilledBy(signal, place, request) });
+    return new SyscallError({ ...place, code: 'ECHILD', signal, hint: whyKilledBy(signal, place, request, filtered) });
   }
   const executes = place.syscall === 'execve' || place.syscall === 'execveat';
   const reason = executes

@@ -164,7 +164,7 @@ export const command: Step = {
   },
 
   hint(code, _label, request, syscall) {
-    if (code === 'ENOSYS' && request.seccomp !== undefined)
+    if (code === 'ENOSYS' && request.seccomp.length > 0)
       return `the filter of the option seccomp must allow ${syscall}`;
     if (request.commandFd !== undefined && code !== 'E2BIG') return whyFileNotExecuted(code, request);
     if (code === 'ENOENT') return whyMissing(request);

@@ -17,7 +17,7 @@ export const noNewPrivileges: Step = {
 
   settle(request) {
     // Without CAP_SYS_ADMIN the kernel takes a filter, or a ruleset, only after it.
-    request.noNewPrivileges ??= request.seccomp !== undefined || request.landlock !== undefined;
+    request.noNewPrivileges ??= request.seccomp.length > 0 || request.landlock !== undefined;
   },
 
   emit(writer, request) {

@@ -122,8 +122,8 @@ export function whyRefused(failed: FailedCall, request: Request): Refusal | unde
   const { code, call, label, inNewUser } = failed;
   const old = whyTooOld(code, call);
   if (old !== undefined || call === undefined) return old;
-  // After the filter of the child's own there is but the exec.
-  if (label.step === 'command' && request.seccomp !== undefined) return undefined;
+  // After the filters of the child's own there is but the exec.
+  if (label.step === 'command' && request.seccomp.length > 0) return undefined;
   if (code === 'ENOSYS') return isThere(call) ? whoRefuses(code, call) : undefined;
   if (code !== 'EPERM' && code !== 'EACCES') return undefined;
   // Whether there is a user namespace at all is a question of its own.

@@ -62,6 +62,21 @@ test.each([
     `using(Namespace.current('net')); function using(one) { one.owner().close(); one.close(); }`,
     ['core.js', 'front.js', 'index.js', 'namespaces.js'],
   ],
+  [
+    'a compiled filter',
+    `await (await clone('true', { seccomp: Buffer.from('060000000000ff7f', 'hex') })).exited;`,
+    ['core.js', 'front.js', 'index.js', 'options.js'],
+  ],
+  [
+    'a profile',
+    `await (await clone('true', { seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } })).exited;`,
+    ['core.js', 'filters.js', 'front.js', 'index.js', 'options.js'],
+  ],
+  [
+    'a filter by names',
+    `require('nsclone/seccomp').compile({ defaultAction: 'SCMP_ACT_ALLOW' });`,
+    ['core.js', 'filters.js', 'front.js', 'index.js', 'seccomp.js'],
+  ],
   ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'front.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
   expect(filesRunBy(script)).toEqual(files);
@@ -161,7 +176,7 @@ describe.each([
       execFileSync('mount', ['--make-rprivate', '/']);
       execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
       fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
-      for (const name of ['core', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
+      for (const name of ['core', 'filters', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
         fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
       ${wait}
       console.log(String((await run('echo', ['ours'])).stdout).trim());

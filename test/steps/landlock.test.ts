@@ -245,7 +245,6 @@ describe('landlock emits', () => {
       'command',
       'hold',
       'seccomp',
-      'command',
     ];
     expect(steps.filter((step) => order.includes(step))).toEqual(order);
   });

@@ -1,0 +1,2 @@
+// The ESM façade of `nsclone/seccomp`.
+export * from './seccomp.js';
