@@ -5,6 +5,7 @@ import type * as Net from 'node:net';
 import type * as OS from 'node:os';
 import type Stream from 'node:stream';
 import type * as TTY from 'node:tty';
+import type * as V8 from 'node:v8';
 
 export function childProcess(): typeof ChildProcess {
   return process.getBuiltinModule('node:child_process');
@@ -28,4 +29,8 @@ export function streams(): typeof Stream {
 
 export function tty(): typeof TTY {
   return process.getBuiltinModule('node:tty');
+}
+
+export function v8(): typeof V8 {
+  return process.getBuiltinModule('node:v8');
 }

@@ -1,8 +1,8 @@
 // Builds dist/: by tsc the declarations that a public one leads to, by esbuild CommonJS files with an ESM façade.
 //
 //   core.js      all that the start of a command needs. One file, because Node takes a third of a millisecond for each that it loads.
-//   options.js   what options need, output.js what collects output, late.js what records, lists and explains: each compiled by
-//                the first call that needs it, as an import pays for every byte that it compiles
+//   options.js   what options need, output.js what collects output, fork.js what speaks with a module, late.js what records, lists
+//                and explains: each compiled by the first call that needs it, as an import pays for every byte that it compiles
 //   index.js     the public names
 //   index.mjs    the same names and the same classes for `import`
 //
@@ -55,6 +55,8 @@ const groups = {
   ],
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
+  // Who forks.
+  fork: ['process/channel', 'process/messages', 'process/start-forked'],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',
@@ -78,7 +80,7 @@ const groups = {
 };
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
-const folders = { options: ['steps/mounts'], output: [], late: [] };
+const folders = { options: ['steps/mounts'], output: [], fork: [], late: [] };
 function isIn(group, file) {
   if (groups[group].some((name) => fileOf(name) === file)) return true;
   return folders[group].some((name) => file.startsWith(join(root, 'lib', name, '/')));
