@@ -31,7 +31,7 @@ function outputOf(script: string, env: NodeJS.ProcessEnv = {}): string {
 /** The names of the package's files that a script has come to run. */
 function filesRunBy(script: string): string[] {
   const home = join(folder, 'coverage');
-  outputOf(`const { clone, Flags, record, run } = require(${JSON.stringify(root)}); ${script}`, {
+  outputOf(`const { clone, Flags, fork, record, run } = require(${JSON.stringify(root)}); ${script}`, {
     NODE_V8_COVERAGE: home,
   });
   const [report] = readdirSync(home);
@@ -47,6 +47,11 @@ test.each([
     'a command with options',
     `await (await clone('true', { flags: Flags.NEWUSER, uidMap: 'root' })).exited;`,
     ['core.js', 'index.js', 'options.js'],
+  ],
+  [
+    'a module',
+    `const child = await fork('/dev/null', { execArgv: [] }); await child.exited; child.send('x', () => {});`,
+    ['core.js', 'fork.js', 'index.js'],
   ],
   ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
@@ -88,7 +93,7 @@ rootOnly(
     const { execFileSync } = require('node:child_process');
     execFileSync('mount', ['--make-rprivate', '/']);
     execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(join(copy, 'dist/lib'))}]);
-    for (const name of ['late', 'options', 'output'])
+    for (const name of ['fork', 'late', 'options', 'output'])
       fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
     console.log(String((await run('echo', ['ours'])).stdout).trim());
     await run('/no/such').catch((error) => console.log(error.code));`);
