@@ -6,6 +6,7 @@ import type * as OS from 'node:os';
 import type Stream from 'node:stream';
 import type * as TTY from 'node:tty';
 import type * as WorkerThreads from 'node:worker_threads';
+import type * as V8 from 'node:v8';
 
 export function childProcess(): typeof ChildProcess {
   return process.getBuiltinModule('node:child_process');
@@ -33,4 +34,8 @@ export function tty(): typeof TTY {
 
 export function workerThreads(): typeof WorkerThreads {
   return process.getBuiltinModule('node:worker_threads');
+}
+
+export function v8(): typeof V8 {
+  return process.getBuiltinModule('node:v8');
 }

@@ -6,6 +6,7 @@ export { isArgumentError } from './errors/argument-error';
 export { MaxBufferError } from './errors/max-buffer-error';
 export { SyscallError } from './errors/syscall-error';
 export { Flags, formatFlags, parseFlags } from './flags';
+export { fork } from './fork';
 export * from './kernel/clone-constants';
 export { constants } from './kernel/constants';
 export { Namespace } from './namespace';
@@ -47,6 +48,7 @@ export type {
 } from '../types/calls';
 export type { ClonedCommand, ClonedProcess, ExitStatus, PtyStream } from '../types/child';
 export type { ArgumentError } from '../types/errors';
+export type { ForkedModule, ForkedProcess, ForkOptions, ForkStdio } from '../types/fork';
 export type { ListedNamespace, NamespaceHandle, NamespaceOptions } from '../types/namespace';
 export type { NamespaceKind } from '../types/flags';
 export type {

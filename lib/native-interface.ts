@@ -177,4 +177,6 @@ export const enum Pair {
   ChildReads = 0,
   ChildWrites = 1,
   Socket = 2,
+  /** A socket whose end of ours takes no descriptors, where the kernel can refuse them. */
+  Channel = 3,
 }

@@ -3,8 +3,9 @@
 //   index.js     the public names
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
 //   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
-//                and explains, namespaces.js what makes and lists namespaces, probe.js what asks for what a host allows: each compiled by the first call that needs it, as an
-//                import pays for every byte that it compiles.
+//                and explains, namespaces.js what makes and lists namespaces, fork.js what speaks with a module, probe.js what asks
+//                for what a host allows: each compiled by the first call that needs it, as an import pays for every byte that it
+//                compiles.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   seccomp.js   the public names of `nsclone/seccomp`, and filters.js what they need
 //   *.mjs        the same names and the same classes for `import`
@@ -41,6 +42,7 @@ const front = [
   'errors/printable',
   'errors/syscall-error',
   'flags',
+  'fork',
   'index',
   'kernel/clone-constants',
   'kernel/constants',
@@ -126,6 +128,8 @@ const groups = {
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
   // Who has a filter of system calls by names.
   filters: ['seccomp/compile', 'seccomp/disassemble'],
+  // Who forks.
+  fork: ['process/channel', 'process/messages', 'process/start-forked'],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',
@@ -162,6 +166,7 @@ const folders = {
   options: ['steps/mounts'],
   namespaces: [],
   output: [],
+  fork: [],
   filters: ['seccomp'],
   late: [],
   probe: ['probing'],

@@ -16,10 +16,9 @@ const wanted = [
   'dist/lib/index.d.ts',
   'dist/lib/seccomp.d.mts',
   'dist/lib/seccomp.d.ts',
-  ...['core', 'filters', 'front', 'late', 'namespaces', 'options', 'output', 'probe', 'seccomp'].flatMap((name) => [
-    `dist/lib/${name}.js`,
-    `dist/lib/${name}.js.map`,
-  ]),
+  ...['core', 'filters', 'fork', 'front', 'late', 'namespaces', 'options', 'output', 'probe', 'seccomp'].flatMap(
+    (name) => [`dist/lib/${name}.js`, `dist/lib/${name}.js.map`],
+  ),
   'dist/lib/cli.js',
   'dist/lib/index.js',
   'dist/lib/index.mjs',

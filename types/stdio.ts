@@ -14,8 +14,11 @@ export type Stdio = 'pipe' | 'overlapped' | 'inherit' | 'ignore' | readonly Stdi
 /** A terminal in the place of stdio 0 to 2. */
 export type PtyOption = boolean | { readonly columns?: number | undefined; readonly rows?: number | undefined };
 
+/** What `stdio` of `clone()` or `fork()` may be. */
+type AnyStdio = Stdio | readonly (StdioEntry | 'ipc')[];
+
 /** What `stdio` has for a descriptor. Of an array that is no tuple it may be any; what a tuple leaves out is a pipe. */
-type EntryAt<S extends Stdio, Index extends 0 | 1 | 2> = S extends readonly StdioEntry[]
+type EntryAt<S extends AnyStdio, Index extends 0 | 1 | 2> = S extends readonly (StdioEntry | 'ipc')[]
   ? number extends S['length']
     ? S[number]
     : S extends { readonly [At in Index]: infer Entry }
@@ -27,8 +30,8 @@ type EntryAt<S extends Stdio, Index extends 0 | 1 | 2> = S extends readonly Stdi
 type EndOf<Entry, End> = Entry extends 'pipe' | 'overlapped' | 'socket' | null | undefined ? End : null;
 
 /** Our end of descriptor 0, where `stdio` and `pty` are these. */
-export type StdinOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 0>, Writable> : null;
+export type StdinOf<S extends AnyStdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 0>, Writable> : null;
 /** Our end of descriptor 1. */
-export type StdoutOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 1>, Readable> : null;
+export type StdoutOf<S extends AnyStdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 1>, Readable> : null;
 /** Our end of descriptor 2. */
-export type StderrOf<S extends Stdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 2>, Readable> : null;
+export type StderrOf<S extends AnyStdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 2>, Readable> : null;

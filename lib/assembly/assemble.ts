@@ -35,11 +35,17 @@ const known = [...owners.keys()] as OptionName[];
 
 /** What people know from child_process, and where it is here. */
 const ofRun = 'is an option of run(), which collects the output';
+const ofFork = 'is an option of fork(), which starts a Node module with a channel for messages';
 const elsewhere: Readonly<Record<string, string>> = {
   shell: "is unknown: the command is no line for a shell; execute one, with '/bin/sh', ['-c', line]",
   input: ofRun,
   encoding: ofRun,
   maxBuffer: ofRun,
+  execArgv: ofFork,
+  execPath: ofFork,
+  maxMessageSize: ofFork,
+  serialization: ofFork,
+  silent: ofFork,
   windowsHide: 'is unknown: it is about Windows',
   windowsVerbatimArguments: 'is unknown: it is about Windows',
 };

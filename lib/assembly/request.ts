@@ -21,6 +21,12 @@ export type StdioSource =
   | { readonly kind: 'null' }
   | { readonly kind: 'closed' };
 
+/** What stands in `stdio` for the channel of fork(): no value that a caller could give. */
+export const channelEntry = Symbol('ipc');
+
+/** The source of that entry. */
+export const channelSource: StdioSource = { kind: 'pipe', socket: true };
+
 /** The map of user or of group ids. */
 export interface IdMap {
   readonly ranges: readonly IdMapping[];

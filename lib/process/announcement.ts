@@ -4,12 +4,15 @@ import type { EventEmitter } from 'node:events';
 
 import type { ExitStatus } from '../../types/child';
 import { setImmediate } from '../timers';
+import type { Channel } from './channel';
 import type { Pipes } from './pipes';
 
 export class Announcement {
   readonly #child: EventEmitter;
   readonly #scope: AsyncResource;
   readonly #pipes: Pipes | undefined;
+  /** For messages: from 'spawn' on, and what has come before the end is told before it. */
+  channel: Channel | undefined;
   #begun = false;
   #status: ExitStatus | undefined;
   #exited: Promise<ExitStatus> | undefined;
@@ -40,7 +43,8 @@ export class Announcement {
       try {
         this.#child.emit('spawn');
       } finally {
-        if (this.#status !== undefined) this.#tellEnd(this.#status);
+        this.channel?.open();
+        if (this.#status !== undefined) this.#end(this.#status);
       }
     });
   }
@@ -52,12 +56,18 @@ export class Announcement {
 
   ended(status: ExitStatus): void {
     this.#status = status;
-    if (this.#begun) this.#tellEnd(status);
+    if (this.#begun) this.#end(status);
+  }
+
+  #end(status: ExitStatus): void {
+    if (this.channel === undefined) this.#tellEnd(status);
+    else this.channel.readRest(() => this.#tellEnd(status));
   }
 
   #tellEnd(status: ExitStatus): void {
     const { code, signal } = status;
-    const close = (): void => void this.#scope.runInAsyncScope(() => this.#child.emit('close', code, signal));
+    const tellClose = (): void => void this.#scope.runInAsyncScope(() => this.#child.emit('close', code, signal));
+    const close = (): void => (this.channel === undefined ? tellClose() : this.channel.whenClosed(tellClose));
     this.#tellExited?.(status);
     // After the code that waits for the end has run: it may still touch the streams.
     setImmediate(() => {

@@ -17,6 +17,7 @@ import { nextTick } from '../timers';
 import { forget, listen, mailbox } from '../watch';
 import { Announcement } from './announcement';
 import type { Birth } from './birth';
+import type { Channel } from './channel';
 import { refusedKill } from './ending';
 import { readExitStatus } from './exit-status';
 import { Killing } from './killing';
@@ -26,8 +27,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   pid: number;
   exitCode: number | null = null;
   signalCode: NodeJS.Signals | null = null;
-  readonly connected = false;
-  readonly channel = undefined;
+  connected = false;
+  channel: ClonedProcess['channel'] = undefined;
   results!: R;
 
   readonly #id: number;
@@ -38,6 +39,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #madeSetUp: SetUp | undefined;
   #madeKilling: Killing | undefined;
   #madeAnnouncement: Announcement | undefined;
+  /** For messages: of fork() alone. */
+  #channel: Channel | undefined;
   #pidfd = -1;
   #spawnargs: string[] | undefined;
   /** The command has been executed. */
@@ -72,6 +75,13 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   /** How run() ends a child, and hears that it could not: by no event, which nobody else would hear. */
   static killingOf(child: ClonedProcess): Killing {
     return (child as Child<undefined>).#killing;
+  }
+
+  /** Gives a child that was started with a channel what speaks over it. */
+  static connect(child: ClonedProcess, open: (scope: AsyncResource, descriptor: number) => Channel): void {
+    const self = child as Child<undefined>;
+    self.#channel = open(self.#scope, self.#birth.pipes!.takeChannel());
+    self.#announcement.channel = self.#channel;
   }
 
   get pidfd(): number {
@@ -239,16 +249,27 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   send(...args: unknown[]): boolean {
+    if (this.connected) return this.#send(args);
     const error = Object.assign(new Error('Channel closed'), { code: 'ERR_IPC_CHANNEL_CLOSED' });
     const callback = args.at(-1);
     nextTick(() => {
       if (typeof callback === 'function') (callback as (error: Error) => void)(error);
-      else this.emit('error', error);
+      else this.#scope.runInAsyncScope(() => this.emit('error', error));
     });
     return false;
   }
 
+  #send(args: unknown[]): boolean {
+    try {
+      return this.#channel!.send(...args);
+    } catch (error) {
+      // oxlint-disable-next-line typescript/unbound-method -- only named
+      throw ofCall(error, this.send);
+    }
+  }
+
   disconnect(): void {
+    if (this.connected) return this.#channel!.disconnect();
     const error = Object.assign(new Error('IPC channel is already disconnected'), { code: 'ERR_IPC_DISCONNECTED' });
     this.emit('error', error);
   }

@@ -9,7 +9,7 @@ import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
 import { openTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
-import { nameOf, type Request } from '../assembly/request';
+import { channelSource, nameOf, type Request, type StdioSource } from '../assembly/request';
 import { lowestFree, sourceWord } from '../assembly/words';
 
 const kinds = new Int32Array(1024);
@@ -88,7 +88,7 @@ export class Pipes {
     for (let index = 0; index < stdio.length; index++) {
       const source = stdio[index]!;
       if (source.kind !== 'pipe') continue;
-      const kind = source.socket ? Pair.Socket : index === 0 ? Pair.ChildReads : Pair.ChildWrites;
+      const kind = kindOf(source, index);
       kinds[this.#pipes.length] = kind;
       this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
     }
@@ -145,7 +145,15 @@ export class Pipes {
   /** The stream of descriptor `index`; null where it is no pipe to us. */
   stream(index: number, scope: AsyncResource): Source | Output | null {
     const pipe = this.#pipes.find((candidate) => candidate.index === index);
-    return pipe === undefined ? null : (pipe.stream ??= makeStream(pipe, scope));
+    return pipe === undefined || pipe.kind === Pair.Channel ? null : (pipe.stream ??= makeStream(pipe, scope));
+  }
+
+  /** Our end of the channel for messages, which is the caller's from now on. */
+  takeChannel(): number {
+    const pipe = this.#pipes.find(({ kind }) => kind === Pair.Channel)!;
+    const { descriptor } = pipe;
+    pipe.descriptor = -1;
+    return descriptor;
   }
 
   /** The child has ended: calls back when all ends are at theirs, as 'close' of a child wants to know. */
@@ -155,6 +163,7 @@ export class Pipes {
       if (--open === 0) callback();
     };
     for (const pipe of this.#pipes) {
+      if (pipe.kind === Pair.Channel) continue;
       open++;
       if (pipe.kind === Pair.ChildReads) finishInput(pipe, over);
       else finishOutput(pipe, scope, over);
@@ -164,6 +173,12 @@ export class Pipes {
     else this.#terminal.finish(over);
     over();
   }
+}
+
+function kindOf(source: Extract<StdioSource, { kind: 'pipe' }>, index: number): Pair {
+  if (source === channelSource) return Pair.Channel;
+  if (source.socket) return Pair.Socket;
+  return index === 0 ? Pair.ChildReads : Pair.ChildWrites;
 }
 
 function makeStream(pipe: Pipe, scope: AsyncResource): Source | Output {

@@ -3,7 +3,7 @@ import { boolean, integer, plainObject } from '../check';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
-import { insideID, outsideID, type Request } from '../assembly/request';
+import { channelSource, insideID, outsideID, type Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
 const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;
@@ -59,14 +59,16 @@ export const pty: Step = {
 
   settle(request) {
     if (request.pty === undefined) return;
-    if (request.stdioGiven) throw refusedOption('pty', 'takes the place of stdio 0 to 2, so stdio cannot be given');
+    const above = request.stdio.slice(3);
+    if (request.stdioGiven && !above.includes(channelSource))
+      throw refusedOption('pty', 'takes the place of stdio 0 to 2, so stdio cannot be given');
     if (request.processGroup !== undefined) {
       throw refusedOption(
         'processGroup',
         'cannot go with pty: the leader of a session leads a process group of its own',
       );
     }
-    request.stdio = [0, 1, 2].map(() => ({ kind: 'pty' }) as const);
+    request.stdio = [...[0, 1, 2].map(() => ({ kind: 'pty' }) as const), ...above];
   },
 
   emit(writer, request) {

@@ -5,7 +5,7 @@ import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import { defaultStdio, type Request, type StdioSource } from '../assembly/request';
+import { channelEntry, channelSource, defaultStdio, type Request, type StdioSource } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { lowestFree, sourceWord } from '../assembly/words';
 
@@ -36,6 +36,8 @@ function checkEntry(value: unknown, index: number): StdioSource {
       return { kind: 'descriptor', descriptor: index };
     case 'ignore':
       return { kind: standard ? 'null' : 'closed' };
+    case channelEntry:
+      return channelSource;
     case 'ipc':
       throw invalidArgValue(option, value, "cannot be 'ipc': only fork() has a channel for messages");
     default:

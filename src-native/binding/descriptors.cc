@@ -18,10 +18,14 @@
 #include "launch/descriptor.h"
 #include "launch/result.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 namespace nsclone {
 namespace {
 
-enum class Ends : int32_t { kChildReads = 0, kChildWrites = 1, kSocket = 2 };
+enum class Ends : int32_t { kChildReads = 0, kChildWrites = 1, kSocket = 2, kChannel = 3 };
 
 struct Pair {
   Descriptor child;
@@ -34,14 +38,23 @@ Errno MoveUp(Descriptor* descriptor, int lowest) {
   return descriptor->open() ? Errno{} : Errno::Last();
 }
 
+// A descriptor that is sent to us is closed by whoever reads the bytes that came with it, and the close of a connection
+// with SO_LINGER waits for as long as the sender says, which is our event loop's time. Since Linux 6.16 its sender can
+// be refused; before that there is no such option.
+void RefuseDescriptors(const Descriptor& end) {
+  const int off = 0;
+  setsockopt(end.number(), SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
 Errno OpenPair(Ends ends, int lowest, Pair* pair) {
   int both[2];
-  const int failed =
-      ends == Ends::kSocket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) : pipe2(both, O_CLOEXEC);
+  const bool socket = ends == Ends::kSocket || ends == Ends::kChannel;
+  const int failed = socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) : pipe2(both, O_CLOEXEC);
   if (failed != 0) return Errno::Last();
   const bool reads = ends == Ends::kChildReads;
   pair->child = Descriptor(both[reads ? 0 : 1]);
   pair->ours = Descriptor(both[reads ? 1 : 0]);
+  if (ends == Ends::kChannel) RefuseDescriptors(pair->ours);
   if (const Errno error = MoveUp(&pair->child, lowest)) return error;
   return MoveUp(&pair->ours, lowest);
 }

@@ -52,11 +52,11 @@ test('every row says what to write here, or that there is none', () => {
 
 /** What stands for a value of the reader's in the tables. */
 const placeholders = `
-import type { CapabilityName, ClonedProcess, CloneOptions, RunOptions } from 'nsclone';
+import type { CapabilityName, ClonedProcess, CloneOptions, ForkOptions as OurForkOptions, RunOptions } from 'nsclone';
 import type { ExecFileOptions, ForkOptions, SpawnOptions, SpawnSyncOptions } from 'node:child_process';
-import { Flags, clone, run } from 'nsclone';
+import { Flags, clone, fork, run } from 'nsclone';
 import { createReadStream } from 'node:fs';
-type Options = CloneOptions & Pick<RunOptions, 'input' | 'encoding' | 'maxBuffer'>;
+type Options = CloneOptions & Pick<RunOptions, 'input' | 'encoding' | 'maxBuffer'> & Omit<OurForkOptions, keyof CloneOptions>;
 type KeysOf<T> = T extends unknown ? keyof T : never;
 type Theirs = KeysOf<ExecFileOptions | ForkOptions | SpawnOptions | SpawnSyncOptions>;
 declare const child: ClonedProcess;

@@ -43,9 +43,12 @@ function filesIn(home: string): string[] {
 /** Those that a script has come to run. */
 function filesRunBy(script: string): string[] {
   const home = join(folder, 'coverage');
-  outputOf(`const { clone, Flags, Namespace, probe, record, run } = require(${JSON.stringify(root)}); ${script}`, {
-    NODE_V8_COVERAGE: home,
-  });
+  outputOf(
+    `const { clone, Flags, fork, Namespace, probe, record, run } = require(${JSON.stringify(root)}); ${script}`,
+    {
+      NODE_V8_COVERAGE: home,
+    },
+  );
   return filesIn(home);
 }
 
@@ -76,6 +79,11 @@ test.each([
     'a filter by names',
     `require('nsclone/seccomp').compile({ defaultAction: 'SCMP_ACT_ALLOW' });`,
     ['core.js', 'filters.js', 'front.js', 'index.js', 'seccomp.js'],
+  ],
+  [
+    'a module',
+    `const child = await fork('/dev/null', { execArgv: [] }); await child.exited; child.send('x', () => {});`,
+    ['core.js', 'fork.js', 'front.js', 'index.js'],
   ],
   ['a failure', `await clone('/no/such').catch(() => {});`, ['core.js', 'front.js', 'index.js', 'late.js']],
 ])('%s needs no more than this', (_, script, files) => {
@@ -176,7 +184,7 @@ describe.each([
       execFileSync('mount', ['--make-rprivate', '/']);
       execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
       fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
-      for (const name of ['core', 'filters', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
+      for (const name of ['core', 'filters', 'fork', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
         fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
       ${wait}
       console.log(String((await run('echo', ['ours'])).stdout).trim());

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,6 +22,7 @@ import {
   clone,
   constants,
   Flags,
+  fork,
   Namespace,
   NamespaceWorker,
   plan,
@@ -62,6 +72,24 @@ const cases = {
     const child = await clone('sh', ['-c', 'cat <&3 >&3'], { stdio: ['ignore', 'ignore', 'inherit', 'socket'] });
     child.stdio[3].end('there and back');
     assert.equal(await text(child.stdio[3]), 'there and back');
+  },
+
+  async 'a module, and messages both ways'() {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-smoke-'));
+    const file = join(folder, 'module.mjs');
+    writeFileSync(file, "process.on('message', (message) => process.send(message, () => process.disconnect()));");
+    const child = await fork(file, [], { flags: Flags.NEWUSER | Flags.NEWUTS, ...mapped });
+    const events = [];
+    for (const event of ['spawn', 'message', 'disconnect', 'exit', 'close'])
+      child.on(event, (value) => events.push([event, value]));
+    child.send({ text: 'x'.repeat(300_000) });
+    await once(child, 'close');
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(
+      events.map(([event]) => event),
+      ['spawn', 'message', 'disconnect', 'exit', 'close'],
+    );
+    assert.equal(events[1][1].text.length, 300_000);
   },
 
   async 'ten megabytes both ways'() {

@@ -1,0 +1,270 @@
+// A child that breaks the rules of the channel: it closes its own channel, and nothing else comes of it.
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { fork, type ForkedProcess, type ForkOptions, type SyscallError } from '../../lib';
+import { needing } from '../support/capability';
+import { compiled, compiler, withCompiler } from '../support/compiled';
+import { leavesNothing, ourDescriptors } from '../support/leftovers';
+import { evaluate } from '../support/own-process';
+import { slow, until } from '../support/slow';
+import { temporaryFolder } from '../support/temporary-folder';
+
+leavesNothing();
+const folder = temporaryFolder();
+
+/** Not by once(), which an 'error' breaks. */
+const told = (child: ChildProcess, event: string): Promise<void> =>
+  new Promise((resolve) => child.once(event, () => resolve()));
+
+const started: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+/** A child that writes to the channel whatever it likes. */
+async function forkRaw(source: string, options: ForkOptions<'inherit'> = {}): Promise<ForkedProcess> {
+  const file = folder.file(
+    'module.js',
+    `const { writeSync } = require('node:fs');
+     /** All of it: the socket does not block, and has no room for much. */
+     const write = (bytes) => {
+       for (let at = 0; at < bytes.length; ) {
+         try { at += writeSync(3, bytes, at); } catch (error) { if (error.code === 'EPIPE') return false; if (error.code !== 'EAGAIN') throw error; }
+       }
+       return true;
+     };
+     // It stays when the channel is closed.
+     const stay = () => setInterval(() => {}, 1000);
+     ${source}`,
+  );
+  const child = await fork(file, [], options);
+  started.push(child);
+  return child;
+}
+
+interface End {
+  readonly messages: unknown[];
+  readonly error: SyscallError | undefined;
+  readonly events: string[];
+}
+
+/** What is told until the channel is closed; the child is ended then. */
+async function untilClosed(child: ForkedProcess): Promise<End> {
+  const messages: unknown[] = [];
+  const events: string[] = [];
+  let error: SyscallError | undefined;
+  child.on('message', (message) => messages.push(message));
+  child.on('error', (told: SyscallError) => {
+    error = told;
+    events.push('error');
+  });
+  child.on('exit', () => events.push('exit'));
+  await told(child, 'disconnect');
+  events.push('disconnect');
+  expect([child.connected, child.channel]).toEqual([false, null]);
+  child.kill('SIGKILL');
+  await told(child, 'close');
+  return { messages, error, events };
+}
+
+const length = (size: number): string => `[${[24, 16, 8, 0].map((shift) => (size >>> shift) & 255).join()}]`;
+
+describe('what is no message closes the channel, with an error', () => {
+  test.each([
+    ['broken JSON', 'json', `Buffer.from('1\\n{broken\\n2\\n')`, 'EBADMSG', [1]],
+    ['an empty line', 'json', `Buffer.from('1\\n\\n')`, 'EBADMSG', [1]],
+    ['bytes that are no text', 'json', 'Buffer.from([255, 254, 0, 10])', 'EBADMSG', []],
+    ['a line without end', 'json', `Buffer.alloc(2_000_000, '[')`, 'EMSGSIZE', []],
+    ['a line that is too long', 'json', `Buffer.from('"' + 'x'.repeat(1_100_000) + '"\\n')`, 'EMSGSIZE', []],
+    ['a huge length', 'advanced', `Buffer.from(${length(0xffffffff)})`, 'EMSGSIZE', []],
+    ['a length that is too large', 'advanced', `Buffer.from(${length(1_000_001)})`, 'EMSGSIZE', []],
+    ['no bytes', 'advanced', `Buffer.from(${length(0)})`, 'EBADMSG', []],
+    ['bytes that v8 does not know', 'advanced', `Buffer.from([0, 0, 0, 3, 255, 15, 1])`, 'EBADMSG', []],
+    ['an object of a host that is none', 'advanced', `Buffer.from([0, 0, 0, 4, 255, 15, 92, 7])`, 'EBADMSG', []],
+    ['a view of no known type', 'advanced', `Buffer.from([0, 0, 0, 6, 255, 15, 92, 0, 99, 0])`, 'EBADMSG', []],
+    ['a view of more than there is', 'advanced', `Buffer.from([0, 0, 0, 7, 255, 15, 92, 0, 1, 127, 0])`, 'EBADMSG', []],
+    [
+      'an array of more than there is',
+      'advanced',
+      `Buffer.from([0, 0, 0, 7, 255, 15, 65, 255, 255, 255, 15])`,
+      'EBADMSG',
+      [],
+    ],
+    ['a shared buffer', 'advanced', `Buffer.from([0, 0, 0, 4, 255, 15, 117, 0])`, 'EBADMSG', []],
+    [
+      'nesting without end',
+      'advanced',
+      `Buffer.concat([Buffer.from([...${length(900_002)}, 255, 15]), Buffer.alloc(900_000, Buffer.from([65, 1]))])`,
+      'EBADMSG',
+      [],
+    ],
+  ] as const)('%s (%s)', async (_, serialization, bytes, code, before) => {
+    const child = await forkRaw(`stay(); write(${bytes});`, { serialization, maxMessageSize: 1_000_000 });
+    const { messages, error, events } = await untilClosed(child);
+    expect(error).toMatchObject({
+      code,
+      syscall: 'read',
+      option: code === 'EBADMSG' ? 'serialization' : 'maxMessageSize',
+      hint: expect.stringContaining('its channel is closed') as string,
+    });
+    expect(messages).toEqual(before);
+    expect(events).toEqual(['error', 'disconnect', 'exit']);
+  });
+
+  test('though nobody listens for it: then it is a warning, and the process goes on', () => {
+    const file = folder.file('module.js', `require('node:fs').writeSync(3, 'broken\\n'); setInterval(() => {}, 1000);`);
+    const told = evaluate(`
+      const told = [];
+      process.on('warning', ({ name, message }) => told.push([name, message]));
+      process.on('uncaughtException', ({ message }) => told.push(['uncaught', message]));
+      const child = await nsclone.fork(${JSON.stringify(file)});
+      await new Promise((resolve) => child.once('disconnect', resolve));
+      child.kill('SIGKILL');
+      told.push((await child.exited).signal);
+      return told;`);
+    expect(told).toEqual([
+      [
+        'ChannelWarning',
+        "EBADMSG: bad message, read (serialization): the child has sent what is no message in this serialization ('json'), and its channel is closed",
+      ],
+      'SIGKILL',
+    ]);
+  });
+});
+
+test('a message of single bytes, and one of many, arrive', async () => {
+  const child = await forkRaw(`
+    const text = Buffer.from('{"größer":"€"}\\n"' + 'x'.repeat(300_000) + '"\\n');
+    for (let at = 0; at < 60; at++) write(text.subarray(at, at + 1));
+    write(text.subarray(60));`);
+  const { messages, error } = await untilClosed(child);
+  expect([messages, error]).toEqual([[{ größer: '€' }, 'x'.repeat(300_000)], undefined]);
+});
+
+test('deep nesting is a message', async () => {
+  const child = await forkRaw(`write(Buffer.from('['.repeat(500_000) + ']'.repeat(500_000) + '\\n'));`);
+  const { messages, error } = await untilClosed(child);
+  let depth = 0;
+  for (let inner = messages[0]; Array.isArray(inner); inner = inner[0] as unknown) depth++;
+  expect([depth, error]).toEqual([500_000, undefined]);
+});
+
+test('names of the prototype are names', async () => {
+  const child = await forkRaw(`write(Buffer.from('{"__proto__":{"polluted":1},"constructor":2}\\n'));`);
+  const { messages } = await untilClosed(child);
+  expect(Object.keys(messages[0]!)).toEqual(['__proto__', 'constructor']);
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+});
+
+test('while nobody listens, one megabyte is kept, and a child that sends on is not read', async () => {
+  const line = `"${'x'.repeat(9_998)}"`;
+  const writer = await fork(line, [], { execPath: 'yes', execArgv: [], stdio: ['ignore', 'ipc', 'inherit'] });
+  started.push(writer);
+  const written = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${writer.pid}/io`, 'utf8'))![1]);
+  let before = 0;
+  await until(async () => {
+    before = written();
+    await sleep(100);
+    return before > 1024 * 1024 && before === written();
+  });
+  // What the socket holds besides is the kernel's.
+  expect(before).toBeLessThan(3 * 1024 * 1024);
+  writer.kill('SIGKILL');
+  await writer.exited;
+  await told(writer, 'close');
+  let kept = 0;
+  writer.on('message', () => kept++);
+  await until(() => kept > 0);
+  expect(kept * line.length).toBeGreaterThan(1024 * 1024);
+});
+
+test('a child of the child that sends for ever does not keep the end from being told', async () => {
+  const child = await fork(folder.file('module.js', ''), {
+    execPath: '/bin/sh',
+    execArgv: ['-c', 'yes "\\"x\\"" >&3 2>/dev/null & exit 5'],
+  });
+  expect((await child.exited).code).toBe(5);
+  expect(child.connected).toBe(true);
+  child.disconnect();
+  await told(child, 'close');
+});
+
+describe('handles', () => {
+  test('are refused by send(), and so is keepOpen', async () => {
+    const child = await fork(folder.file('module.js', `process.on('message', () => process.disconnect());`));
+    const send = child.send.bind(child) as (...args: unknown[]) => boolean;
+    expect(() => send('x', process.stdin)).toThrow(
+      /^The "sendHandle" argument cannot be sent: the channel of fork\(\) takes no handles/,
+    );
+    expect(() => send('x', undefined, { keepOpen: true })).toThrow(/^The "keepOpen" option is of a handle/);
+    expect(() => send('x', undefined, { keepopen: true })).toThrow(
+      'The "keepopen" option is unknown; did you mean "keepOpen"?',
+    );
+    expect(send('x', undefined, { keepOpen: false })).toBe(true);
+    await told(child, 'close');
+  });
+
+  test('said to be there are said to have been lost, once for each answer that is read', async () => {
+    const child = await forkRaw(
+      `
+      process.channel.unref();
+      for (let i = 0; i < 100_000; i++) if (!write(Buffer.from('{"cmd":"NODE_HANDLE","type":"net.Server","msg":"secret"}\\n'))) break;
+      write(Buffer.from('"done"\\n'));
+      stay();`,
+      { execArgv: ['--no-deprecation'] },
+    );
+    child.on('error', () => {});
+    expect(((await once(child, 'message')) as unknown[])[0]).toBe('done');
+    // Not a hundred thousand answers: the child reads none while it writes.
+    child.disconnect();
+    child.kill('SIGKILL');
+    await told(child, 'close');
+  });
+});
+
+describe('descriptors that a child sends', () => {
+  const program = compiled('fork/send-descriptors');
+  const [major, minor] = release().split('.').map(Number) as [number, number];
+  const refusesRights = major > 6 || (major === 6 && minor >= 16);
+
+  async function sendTo(count: number): Promise<unknown[]> {
+    const child = await fork(String(count), [], { execPath: program.path, execArgv: [] });
+    const messages: unknown[] = [];
+    child.on('message', (message) => messages.push(message));
+    await told(child, 'close');
+    return messages;
+  }
+
+  withCompiler('are never ours', async () => {
+    const before = ourDescriptors().length;
+    const counts: number[] = [];
+    const timer = setInterval(() => counts.push(ourDescriptors().length), 1);
+    const messages = await sendTo(50);
+    clearInterval(timer);
+    expect(ourDescriptors().length).toBe(before);
+    // Our end of the channel, and the pidfd.
+    expect(Math.max(...counts)).toBeLessThan(before + 10);
+    expect(messages).toContain('sent without');
+  });
+
+  needing(refusesRights && compiler !== undefined, 'Linux 6.16 and a C compiler')(
+    'are refused to the sender, so that none with SO_LINGER can hold our event loop',
+    async () => {
+      let longest = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 10);
+      const messages = await sendTo(1);
+      clearInterval(timer);
+      expect(messages).toEqual(['EPERM', 'sent without']);
+      // It is to linger for 20 seconds.
+      expect(longest).toBeLessThan(slow(5000));
+    },
+  );
+});
