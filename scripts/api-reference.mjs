@@ -24,6 +24,7 @@ const sections = [
     files: [
       'clone',
       'run',
+      'fork',
       'plan',
       'record',
       'perform',
@@ -38,6 +39,7 @@ const sections = [
     first: [
       'clone',
       'run',
+      'fork',
       'plan',
       'record',
       'perform',
@@ -57,10 +59,12 @@ const sections = [
     files: [
       'types/options',
       'types/run',
+      'types/fork',
       'types/stdio',
       'types/mounts',
       'types/join-target',
       'types/privileges',
+      'types/seccomp',
       'types/limits',
       'types/landlock',
       'types/signals',
