@@ -7,12 +7,12 @@
     'launch/launch.cc', 'launch/memory_file.cc', 'launch/stack_pool.cc', 'launch/proc.cc', 'launch/stub_descriptor.cc',
     'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
   ],
-  'cflags': ['-O2'],
+  'cflags': ['-Os', '-ffunction-sections', '-fdata-sections'],
   'cflags!': ['-O3'],
   'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', '<(SHARED_INTERMEDIATE_DIR)/<(stub_name)'],
   'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
   # A child may run the loop after the only Worker that loaded the addon has ended: its code must stay where it is.
-  'ldflags': ['-Wl,-z,nodelete', '-Wl,-z,relro', '-Wl,-z,now', '-static-libgcc'],
+  'ldflags': ['-Wl,-z,nodelete', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noseparate-code', '-static-libgcc', '-Wl,--gc-sections'],
   'actions': [
     {
       'action_name': 'embed_stub',
