@@ -45,6 +45,19 @@ const {
 const PR_SET_MDWE = 65;
 const PR_SET_MEMORY_MERGE = 67;
 
+/** Operations of prctl(2) that are about one thread. */
+const ofThread = [
+  PR_SET_SECCOMP,
+  PR_CAPBSET_DROP,
+  PR_SET_SECUREBITS,
+  PR_SET_KEEPCAPS,
+  PR_CAP_AMBIENT,
+  PR_SET_NO_NEW_PRIVS,
+];
+
+/** What a thread of Node must not have for itself alone. */
+const ofOneThread = 'it would hold for one thread of Node and not for the others';
+
 const rules: readonly Rule[] = [
   {
     flags: Flags.THREAD,
@@ -59,20 +72,13 @@ const rules: readonly Rule[] = [
   {
     flags: Flags.THREAD,
     names: [...identity, 'setgroups', 'capset', 'seccomp'],
-    reason: 'it would hold for one thread of Node and not for the others',
+    reason: ofOneThread,
   },
   {
     flags: Flags.THREAD,
     names: ['prctl'],
-    when: among(0, [
-      PR_SET_SECCOMP,
-      PR_CAPBSET_DROP,
-      PR_SET_SECUREBITS,
-      PR_SET_KEEPCAPS,
-      PR_CAP_AMBIENT,
-      PR_SET_NO_NEW_PRIVS,
-    ]),
-    reason: 'it would hold for one thread of Node and not for the others',
+    when: among(0, ofThread),
+    reason: ofOneThread,
   },
   {
     flags: Flags.THREAD,
@@ -129,7 +135,6 @@ const rules: readonly Rule[] = [
 ];
 
 /** What a thread of Node must not do to itself. */
-const ofOneThread = 'it would hold for one thread of Node and not for the others';
 const ownRules: readonly Omit<Rule, 'flags'>[] = [
   { names: ['execve', 'execveat'], reason: 'it would replace Node itself' },
   { names: ['exit'], reason: 'it ends where the line ends' },
@@ -139,14 +144,7 @@ const ownRules: readonly Omit<Rule, 'flags'>[] = [
   },
   {
     names: ['prctl'],
-    when: among(0, [
-      PR_SET_SECCOMP,
-      PR_CAPBSET_DROP,
-      PR_SET_SECUREBITS,
-      PR_SET_KEEPCAPS,
-      PR_CAP_AMBIENT,
-      PR_SET_NO_NEW_PRIVS,
-    ]),
+    when: among(0, ofThread),
     reason: ofOneThread,
   },
   { names: ['prctl'], when: among(0, [PR_SET_MM, PR_SET_MDWE]), reason: 'the memory that it changes is that of Node' },
