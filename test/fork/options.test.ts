@@ -275,12 +275,13 @@ describe('our process', () => {
       const child = await requests.run('call', () => nsclone.fork(${JSON.stringify(file)}));
       await requests.run('other', async () => {
         child.on('disconnect', () => note('disconnect'));
+        const closed = new Promise((resolve) => child.once('close', resolve));
         child.send('x'.repeat(500_000), () => note('late callback'));
         child.send('bye', () => note('callback'));
         // What comes before is kept, and told when somebody listens.
         await new Promise((resolve) => setTimeout(resolve, 50));
         child.on('message', () => note('message'));
-        await new Promise((resolve) => child.once('close', resolve));
+        await closed;
       });
       return Object.fromEntries(Object.entries(seen).map(([name, stores]) => [name, [...new Set(stores)].join()]));`);
     expect(seen).toEqual({ message: 'call', disconnect: 'call', 'late callback': 'other', callback: 'other' });

@@ -280,6 +280,12 @@ function isBelow(member: string, ancestor: number): boolean {
   return false;
 }
 
+/** What the children of a pid 1 are. */
+function leftOf(pid: number): string {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return children.map((child) => readFileSync(`/proc/${child}/comm`, 'utf8').trimEnd()).join();
+}
+
 describe("init until 'last'", () => {
   const last = { ...pid, init: { until: 'last' } } as const satisfies CloneOptions;
 
@@ -307,7 +313,7 @@ describe("init until 'last'", () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await read(child.stdout);
-      await setTimeout(slow(20));
+      await until(() => leftOf(child.pid) === 'sleep');
       child.kill('SIGKILL');
       expect(await child.exited).toMatchObject({ code: 3 });
     }

@@ -16,6 +16,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { clone, type CloneOptions, Flags, type Mount, SyscallError } from '../../lib';
+import { hostMounts } from '../support/mount-info';
 import { nextLine } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { compiled, withCompiler } from '../support/compiled';
@@ -34,22 +35,20 @@ const folder = temporaryFolder();
 let root = '';
 /** A folder of the host, beside the root, with a file of the same name as one in the root. */
 let outside = '';
-let table = '';
+let table: string[] = [];
 beforeEach(() => {
   root = folder.folder('root');
   outside = folder.folder('outside');
   writeFileSync(join(outside, 'file'), 'of the host');
-  table = mountTable();
+  table = hostMounts();
 });
-
-const mountTable = (): string => readFileSync('/proc/self/mountinfo', 'utf8');
 
 /** Nothing of the host was changed: no mount, no file, no permission. */
 function expectUntouched(): void {
   expect(readdirSync(outside)).toEqual(['file']);
   expect(readFileSync(join(outside, 'file'), 'utf8')).toBe('of the host');
   expect([statSync(outside).mode & 0o7777, statSync(join(outside, 'file')).mode & 0o7777]).toEqual([0o755, 0o644]);
-  expect(mountTable()).toBe(table);
+  expect(hostMounts()).toEqual(table);
 }
 
 /** One of each type that goes to a target, and what it takes to get there. */
