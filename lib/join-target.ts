@@ -123,7 +123,10 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
 
 /** The descriptor of an object that sets it to -1 when it closes it: its old number may be somebody else's then. */
 function stillOpen(descriptor: unknown, option: string, closed: 'EBADF' | 'ESRCH'): number {
-  if (descriptor === -1) throw new SyscallError({ code: closed, syscall: 'setns', option });
+  if (descriptor === -1) {
+    const reason = closed === 'EBADF' ? 'the namespace is closed' : 'the child has ended';
+    throw new SyscallError({ code: closed, syscall: 'setns', option, reason });
+  }
   return fileDescriptor(descriptor, option);
 }
 

@@ -1,4 +1,6 @@
 // What createNamespaces() makes: namespaces that belong together.
+import { inspect } from 'node:util';
+
 import type { NamespaceKind } from '../types/flags';
 import type { NamespaceSetTarget } from '../types/join-target';
 import { refusedOption } from './errors/argument-error';
@@ -77,5 +79,10 @@ export class NamespaceSet implements NamespaceSetTarget {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** @internal `console.log()` shows the members. */
+  [inspect.custom](): string {
+    return `NamespaceSet { ${this.#members.map((one) => inspect(one)).join(', ')} }`;
   }
 }

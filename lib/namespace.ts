@@ -1,5 +1,5 @@
 // A namespace, held by a descriptor.
-import { debuglog } from 'node:util';
+import { debuglog, inspect } from 'node:util';
 
 import type { NamespaceKind } from '../types/flags';
 import type { ClonedProcess } from '../types/child';
@@ -229,5 +229,10 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** @internal `console.log()` shows which one it is. */
+  [inspect.custom](): string {
+    return this.#descriptor < 0 ? `Namespace { ${this.kind}, closed }` : `Namespace { ${this.kind}:[${this.id}] }`;
   }
 }

@@ -207,9 +207,12 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   processGroup?: number | undefined;
   /** The signal that it gets when the **thread** that started it ends (a Worker's, for one). Default none. */
   parentDeathSignal?: Signal | undefined;
-  /** Ends the child when aborted, in set-up as well as running. */
+  /**
+   * Ends the child when aborted, in set-up as well as running. Of a running one only the command is sent `killSignal`, not what it has
+   * started: with `Flags.NEWPID` (and `init`) all of it ends.
+   */
   signal?: AbortSignal | undefined;
-  /** Ends the child after so many milliseconds, set-up included; 0 is never, as in child_process. */
+  /** Ends the child after so many milliseconds, as `signal` does; set-up included; 0 is never, as in child_process. */
   timeout?: number | undefined;
   /**
    * What `signal` and `timeout` send to a running child. Default SIGTERM; with `Flags.NEWPID` and without `init` SIGKILL, as a
@@ -219,7 +222,8 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
   killGrace?: number | undefined;
   /**
-   * Stop the set-up, resolve, and wait for `child.start()`, which goes on to the next stop, or to the exec. `true` is 'exec'. A command
+   * Stop the set-up, resolve, and wait for `child.start()`, which goes on to the next stop, or to the exec. `true` is 'exec'; of several
+   * the order is that of the set-up. A command
    * that is nowhere to be found is told at the stop 'exec', not by `start()`. Default false.
    * - `'maps'`: the new user namespace is there, and somebody else writes its maps: `/proc/PID/uid_map` and `gid_map` of `child.pid`,
    *   which (with `child.pidfd`) may be another process from the next stop on. `uidMap` and `gidMap` must not be given; `uid` and `gid`

@@ -73,7 +73,7 @@ export interface SeccompProfile {
    */
   architectures?: readonly SeccompArchitecture[] | undefined;
   flags?: readonly (SeccompFlag | `SECCOMP_FILTER_FLAG_${SeccompFlag}`)[] | undefined;
-  /** The socket that gets the descriptor of `SCMP_ACT_NOTIFY`. */
+  /** The socket that gets the descriptor of `SCMP_ACT_NOTIFY`. Not supported yet: refused by `clone()`. */
   listenerPath?: string | undefined;
   /** What is told there beside it. */
   listenerMetadata?: string | undefined;

@@ -284,12 +284,18 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #start(): Promise<void> {
-    if (this.#held !== 'waiting' || this.#hasEnded) {
+    if (this.#held === 'waiting' && this.#hasEnded) {
+      throw new SyscallError({
+        code: 'ECHILD',
+        step: 'hold',
+        option: 'hold',
+        reason: 'the child has ended while it was held',
+      });
+    }
+    if (this.#held !== 'waiting') {
       throw refusedOption(
         'hold',
-        this.#held === 'no'
-          ? 'was not given: the child has started'
-          : 'is over: start() was called, or the child has ended',
+        this.#held === 'no' ? 'was not given: the child has started' : 'is over: start() was called',
       );
     }
     this.#held = 'going';

@@ -116,7 +116,8 @@ function checkConditions(value: unknown, option: string): (readonly Condition[])
   return isOnce ? [given.sort((a, b) => a.index - b.index)] : given.map((one) => [one]);
 }
 
-const dockers = 'is of the form that Docker and podman read and make the one of the OCI runtime specification of';
+const dockers =
+  'is of the form that Docker and podman read, not of that of the OCI runtime specification: drop it, and keep or drop each rule by its includes and excludes';
 
 function checkRule(value: unknown, option: string): Rule {
   for (const key of ['includes', 'excludes', 'name']) {

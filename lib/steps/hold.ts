@@ -42,6 +42,9 @@ export const hold: Step = {
   },
 
   settle(request) {
+    if (request.holdsAt('mounts') && !request.creates(Flags.NEWNS) && !request.joinsAny(Flags.NEWNS)) {
+      throw refusedOption('hold', "cannot be 'mounts' without Flags.NEWNS in flags: there are none of its own");
+    }
     if (!request.holdsAt('maps')) return;
     if (!request.creates(Flags.NEWUSER)) {
       throw refusedOption('hold', "cannot be 'maps' without Flags.NEWUSER in flags: there is nothing to map");

@@ -131,7 +131,8 @@ export const identity: Step = {
 
   hint(code, label, request) {
     if (code === 'EINVAL' && /^(?:uid|gid|groups)$/.test(label.option ?? '')) {
-      if (request.joinsUser) return 'this id has no place in the user namespace that was joined';
+      if (request.joinsUser)
+        return 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap';
       return `this id has no place in the user namespace; map it with ${label.option === 'uid' ? 'uidMap' : 'gidMap'}`;
     }
     if (code !== 'EPERM') return undefined;

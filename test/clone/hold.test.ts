@@ -343,7 +343,7 @@ describe('several stops', () => {
     expect(child.exitCode).toBeNull();
     await child.start();
     expect(await child.exited).toMatchObject({ code: 0 });
-    await expect(child.start()).rejects.toThrow(/is over/);
+    await expect(child.start()).rejects.toThrow(/is over: start\(\) was called|has ended while it was held/);
   });
 
   test('at the maps alone: without any, the set-up says what it lacks', async () => {
@@ -376,7 +376,7 @@ describe('several stops', () => {
     const child = await clone('/bin/true', { ...quiet, flags, hold });
     expect(child.kill()).toBe(true);
     expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
-    await expect(child.start()).rejects.toThrow(/is over/);
+    await expect(child.start()).rejects.toThrow(/is over: start\(\) was called|has ended while it was held/);
   });
 
   test.each(stops)('a failure behind the stop at %s is what start() rejects with', async (hold) => {
@@ -395,6 +395,7 @@ describe('several stops', () => {
   });
 
   test.each([
+    [{ hold: 'mounts' }, 'hold', 'Flags.NEWNS'],
     [{ hold: 'maps' }, 'hold', 'Flags.NEWUSER'],
     [{ ...owned(0), hold: 'maps' }, 'uidMap', 'somebody else writes them'],
     [{ flags: Flags.NEWUSER, gidMap: 'root', hold: ['maps'] }, 'gidMap', 'somebody else writes them'],
@@ -489,7 +490,7 @@ describe('beside a pid 1 of ours', () => {
     const child = await clone('/bin/true', [], { ...options, ...quiet });
     expect(child.kill('SIGKILL')).toBe(true);
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
-    await expect(child.start()).rejects.toThrow(/is over/);
+    await expect(child.start()).rejects.toThrow(/is over: start\(\) was called|has ended while it was held/);
   });
   test('it ends with Node', async () => {
     const pid = Number(

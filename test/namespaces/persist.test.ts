@@ -82,8 +82,8 @@ describe('persist', () => {
          ${first}; ${second};
          const lines = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\\n').map((line) => line.split(' '));
          // Not that of the host, which lies below the /run that is private.
-         const [run] = lines.findLast(([, , , , path]) => path === '/run');
-         const mounts = lines.filter(([, parent, , , path]) => parent === run && path === '/run/netns').map((line) => line.join(' '));
+         const [own] = lines.findLast(([, , , , path]) => path === '/run');
+         const mounts = lines.filter(([, parent, , , path]) => parent === own && path === '/run/netns').map((line) => line.join(' '));
          return [mounts.length, / shared:\\d+ /.test(mounts[0]), sh('ip netns list | cut -d" " -f1 | sort'), fs.statSync('/run/netns').mode & 0o777];`,
       );
       expect(told).toEqual([1, true, 'one\ntwo', 0o755]);
