@@ -24,6 +24,7 @@ import { leavesNothing, ourChildren, ourDescriptors } from '../support/leftovers
 import { isCall, type Line, linesOf } from '../support/listing';
 import { evaluate, root, withTestBuild } from '../support/own-process';
 import { refusal } from '../support/refusal';
+import { slow } from '../support/slow';
 
 leavesNothing();
 
@@ -297,7 +298,7 @@ describe('ending', () => {
   withCapability('CAP_SETGID', 'a time that is over, told with the step', async () => {
     // The child waits for a map that we do not write meanwhile.
     const making = createNamespaces(every, { ...whole, timeout: 1 });
-    for (const end = performance.now() + 20; performance.now() < end;);
+    for (const end = performance.now() + slow(200); performance.now() < end;);
     await expect(making).rejects.toMatchObject({ code: 'ETIMEDOUT', option: 'timeout', step: 'user' });
   });
   test('of Node, at any instruction: no process is left', () => {
