@@ -4,11 +4,11 @@ import type V8 from 'node:v8';
 import { v8 } from '../builtin';
 import { refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
-import { emptyPlaces, Host } from './serialized-bytes';
+import { Host, weightOf } from './serialized-bytes';
 
 export type Serialization = 'json' | 'advanced';
 
-/** Called with each message that is whole, and how large it was: its bytes, and the places of its arrays that are empty. */
+/** Called with each message that is whole, and how large it was, in bytes or what takes as much. */
 type Each = (message: unknown, size: number) => void;
 
 /** Of one channel: it keeps what of a message has come so far. */
@@ -177,18 +177,23 @@ class Serialized implements Codec {
   }
 
   #parse(bytes: Buffer, each: Each): void {
-    let message: unknown;
-    let size = bytes.length;
-    try {
-      size += emptyPlaces(bytes);
+    const size = this.#attempt(() => weightOf(bytes));
+    if (size > this.#most) throw tooLarge(this.#most);
+    const message = this.#attempt(() => {
       // The bytes in a message are views of the memory that it is read from: they get one of their own.
       const deserializer = new classes!.Deserializer(new Uint8Array(bytes));
       deserializer.readHeader();
-      message = deserializer.readValue();
+      return deserializer.readValue() as unknown;
+    });
+    each(message, size);
+  }
+
+  #attempt<T>(read: () => T): T {
+    try {
+      return read();
     } catch (error) {
       throw broken('advanced', error);
     }
-    each(message, size);
   }
 }
 

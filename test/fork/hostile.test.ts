@@ -122,6 +122,17 @@ describe('what is no message closes the channel, with an error', () => {
       [],
     ],
     [
+      'errors that take more memory than a message of that size',
+      'advanced',
+      `(() => {
+         const count = [192, 184, 2];
+         const begin = [...${length(80_011)}, 255, 15, 65, ...count];
+         return Buffer.concat([Buffer.from(begin), Buffer.alloc(80_000, 'r.'), Buffer.from([36, 0, ...count])]);
+       })()`,
+      'EMSGSIZE',
+      [],
+    ],
+    [
       'nesting without end',
       'advanced',
       `Buffer.concat([Buffer.from([...${length(900_002)}, 255, 15]), Buffer.alloc(900_000, Buffer.from([65, 1]))])`,
