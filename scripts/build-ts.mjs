@@ -129,7 +129,7 @@ const groups = {
   // Who has a filter of system calls by names.
   filters: ['seccomp/compile', 'seccomp/disassemble'],
   // Who forks.
-  fork: ['process/channel', 'process/messages', 'process/start-forked'],
+  fork: ['process/channel', 'process/messages', 'process/serialized-bytes', 'process/start-forked'],
   // Who records, prints, or fails.
   late: [
     'errors/argument-error',

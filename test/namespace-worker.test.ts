@@ -111,6 +111,18 @@ describe('a NamespaceWorker is as a Worker', () => {
     expect(ours).toEqual(plain);
   });
 
+  test('of a text that begins with lines of comments, however long', () => {
+    const beginnings = ['/'.repeat(100), '// '.repeat(50), '/* a */ '.repeat(50)];
+    const result = evaluate(`${common()}
+      const answers = [];
+      for (const beginning of ${JSON.stringify(beginnings)}) for (const directive of ['"use strict";', '0;']) {
+        const text = beginning + '\\n' + directive + ' require("node:worker_threads").parentPort.postMessage((function () { return this === undefined; })())';
+        answers.push(await ask(new NamespaceWorker(text, { eval: true })));
+      }
+      return answers;`);
+    expect(result).toEqual([true, false, true, false, true, false]);
+  });
+
   test('which extends it, and is extended', () => {
     const result = evaluate(`${common()}
       class Own extends NamespaceWorker { constructor() { super('0', { eval: true }); this.own = 1; } }

@@ -21,14 +21,18 @@ export interface ForkOptions<
   execArgv?: readonly string[] | undefined;
   /**
    * How messages are told: 'json', or 'advanced', by the structured clone algorithm of `node:v8`, which takes Map, Set, Date, RegExp,
-   * BigInt, Buffer, TypedArray, Error and cycles. Default 'json'.
+   * BigInt, Buffer, TypedArray, Error and cycles; of the child no resizable ArrayBuffer, and few arrays of mostly empty places. Default
+   * 'json'.
    */
   serialization?: 'json' | 'advanced' | undefined;
   /** Pipes for stdio 0 to 2, where `stdio` is not given. Default false: they are ours. */
   silent?: Silent | undefined;
   /** What the child's descriptors are; an array has 'ipc' in it once. Default: stdio 0 to 2 are ours, and 3 is the channel. */
   stdio?: S;
-  /** The most bytes that a message of the child may have. More closes the channel. Default 16 MiB. */
+  /**
+   * The most bytes that a message of the child may have; with 'advanced' each Map, Set, error, RegExp, buffer and view counts as 32
+   * more. More closes the channel. Default 16 MiB.
+   */
   maxMessageSize?: number | undefined;
 }
 

@@ -150,7 +150,7 @@ export class Channel implements Reader {
       this.#waiting = 0;
       const error = new SyscallError({ errno: -result, syscall: 'write' });
       if (callback !== undefined) nextTick(callback, error);
-      else nextTick(() => this.#emit('error', error));
+      else nextTick(() => this.complain(error));
     }
   }
 
@@ -264,12 +264,12 @@ export class Channel implements Reader {
     this.#atEnd = true;
     this.#giveUpWriting(errnoByName['EPIPE']!);
     this.#leave();
-    if (error !== undefined) nextTick(() => this.#complain(error));
+    if (error !== undefined) nextTick(() => this.complain(error));
     nextTick(this.#close);
   }
 
   /** An 'error' that nobody listens for would end the whole process, which is not for a child to say. */
-  #complain(error: Error): void {
+  complain(error: Error): void {
     if (this.#owner.listenerCount('error') > 0) this.#emit('error', error);
     else process.emitWarning(error.message, 'ChannelWarning');
   }

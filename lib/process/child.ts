@@ -254,6 +254,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     const callback = args.at(-1);
     nextTick(() => {
       if (typeof callback === 'function') (callback as (error: Error) => void)(error);
+      // The other end may have closed it.
+      else if (this.#channel !== undefined) this.#channel.complain(error);
       else this.#scope.runInAsyncScope(() => this.emit('error', error));
     });
     return false;

@@ -4,10 +4,11 @@ import type V8 from 'node:v8';
 import { v8 } from '../builtin';
 import { refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
+import { Host, weightOf } from './serialized-bytes';
 
 export type Serialization = 'json' | 'advanced';
 
-/** Called with each message that is whole, and how many bytes it was. */
+/** Called with each message that is whole, and how large it was, in bytes or what takes as much. */
 type Each = (message: unknown, size: number) => void;
 
 /** Of one channel: it keeps what of a message has come so far. */
@@ -113,12 +114,6 @@ class JSONLines implements Codec {
   }
 }
 
-/** Before what v8 leaves to the embedder: bytes in Node's own form, or an object in the place of what is no plain one. */
-const enum Host {
-  View = 0,
-  Other = 1,
-}
-
 /** What subclasses override and call, see the documentation of node:v8. */
 interface Defaults {
   readonly DefaultSerializer: new () => V8.Serializer & { _writeHostObject(object: object): void };
@@ -176,17 +171,26 @@ class Serialized implements Codec {
       const begin = at + headerSize;
       if (all.length - begin < size) break;
       at = begin + size;
-      each(this.#parse(all.subarray(begin, at)), size);
+      this.#parse(all.subarray(begin, at), each);
     }
     this.#rest.keep(all, at);
   }
 
-  #parse(bytes: Buffer): unknown {
-    try {
+  #parse(bytes: Buffer, each: Each): void {
+    const size = this.#attempt(() => weightOf(bytes));
+    if (size > this.#most) throw tooLarge(this.#most);
+    const message = this.#attempt(() => {
       // The bytes in a message are views of the memory that it is read from: they get one of their own.
       const deserializer = new classes!.Deserializer(new Uint8Array(bytes));
       deserializer.readHeader();
-      return deserializer.readValue();
+      return deserializer.readValue() as unknown;
+    });
+    each(message, size);
+  }
+
+  #attempt<T>(read: () => T): T {
+    try {
+      return read();
     } catch (error) {
       throw broken('advanced', error);
     }

@@ -65,12 +65,21 @@ function isScript(source: string): boolean {
   }
 }
 
-const strict = /^(?:\s|\/\/.*|\/\*[^]*?\*\/)*(['"])use strict\1/;
+/** What may stand before a directive. One at a time: a pattern of many would try every way to divide a line of slashes. */
+const aside = /\s+|\/\/.*|\/\*[^]*?\*\//y;
+const strict = /(['"])use strict\1/y;
+
+function isStrict(text: string): boolean {
+  let at = 0;
+  for (aside.lastIndex = 0; aside.test(text);) at = aside.lastIndex;
+  strict.lastIndex = at;
+  return strict.test(text);
+}
 
 /** In the first line of the text itself: all else of it is as Node has it. */
 function runText(source: string, given: Given): string {
   const text = source.replace(/^#!/, '//');
-  if (isScript(source)) return `${strict.test(text) ? '"use strict"; ' : ''}${enter(given)} ${text}`;
+  if (isScript(source)) return `${isStrict(text) ? '"use strict"; ' : ''}${enter(given)} ${text}`;
   // A module is evaluated after those that it imports, in their order.
   return `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(enter(given))}`)}; ${text}`;
 }

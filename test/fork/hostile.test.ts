@@ -95,6 +95,43 @@ describe('what is no message closes the channel, with an error', () => {
       [],
     ],
     ['a shared buffer', 'advanced', `Buffer.from([0, 0, 0, 4, 255, 15, 117, 0])`, 'EBADMSG', []],
+    ['a buffer that can grow', 'advanced', `Buffer.from([0, 0, 0, 6, 255, 15, 126, 1, 8, 0])`, 'EBADMSG', []],
+    [
+      'a buffer that can grow, in the cause of an error',
+      'advanced',
+      `Buffer.from([0, 0, 0, 15, 255, 15, 114, 69, 99, 65, 1, 126, 1, 8, 0, 36, 0, 1, 46])`,
+      'EBADMSG',
+      [],
+    ],
+    [
+      'an array of empty places alone',
+      'advanced',
+      `Buffer.from([0, 0, 0, 13, 255, 15, 97, 128, 128, 128, 16, 64, 0, 128, 128, 128, 16])`,
+      'EBADMSG',
+      [],
+    ],
+    [
+      'arrays of empty places that are too many together',
+      'advanced',
+      `(() => {
+         const one = [97, 128, 8, 64, 0, 128, 8];
+         const bytes = [255, 15, 65, 9, ...Array(9).fill(one).flat(), 36, 0, 9];
+         return Buffer.from([0, 0, 0, bytes.length, ...bytes]);
+       })()`,
+      'EBADMSG',
+      [],
+    ],
+    [
+      'errors that take more memory than a message of that size',
+      'advanced',
+      `(() => {
+         const count = [192, 184, 2];
+         const begin = [...${length(80_011)}, 255, 15, 65, ...count];
+         return Buffer.concat([Buffer.from(begin), Buffer.alloc(80_000, 'r.'), Buffer.from([36, 0, ...count])]);
+       })()`,
+      'EMSGSIZE',
+      [],
+    ],
     [
       'nesting without end',
       'advanced',
@@ -134,6 +171,53 @@ describe('what is no message closes the channel, with an error', () => {
       'SIGKILL',
     ]);
   });
+});
+
+test('a child that closes its end is warned of, and ends nobody who sends to it and listens for no error', () => {
+  const flag = folder.at('closed');
+  const file = folder.file(
+    'module.js',
+    `const { closeSync, writeFileSync } = require('node:fs');
+     process.on('message', () => { closeSync(3); writeFileSync(${JSON.stringify(flag)}, ''); });
+     setInterval(() => {}, 1000);
+     process.send('ready');`,
+  );
+  const told = evaluate(`
+    const told = [];
+    process.on('warning', ({ name, message }) => told.push([name, message]));
+    process.on('uncaughtException', ({ message }) => told.push(['uncaught', message]));
+    const child = await nsclone.fork(${JSON.stringify(file)});
+    await new Promise((resolve) => child.once('message', resolve));
+    child.send('close it');
+    // The event loop is held: nothing is heard of it.
+    for (const end = performance.now() + slow(10_000); !fs.existsSync(${JSON.stringify(flag)}) && performance.now() < end;);
+    child.send('before anybody is told');
+    await new Promise((resolve) => child.once('disconnect', resolve));
+    child.send('after it');
+    child.kill('SIGKILL');
+    await child.exited;
+    return told;`);
+  expect(told).toEqual([
+    ['ChannelWarning', expect.stringMatching(/^EPIPE: broken pipe, write/)],
+    ['ChannelWarning', 'Channel closed'],
+  ]);
+});
+
+test('arrays with empty places, and errors with causes, are messages', async () => {
+  const child = await fork(
+    folder.file(
+      'module.js',
+      `const places = Array(3000); places[7] = 'seven';
+       process.send([places, new Error('outer', { cause: [new Uint8Array([1]), new Error('inner')] }), Buffer.from('~~a')]);`,
+    ),
+    [],
+    { serialization: 'advanced' },
+  );
+  const { messages, error } = await untilClosed(child);
+  expect(error).toBeUndefined();
+  const [[places, failure, bytes]] = messages as [[unknown[], Error, Buffer]];
+  expect([places.length, Object.entries(places)]).toEqual([3000, [['7', 'seven']]]);
+  expect([failure.message, String(bytes)]).toEqual(['outer', '~~a']);
 });
 
 test('a message of single bytes, and one of many, arrive', async () => {
