@@ -1,6 +1,16 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -334,6 +344,27 @@ describe("init until 'last'", () => {
 
   test.each(['/no/such/command', '/etc/passwd'])('has never started where %s cannot be executed', async (command) => {
     await expect(clone(command, { ...last, stdio: 'ignore' })).rejects.toMatchObject({ step: 'command' });
+  });
+});
+
+describe("init until 'last', of a command that could not be executed", () => {
+  test('ends with who was let in while it was held', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-init-'));
+    const command = join(folder, 'command');
+    copyFileSync('/bin/true', command);
+    try {
+      const child = await clone(command, { ...pid, init: { until: 'last' }, hold: true, stdio: 'ignore' });
+      // Pid 1 is the new parent of what is left.
+      const other = await clone('/bin/sh', ['-c', 'sleep 100 & exit 0'], { join: child, stdio: 'ignore' });
+      expect(await other.exited).toMatchObject({ code: 0 });
+      rmSync(command);
+      const before = performance.now();
+      await expect(child.start()).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
+      await child.exited;
+      expect(performance.now() - before).toBeLessThan(slow(5000));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
