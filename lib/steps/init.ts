@@ -63,6 +63,10 @@ export const init: Step = {
     // The last argument is for pid 1 itself.
     writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, ordersOf(request)).fork().stay();
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    // What pid 1 keeps may be a folder, and this process goes into one that a container may have named by it (`/proc/self/fd/4`).
+    const { initKeeps } = request;
+    const first = firstCarried(request);
+    if (initKeeps.length > 0) writer.add(call.close_range, first, first + initKeeps.length - 1);
     // The end of the pipe: pid 1 has closed all that it had. Until then the program must not run, which could look.
     writer
       .add(call.closeAt, ends + 4)

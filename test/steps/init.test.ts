@@ -100,6 +100,11 @@ describe('init emits', () => {
       expect.stringMatching(/^init: close\(data\[\d+\]\)$/),
     ]);
   });
+  test('the end of what pid 1 keeps, for the process of the program, before anything else', () => {
+    const lines = emitted('init', { ...pid, init: { keep: [20, 21] } });
+    const prctl = lines.findIndex((line) => line.startsWith('init: prctl('));
+    expect(lines[prctl + 1]).toBe('init: close_range(4, 5, 0)');
+  });
   test('parentDeathSignal for pid 1, and none for the program', () => {
     const options: CloneOptions = { ...pid, parentDeathSignal: 'SIGUSR1' };
     expect(emitted('init', options)[1]).toContain('NULL, 10)');
