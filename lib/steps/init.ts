@@ -14,8 +14,8 @@ const SIGCHLD = 17;
 const SIGKILL = 9;
 const last = 0xffffffff;
 
-/** As many as nobody needs. */
-const mostKept = 1024;
+/** As many as nobody needs: each takes one of the results that a program can keep. */
+const mostKept = 256;
 
 /** What pid 1 is to be, as src-native/loop/format.h has it. */
 function ordersOf(request: Request): number {

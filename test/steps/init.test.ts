@@ -68,6 +68,7 @@ describe('init rejects', () => {
     [{ keep: 3 }, 'init.keep', 'ERR_INVALID_ARG_TYPE'],
     [{ keep: ['3'] }, 'init.keep[0]', 'ERR_INVALID_ARG_TYPE'],
     [{ keep: [2] }, 'init.keep[0]', 'ERR_INVALID_ARG_VALUE'],
+    [{ keep: Array.from({ length: 257 }, () => 9) }, 'init.keep', 'ERR_INVALID_ARG_VALUE'],
     [{ untill: 'last' }, 'init.untill', 'ERR_INVALID_ARG_VALUE'],
   ] as const)('%p', (value, option, code) => {
     expect(planning({ flags: Flags.NEWPID, init: value })).toThrow(refusal(code, option));
@@ -416,6 +417,13 @@ describe('init keeps', () => {
     expect(readdirSync(folder).map((number) => readlinkSync(join(folder, number)))).toEqual(['/dev/zero', '/dev/full']);
     child.kill('SIGKILL');
     await child.exited;
+  });
+
+  test('as many as it takes', async () => {
+    const own = openSync('/dev/null', 'r');
+    const init = { keep: Array.from({ length: 256 }, () => own) };
+    expect(await (await clone('/bin/true', { ...pid, init, stdio: 'ignore' })).exited).toMatchObject({ code: 0 });
+    closeSync(own);
   });
 
   test('and says which one is not open', async () => {
