@@ -186,6 +186,11 @@ describe('refused is what is not for a thread of Node', () => {
     ['munmap', (c: Recorder) => c.syscall('munmap', 0, 0), /memory .* is that of Node/],
     ['rt_sigprocmask', (c: Recorder) => c.rt_sigprocmask(0, ['SIGCHLD']), /process\.on\(\)/],
     ['close_range', (c: Recorder) => c.close_range(3, 99), /close the descriptors of Node/],
+    [
+      'close_range',
+      (c: Recorder) => c.close_range(900, 999, constants.CLOSE_RANGE_CLOEXEC | constants.CLOSE_RANGE_UNSHARE),
+      /not those of the other threads/,
+    ],
     ['unshare', (c: Recorder) => c.unshare(constants.CLONE_NEWUTS), /unshare\(\) does it/],
     ['setns', (c: Recorder) => c.setns(0, 0), /setns\(\) does it/],
     ['chdir', (c: Recorder) => c.chdir('/'), /process\.chdir\(\)/],

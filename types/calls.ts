@@ -292,7 +292,7 @@ export interface Calls {
   sendmsg(fd: Fd, message: Message, flags?: Int): Result;
   /**
    * Receives a message, and up to `fds` descriptors with it (default 0). They are close-on-exec with `MSG_CMSG_CLOEXEC` only.
-   * recvmsg(2)
+   * The socket must not have SO_PASSCRED, with which credentials come in their place. recvmsg(2)
    */
   recvmsg(fd: Fd, room: { readonly buffer: BufferHandle; readonly fds?: number | undefined }, flags?: Int): Received;
   /** Ends one direction or both. shutdown(2) */

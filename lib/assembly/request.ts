@@ -116,7 +116,8 @@ export interface OwnLine {
   readonly at: string;
   /** 'steps[0]' */
   readonly option: string;
-  readonly line: Writer;
+  /** It holds what the descriptors in it are of, which nobody else may hold any more. */
+  readonly recording: { readonly writer: Writer };
   /** Those of ours that it uses. */
   readonly descriptors: readonly number[];
 }

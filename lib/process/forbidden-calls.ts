@@ -161,6 +161,11 @@ const ownRules: readonly Omit<Rule, 'flags'>[] = [
     when: ([, , flags]) => flags === undefined || (flags & CLOSE_RANGE_CLOEXEC) === 0,
     reason: 'it would close the descriptors of Node',
   },
+  {
+    names: ['close_range'],
+    when: ([, , flags]) => flags === undefined || (flags & CLOSE_RANGE_UNSHARE) !== 0,
+    reason: 'this thread would have descriptors that are not those of the other threads of Node',
+  },
   { names: ['unshare'], reason: 'unshare() does it, and knows what it means for Node' },
   { names: ['setns'], reason: 'setns() does it, and knows what it means for Node' },
   { names: ['chdir', 'fchdir'], reason: 'process.chdir() does it, and tells Node' },

@@ -8,7 +8,7 @@ import { constants } from '../kernel/constants';
 import { ChannelWord, ProcWord } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import type { Carried, Request } from '../assembly/request';
+import type { Carried, OwnLine, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { moveBelow } from '../assembly/until-exec';
 import { aboveKept, firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
@@ -27,6 +27,15 @@ function closeGivenAt(writer: Writer, word: number): void {
   writer.add(call.closeAt, word);
 }
 
+/** Of lines that have run; what those before the exec use is open until they have. */
+function givenToLines({ ownLines, stdio }: Request): Set<number> {
+  const isLate = ({ at }: OwnLine): boolean => at === 'exec' || at === 'filtered';
+  const used = (late: boolean): Set<number> =>
+    new Set(ownLines.filter((line) => isLate(line) === late).flatMap(({ descriptors }) => descriptors));
+  const needed = used(true);
+  return new Set([...used(false)].filter((one) => one >= Math.max(3, stdio.length) && !needed.has(one)));
+}
+
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
   const { stdio, cgroup, landlock, commandFd = -1 } = request;
@@ -42,6 +51,7 @@ function closeOurs(writer: Writer, request: Request): void {
   for (const { path } of landlock?.rules ?? [])
     if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
   if (commandFd >= stdio.length) closeGiven(writer, commandFd);
+  for (const descriptor of givenToLines(request)) closeGiven(writer, descriptor);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
 

@@ -14,8 +14,8 @@ const SIGCHLD = 17;
 const SIGKILL = 9;
 const last = 0xffffffff;
 
-/** As many as nobody needs. */
-const mostKept = 1024;
+/** As many as nobody needs: each takes one of the results that a program can keep. */
+const mostKept = 256;
 
 /** What pid 1 is to be, as src-native/loop/format.h has it. */
 function ordersOf(request: Request): number {
@@ -63,6 +63,10 @@ export const init: Step = {
     // The last argument is for pid 1 itself.
     writer.add(call.cloneAndStay, SIGCHLD, 0, 0, 0, 0, ordersOf(request)).fork().stay();
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    // What pid 1 keeps may be a folder, and this process goes into one that a container may have named by it (`/proc/self/fd/4`).
+    const { initKeeps } = request;
+    const first = firstCarried(request);
+    if (initKeeps.length > 0) writer.add(call.close_range, first, first + initKeeps.length - 1);
     // The end of the pipe: pid 1 has closed all that it had. Until then the program must not run, which could look.
     writer
       .add(call.closeAt, ends + 4)

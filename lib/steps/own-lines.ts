@@ -40,7 +40,7 @@ function checkLine(value: unknown, option: string, index: number): OwnLine {
     uses: (descriptor) => descriptors.add(descriptor),
   };
   const { recording } = recordLine(given.run as Parameters<typeof recordLine>[0], purpose);
-  return { at, option, line: recording.writer, descriptors: [...descriptors] };
+  return { at, option, recording, descriptors: [...descriptors] };
 }
 
 /** What a descriptor would be in the child, where that is not what the caller means. */
@@ -52,10 +52,10 @@ function reasonNotOpen({ at }: OwnLine, descriptor: number, { stdio, closeFds }:
 }
 
 function emitLines(writer: Writer, { ownLines }: Request, place: Place): void {
-  for (const { at, line, descriptors } of ownLines) {
+  for (const { at, recording, descriptors } of ownLines) {
     if (at !== place) continue;
     for (const descriptor of descriptors) if (descriptor > 2) writer.keepOpen(descriptor);
-    splice(writer, line);
+    splice(writer, recording.writer);
   }
 }
 

@@ -216,8 +216,11 @@ Child::Verdict Child::JudgeInit(bool ended) {
   }
   // It has ended, and pid 1 has not.
   const int32_t status = file_->report()->status;
+  if ((status & kStatusExecuted) != 0) return Verdict::kStarted;
   if ((status & kStatusKnown) != 0) {
-    return (status & kStatusExecuted) != 0 ? Verdict::kStarted : Verdict::kFailed;
+    // Nothing was executed. Whoever was let in while it was held may keep pid 1 alive: all of that ends with it.
+    if (!ending_) Kill();
+    return Verdict::kWait;
   }
   // Gone, and pid 1 goes with it; or hidden from us.
   return ++unclear_rounds_ > kPatience ? Verdict::kStarted : Verdict::kUnsure;

@@ -113,3 +113,18 @@ test('a Worker that ends takes what it has opened with it', () => {
   );
   expect(printed).toBeGreaterThanOrEqual(4);
 });
+
+test('one that a line of a plan uses stays open as long as the plan', () => {
+  const { printed } = collecting(
+    `const line = (() => {
+       const uts = Namespace.current('uts');
+       return nsclone.plan('/bin/true', { stdio: 'ignore', steps: [{ at: 'start', run: (c) => c.fsync(uts).accept('EINVAL') }] });
+     })();
+     const held = open();
+     for (let i = 0; i < 10; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+     const kept = open() - held;
+     const { code } = await (await clone(line)).exited;
+     return [kept, code];`,
+  );
+  expect(printed).toEqual([0, 0]);
+});

@@ -1,7 +1,7 @@
 // c.memory(), c.sendmsg(), c.recvmsg() and .expect(): structs, descriptors on their way, and calls that must fail.
-import { closeSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 
-import { clone, constants, Flags, record, type Recorder, type Value } from '../../lib';
+import { clone, constants, Flags, perform, record, type Recorder, type Value } from '../../lib';
 import { leavesNothing } from '../support/leftovers';
 import { refusal } from '../support/refusal';
 
@@ -12,6 +12,7 @@ const {
   AT_FDCWD,
   F_GETLK,
   F_WRLCK,
+  MFD_CLOEXEC,
   MSG_CMSG_CLOEXEC,
   O_CLOEXEC,
   O_RDWR,
@@ -133,6 +134,31 @@ describe('sendmsg() and recvmsg()', () => {
       expect(readlinkSync(`/proc/self/fd/${fd}`)).toBe('/dev/null');
       closeSync(fd);
     }
+  });
+
+  test.each([0, 1, 2, 3, 9])('take %d descriptors and no more, however many are sent', (count) => {
+    const name = `sent-${count}`;
+    const open = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`/memfd:${name}`);
+        } catch {
+          return false;
+        }
+      }).length;
+    const fds = perform(
+      record((c) => {
+        const [a, b] = pair(c);
+        const file = c.memfd_create(name, MFD_CLOEXEC);
+        c.sendmsg(a, { fds: Array.from({ length: 11 }, () => file) });
+        const received = c.recvmsg(b, { buffer: c.buffer(1), fds: count }, MSG_CMSG_CLOEXEC);
+        for (const one of [a, b, file]) c.close(one);
+        return received.fds;
+      }),
+    );
+    expect(open()).toBe(count);
+    for (const fd of fds) closeSync(fd);
+    expect(open()).toBe(0);
   });
 
   test('tell -1 in the place of what does not come', async () => {

@@ -1,6 +1,16 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +68,7 @@ describe('init rejects', () => {
     [{ keep: 3 }, 'init.keep', 'ERR_INVALID_ARG_TYPE'],
     [{ keep: ['3'] }, 'init.keep[0]', 'ERR_INVALID_ARG_TYPE'],
     [{ keep: [2] }, 'init.keep[0]', 'ERR_INVALID_ARG_VALUE'],
+    [{ keep: Array.from({ length: 257 }, () => 9) }, 'init.keep', 'ERR_INVALID_ARG_VALUE'],
     [{ untill: 'last' }, 'init.untill', 'ERR_INVALID_ARG_VALUE'],
   ] as const)('%p', (value, option, code) => {
     expect(planning({ flags: Flags.NEWPID, init: value })).toThrow(refusal(code, option));
@@ -89,6 +100,11 @@ describe('init emits', () => {
       expect.stringMatching(/^init: read\(data\[\d+\], &data\[\d+\], 1\)$/),
       expect.stringMatching(/^init: close\(data\[\d+\]\)$/),
     ]);
+  });
+  test('the end of what pid 1 keeps, for the process of the program, before anything else', () => {
+    const lines = emitted('init', { ...pid, init: { keep: [20, 21] } });
+    const prctl = lines.findIndex((line) => line.startsWith('init: prctl('));
+    expect(lines[prctl + 1]).toBe('init: close_range(4, 5, 0)');
   });
   test('parentDeathSignal for pid 1, and none for the program', () => {
     const options: CloneOptions = { ...pid, parentDeathSignal: 'SIGUSR1' };
@@ -343,6 +359,27 @@ describe("init until 'last'", () => {
   });
 });
 
+describe("init until 'last', of a command that could not be executed", () => {
+  test('ends with who was let in while it was held', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-init-'));
+    const command = join(folder, 'command');
+    copyFileSync('/bin/true', command);
+    try {
+      const child = await clone(command, { ...pid, init: { until: 'last' }, hold: true, stdio: 'ignore' });
+      // Pid 1 is the new parent of what is left.
+      const other = await clone('/bin/sh', ['-c', 'sleep 100 & exit 0'], { join: child, stdio: 'ignore' });
+      expect(await other.exited).toMatchObject({ code: 0 });
+      rmSync(command);
+      const before = performance.now();
+      await expect(child.start()).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
+      await child.exited;
+      expect(performance.now() - before).toBeLessThan(slow(5000));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe('init keeps', () => {
   /** Ours, and one that only a child has: at its end when nobody holds it any more. */
   function ownPipe(): { out: number; into: number } {
@@ -386,6 +423,13 @@ describe('init keeps', () => {
     expect(readdirSync(folder).map((number) => readlinkSync(join(folder, number)))).toEqual(['/dev/zero', '/dev/full']);
     child.kill('SIGKILL');
     await child.exited;
+  });
+
+  test('as many as it takes', async () => {
+    const own = openSync('/dev/null', 'r');
+    const init = { keep: Array.from({ length: 256 }, () => own) };
+    expect(await (await clone('/bin/true', { ...pid, init, stdio: 'ignore' })).exited).toMatchObject({ code: 0 });
+    closeSync(own);
   });
 
   test('and says which one is not open', async () => {

@@ -4,7 +4,7 @@ import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmdirSync, r
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 
-import { clone, type ClonedProcess, type CloneOptions } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, type Step } from '../../lib';
 import { addon } from '../support/addon';
 import { containers, nextLine, ownCgroup } from '../support/attack';
 import { needing, rootOnly } from '../support/capability';
@@ -150,6 +150,37 @@ for (const [root, container] of Object.entries(containers)) {
               closeSync(descriptor);
             }
           }),
+      );
+    }
+
+    /** With a folder of the host, by its descriptor. */
+    const entering = async (
+      start: (descriptor: number) => (number: number) => Promise<ClonedProcess>,
+    ): Promise<void> => {
+      const descriptor = openSync(folder, 'r');
+      try {
+        expect(await escapes(start(descriptor))).toEqual([]);
+      } finally {
+        closeSync(descriptor);
+      }
+    };
+    const finds = ['-c', '[ -r secret ] && exit 42; exit 0'];
+
+    attack('beside a pid 1 that keeps a folder of the host: no working directory leads to it', () =>
+      entering((descriptor) => (number) => {
+        const init = { keep: [descriptor] };
+        return clone('/bin/sh', finds, { ...container, init, stdio: 'ignore', cwd: `/proc/self/fd/${number}` });
+      }),
+    );
+    for (const closeFds of [true, false]) {
+      const name = `with closeFds: ${closeFds}, after a line that uses a folder of the host: no working directory leads to it`;
+      attack(name, () =>
+        withContainer(container, (join) =>
+          entering((descriptor) => (number) => {
+            const steps: readonly Step[] = [{ at: 'start', run: (c) => c.faccessat(descriptor, 'secret', 0) }];
+            return clone('/bin/sh', finds, { join, closeFds, steps, stdio: 'ignore', cwd: `/${number}` });
+          }),
+        ),
       );
     }
 

@@ -22,7 +22,8 @@ const nothing = new Uint8Array(1);
 const mostDescriptors = 253;
 
 function build(writer: Writer, memory: Operand, descriptors: number): Place {
-  const control = descriptors === 0 ? 0 : cmsghdr.size + Math.ceil(descriptors / 2) * 8;
+  // Not up to a multiple of 8: the kernel would put one more descriptor there, of which nobody knows.
+  const control = descriptors === 0 ? 0 : cmsghdr.size + descriptors * 4;
   const place = writer.reserve(controlAt + control);
   const vector = place + msghdr.size;
   writer.point(place + msghdr.vectors, vector);
@@ -32,7 +33,7 @@ function build(writer: Writer, memory: Operand, descriptors: number): Place {
   if (descriptors === 0) return place;
   writer.point(place + msghdr.control, place + controlAt);
   writer.setInt64(place + msghdr.controlLength, control);
-  writer.setInt64(place + controlAt + cmsghdr.length, cmsghdr.size + descriptors * 4);
+  writer.setInt64(place + controlAt + cmsghdr.length, control);
   writer.setInt32(place + controlAt + cmsghdr.level, SOL_SOCKET);
   writer.setInt32(place + controlAt + cmsghdr.type, SCM_RIGHTS);
   return place;
