@@ -350,7 +350,7 @@ function withoutExports(text) {
 }
 
 /** Whose lines people come across: in a debugger that steps into a call, in a profile. */
-const isSeen = (name) => ['front.js', 'core.js', ...subPaths.map((path) => `${path}.js`)].includes(name);
+const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].includes(name);
 /** The others are a fifth smaller without their indentation; names stay. */
 const dense = { minifyWhitespace: true, lineLimit: 120 };
 
