@@ -61,13 +61,9 @@ function checkFiles(files) {
   if (foreign.length > 0) throw new Error(`should not have ${foreign.join(', ')}`);
 }
 
-/** For who changes the library, or what the types say too: it is where the sources are, and npm's page leads there. */
-const elsewhere = ['docs/api.md', 'docs/how-it-works.md', 'CONTRIBUTING.md'];
-
 /** What a page of a registry shows must lead somewhere: links are absolute, or to what is packed too. */
 function checkLinks(files) {
-  const isThere = (target) =>
-    elsewhere.includes(target) || files.some((file) => file === target || file.startsWith(`${target}/`));
+  const isThere = (target) => files.some((file) => file === target || file.startsWith(`${target}/`));
   const broken = files
     .filter((file) => file.endsWith('.md'))
     .flatMap((file) =>
