@@ -64,9 +64,11 @@ Napi::Value ProcessNamespaces(const Napi::CallbackInfo& info) {
   int proc = -1;
   const Proc what = FindProc(&proc);
   if (what != Proc::kOurs) return Number(info, what == Proc::kNone ? -ENOENT : -EXDEV);
-  const int folder = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return Number(info, -errno);
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(folder), closedir);
+  Descriptor folder(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.open()) return Number(info, -errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(folder.number()), closedir);
+  if (entries == nullptr) return Number(info, -errno);
+  folder.Release();
   size_t count = 0;
   while (const dirent* entry = readdir(entries.get())) {
     char* rest = nullptr;
