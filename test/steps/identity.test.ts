@@ -566,7 +566,7 @@ describe('identity, when the kernel refuses', () => {
       await expect(clone('/bin/true', options)).rejects.toMatchObject({
         code: 'EINVAL',
         option: 'uid',
-        hint: 'this id has no place in the user namespace that was joined',
+        hint: 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap',
       });
     } finally {
       child.kill('SIGKILL');
