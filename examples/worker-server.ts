@@ -11,9 +11,10 @@ const port = 8080;
 /** In the Worker: what it listens on is of its network. */
 function serve(): void {
   const server = createServer((_request, response) => response.end(`${String(workerData)} on ${hostname()}\n`));
-  // Held open as long as the Worker lives: for this process it is the way in.
-  const { fd } = Namespace.current('net');
-  server.listen(port, '127.0.0.1', () => parentPort!.postMessage(fd));
+  // For this process it is the way in. A Namespace that nobody has any more is closed: this one is the server's.
+  const network = Namespace.current('net');
+  server.once('close', () => network.close());
+  server.listen(port, '127.0.0.1', () => parentPort!.postMessage(network.fd));
 }
 
 async function request(network: number): Promise<string> {

@@ -282,6 +282,7 @@ describe('our process', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
         child.on('message', () => note('message'));
         await closed;
+        await until(() => seen.message);
       });
       return Object.fromEntries(Object.entries(seen).map(([name, stores]) => [name, [...new Set(stores)].join()]));`);
     expect(seen).toEqual({ message: 'call', disconnect: 'call', 'late callback': 'other', callback: 'other' });
