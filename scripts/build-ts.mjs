@@ -352,7 +352,36 @@ function withoutExports(text) {
 /** Whose lines people come across: in a debugger that steps into a call, in a profile. */
 const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].includes(name);
 /** The others are a fifth smaller without their indentation; names stay. */
-const dense = { minifyWhitespace: true, lineLimit: 120 };
+const dense = { minifyWhitespace: true };
+/** So long is a line of those. */
+const longest = 120;
+
+/**
+ * Breaks lines behind a brace, a comma or a semicolon, where a map says that something begins. Not by esbuild's own limit, which breaks
+ * within strings: bundlers that indent what they take in change these.
+ */
+function broken(code, map) {
+  const { mappings, ...rest } = JSON.parse(map);
+  const decoded = decode(mappings);
+  const lines = [];
+  const segments = [];
+  code.split('\n').forEach((line, index) => {
+    const own = decoded[index] ?? [];
+    let from = 0;
+    let first = own[0];
+    for (const segment of own) {
+      const [at] = segment;
+      if (at - from < longest || !';{},'.includes(line[at - 1])) continue;
+      lines.push(line.slice(from, at));
+      segments.push(first === undefined ? [] : [[0, ...first.slice(1)]]);
+      from = at;
+      first = segment;
+    }
+    lines.push(line.slice(from));
+    segments.push(first === undefined ? [] : [[0, ...first.slice(1)]]);
+  });
+  return { code: lines.join('\n'), map: JSON.stringify({ ...rest, mappings: encode(segments) }) };
+}
 
 /** What changes after the file that has it was run. */
 const live = ['mailbox'];
@@ -363,7 +392,7 @@ const live = ['mailbox'];
  */
 async function writeCommonJS([name, text]) {
   const { body, exported } = withoutExports(text);
-  const { code, map } = await transform(body, {
+  const transformed = await transform(body, {
     ...common,
     minifySyntax: true,
     ...(isSeen(name) ? {} : dense),
@@ -371,6 +400,7 @@ async function writeCommonJS([name, text]) {
     sourcemap: 'external',
     sourcefile: name,
   });
+  const { code, map } = isSeen(name) ? transformed : broken(transformed.code, transformed.map);
   const known = new Map();
   const fields = exported.map(([local, name]) =>
     live.includes(name) ? `get ${name}() { return ${local}; }` : `${name}: ${local}`,

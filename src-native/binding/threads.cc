@@ -1,6 +1,6 @@
 // What moves the calling thread: unshare(2), setns(2), a visit with a way back, and what a new namespace is given.
-#include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -128,12 +128,29 @@ Napi::Value Duplicate(const Napi::CallbackInfo& info) {
   return Number(info, descriptor);
 }
 
+// Whether a part of an object is where this code is. Not dladdr(3), of which binaries of a new glibc want the new
+// version.
+bool IsOurs(const dl_phdr_info& object) {
+  static const char here = 0;
+  const auto address = reinterpret_cast<uintptr_t>(&here);
+  for (int i = 0; i < object.dlpi_phnum; i++) {
+    const uintptr_t from = object.dlpi_addr + object.dlpi_phdr[i].p_vaddr;
+    if (object.dlpi_phdr[i].p_type == PT_LOAD && address >= from && address - from < object.dlpi_phdr[i].p_memsz)
+      return true;
+  }
+  return false;
+}
+
 // file() -> the path that this addon was loaded from
 Napi::Value File(const Napi::CallbackInfo& info) {
-  Dl_info about = {};
-  static const char here = 0;
-  const bool found = dladdr(&here, &about) != 0 && about.dli_fname != nullptr;
-  return Napi::String::New(info.Env(), found ? about.dli_fname : "");
+  const char* path = "";
+  const auto look = [](dl_phdr_info* object, size_t, void* found) {
+    if (!IsOurs(*object)) return 0;
+    *static_cast<const char**>(found) = object->dlpi_name;
+    return 1;
+  };
+  dl_iterate_phdr(look, &path);
+  return Napi::String::New(info.Env(), path);
 }
 
 // startThreadPool() -> 0. A thread is born where the thread is that starts it, and libuv starts its pool with the first
