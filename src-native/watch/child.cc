@@ -119,7 +119,8 @@ bool Child::ReceiveOne(bool* waiting) {
       if (traits_.init && inner_ == 0) inner_ = received.sender;
       break;
     case Message::kNamespaces:
-      if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
+      // A second time where it has gone on into another user namespace.
+      if (inner_ == 0) namespaces_ = std::move(received.descriptors);
       break;
 #ifdef NSCLONE_FAULTS
     case Message::kKillMe:
