@@ -70,7 +70,9 @@ export const join: Step = {
     request.joins = targets
       .flatMap((target, index) => {
         const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
-        return checkTargets(target, option).map((one) => ({ option, ...one }));
+        // Namespaces that are only made are made in another user namespace; nothing else is entered for them.
+        const wanted = request.forNamespaces ? Flags.NEWUSER : undefined;
+        return checkTargets(target, option, wanted).map((one) => ({ option, ...one }));
       })
       .filter(({ flags }) => flags !== 0);
   },

@@ -146,8 +146,8 @@ void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (ending_) program_.Signal(SIGKILL);
 }
 
-// A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process has
-// nothing more to do than to end.
+// A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
+// has nothing more to do than to end.
 void Child::FindMiddle(pid_t pid, Descriptor pidfd) {
   if (!traits_.forks || program_.known() || first_.known()) return;
   first_ = std::move(middle_);

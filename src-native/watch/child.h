@@ -124,7 +124,7 @@ class Child {
   char name_[16];
   std::unique_ptr<MemoryFile> file_;
   Descriptor channel_;
-  Process first_;   // with two middle ones the one that is about to end
+  Process first_;  // with two middle ones the one that is about to end
   Process middle_;
   Process program_;
   bool spoken_ = false;  // the program has said a word
