@@ -207,8 +207,9 @@ Child::Verdict Child::JudgeStub() {
   return JudgeProgram();
 }
 
-// Below a joined pid namespace its number is one of that, and nothing to us: it tells itself who it is. Whoever has been
-// killed or stopped before is looked for, as nobody else would reap it, and the namespace would wait for that for ever.
+// Below a joined pid namespace its number is one of that, and nothing to us: it tells itself who it is. Whoever has
+// been killed or stopped before is looked for, as nobody else would reap it, and the namespace would wait for that for
+// ever.
 Child::Verdict Child::JudgeBelow() {
   if (channel() >= 0 && !ending_) return Verdict::kWait;
   if (channel() >= 0 && ++unclear_rounds_ <= kPatience) return Verdict::kUnsure;

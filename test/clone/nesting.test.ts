@@ -129,13 +129,18 @@ describe('below what is joined', () => {
     }));
   rootOnly('a pid namespace of a user namespace that is not joined with it is told', () =>
     withHome(async (home) => {
-      await expect(
-        clone('/bin/true', { join: { pid: home.pid, flags: NEWPID }, flags: NEWPID }),
-      ).rejects.toMatchObject({ code: 'EINVAL', hint: expect.stringContaining('join that one too') });
-    }));
+      await expect(clone('/bin/true', { join: { pid: home.pid, flags: NEWPID }, flags: NEWPID })).rejects.toMatchObject(
+        { code: 'EINVAL', hint: expect.stringContaining('join that one too') },
+      );
+    }),
+  );
   test('three deep, one by one', () =>
     withHome(async (_home, options) => {
-      const second = await clone('/bin/cat', [], { ...owned(both), join: options.join!, stdio: ['pipe', 'ignore', 'inherit'] });
+      const second = await clone('/bin/cat', [], {
+        ...owned(both),
+        join: options.join!,
+        stdio: ['pipe', 'ignore', 'inherit'],
+      });
       try {
         const { stdout } = await run('grep', ['NSpid', '/proc/thread-self/status'], {
           ...owned(both),
@@ -212,14 +217,23 @@ describe('createNamespaces with join', () => {
     }));
   test('makes a user namespace below it', async () => {
     const outer = await createNamespaces(NEWUSER | NEWUTS, { uidMap: 'root', gidMap: 'root' });
-    const set = await createNamespaces(NEWUSER | NEWUTS, { join: outer, uidMap: 'root', gidMap: 'root', hostname: 'x' });
+    const set = await createNamespaces(NEWUSER | NEWUTS, {
+      join: outer,
+      uidMap: 'root',
+      gidMap: 'root',
+      hostname: 'x',
+    });
     const parent = set.user.parent();
     expect(parent!.equals(outer.user)).toBe(true);
     expect(await inside('hostname; readlink /proc/self/ns/user', { join: set })).toBe(`x\nuser:[${set.user.id}]`);
     for (const one of [parent, set, outer]) one!.close();
   });
   test.each<[string, unknown, object]>([
-    ['a namespace of another kind', '/proc/self/ns/net', { option: 'join', message: expect.stringContaining('must be CLONE_NEWUSER') }],
+    [
+      'a namespace of another kind',
+      '/proc/self/ns/net',
+      { option: 'join', message: expect.stringContaining('must be CLONE_NEWUSER') },
+    ],
     ['what is no target', 5, { code: 'ERR_INVALID_ARG_TYPE', option: 'join' }],
     ['our own, which we are in', '/proc/self/ns/user', { code: 'EINVAL', option: 'join', step: 'join' }],
   ])('refuses %s', async (_name, join, error) => {
