@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -168,8 +169,13 @@ Process::Executed Process::HasExecuted(pid_t pid, pid_t parent, const char* stub
 pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
   int proc = -1;
   if (FindProc(&proc) != Proc::kOurs) return 0;
-  DIR* folder = fdopendir(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder == nullptr) return 0;
+  const int all_of_it = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (all_of_it < 0) return 0;
+  DIR* folder = fdopendir(all_of_it);
+  if (folder == nullptr) {
+    close(all_of_it);
+    return 0;
+  }
   char name[32];
   char parent[32];
   char numbers[32];
