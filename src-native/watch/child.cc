@@ -112,6 +112,9 @@ bool Child::ReceiveOne(bool* waiting) {
     case Message::kWaiting:
       *waiting = true;
       break;
+    case Message::kMiddle:
+      FindMiddle(received.sender, std::move(received.pidfd));
+      break;
     case Message::kBorn:
       FindProgram(received.sender, std::move(received.pidfd));
       break;
@@ -119,7 +122,8 @@ bool Child::ReceiveOne(bool* waiting) {
       if (traits_.init && inner_ == 0) inner_ = received.sender;
       break;
     case Message::kNamespaces:
-      if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
+      // A second time where it has gone on into another user namespace.
+      if (inner_ == 0) namespaces_ = std::move(received.descriptors);
       break;
 #ifdef NSCLONE_FAULTS
     case Message::kKillMe:
@@ -141,11 +145,21 @@ void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (ending_) program_.Signal(SIGKILL);
 }
 
+// A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
+// has nothing more to do than to end.
+void Child::FindMiddle(pid_t pid, Descriptor pidfd) {
+  if (!traits_.forks || program_.known() || first_.known()) return;
+  first_ = std::move(middle_);
+  middle_ = Process::Born(pid, std::move(pidfd));
+  if (ending_) middle_.Signal(SIGKILL);
+}
+
 void Child::Kill() {
   if (!ending_) {
     ending_ = true;
     Listen();
   }
+  first_.Signal(SIGKILL);
   middle_.Signal(SIGKILL);
   program_.Signal(SIGKILL);
   // What is not known yet, as it has not said a word, is found by looking.
@@ -181,7 +195,8 @@ Child::Verdict Child::Judge() {
 // A command. Its channel is closed by the exec and by death, so its end says that there is something to find out.
 Child::Verdict Child::JudgeStub() {
   if (traits_.forks && !program_.known()) {
-    if (middle_.present()) return Verdict::kWait;
+    if (is_between()) return Verdict::kWait;
+    if (first_.known()) return JudgeBelow();
     const pid_t pid = file_->report()->pid;
     // Where there is a second process, its first word comes, or the end of the channel.
     if (pid != 0 && channel() >= 0 && !ending_) return Verdict::kWait;
@@ -189,6 +204,22 @@ Child::Verdict Child::JudgeStub() {
     if (pid != 0) FindProgram(pid, {});
     if (!program_.known()) return Verdict::kFailed;
   }
+  return JudgeProgram();
+}
+
+// Below a joined pid namespace its number is one of that, and nothing to us: it tells itself who it is. Whoever has
+// been killed or stopped before is looked for, as nobody else would reap it, and the namespace would wait for that for
+// ever.
+Child::Verdict Child::JudgeBelow() {
+  if (channel() >= 0 && !ending_) return Verdict::kWait;
+  if (channel() >= 0 && ++unclear_rounds_ <= kPatience) return Verdict::kUnsure;
+  const pid_t pid = Process::FindPidOne(file_->report()->pid, name_);
+  if (pid != 0) FindProgram(pid, {});
+  return program_.known() ? JudgeProgram() : Verdict::kFailed;
+}
+
+// Once its process is known.
+Child::Verdict Child::JudgeProgram() {
   const bool ended = program_.Ended();
   if (!ended && channel() >= 0) return Verdict::kWait;
   if (traits_.init) return JudgeInit(ended);
@@ -261,7 +292,10 @@ Child::Verdict Child::JudgeThread() {
 }
 
 bool Child::Advance() {
-  if (middle_.present() && middle_.Ended()) middle_.Reap();
+  for (Process* one : {&first_, &middle_}) {
+    static_cast<void>(one->Open());
+    if (one->present() && one->Ended()) one->Reap();
+  }
   if (const int error = is_thread() ? 0 : program_.Open(); error != 0 && error != EAGAIN) {
     // There will never be a pidfd of it, and nobody can be given such a child.
     refusal_ = error;
@@ -277,7 +311,7 @@ bool Child::Advance() {
         phase_ = Phase::kStarted;
         return true;
       }
-      if (verdict != Verdict::kFailed || middle_.present()) return false;
+      if (verdict != Verdict::kFailed || is_between()) return false;
       // Whoever waits for a set-up that we have killed does not wait for its tracer too, which may keep it for ever.
       if (!ReapProgram() && !(ending_ && program_.traced())) return false;
       phase_ = Phase::kFailed;
@@ -286,10 +320,10 @@ bool Child::Advance() {
     }
     case Phase::kStarted:
       // Past the exec nobody maps the file any more.
-      if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !middle_.present())
+      if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !is_between())
         MemoryFile::Release(std::move(file_));
       if (!is_thread() && (!program_.Ended() || !ReapProgram())) return false;
-      if (middle_.present()) return false;
+      if (is_between()) return false;
       phase_ = Phase::kEnded;
       return true;
     case Phase::kFailed:
@@ -303,6 +337,7 @@ bool Child::Advance() {
 
 void Child::CloseOver() {
   if (channel_ended_) channel_.Close();
+  if (first_.reaped()) first_.Close();
   if (middle_.reaped()) middle_.Close();
   if (program_.reaped()) {
     program_.Close();
