@@ -104,6 +104,7 @@ export type {
 export type {
   Capabilities,
   CloneOptions,
+  HoldDescriptors,
   HoldPoint,
   IdMap,
   IdMapping,

@@ -50,8 +50,8 @@ export interface Addon {
    * failed, and its errno; 0 where none has.
    */
   perform(...args: [...image: ImageArguments, results: Float64Array, data: Uint8Array]): number;
-  /** Lets a waiting stub go on. */
-  go(id: number): number;
+  /** Lets a waiting stub go on; `outlives`: from now on it lives on when this environment ends. */
+  go(id: number, outlives: boolean): number;
   /** Sends a signal through the pidfd. */
   kill(id: number, signal: number): number;
   /** Tells the listener now what there is to be heard of a child: the event loop may have been busy. */
@@ -79,7 +79,7 @@ export interface Addon {
   give(descriptor: number): number;
   /** Tells the listener once of a descriptor that can be read or written; with neither, of it not any more. */
   await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
-  /** Device and inode of an open file. */
+  /** Device and inode of an open file, its mode, and the flags that it was opened with: four words. */
   identify(descriptor: number, into: BigUint64Array): number;
   setNonBlocking(descriptor: number): number;
   read(descriptor: number, into: Uint8Array): number;

@@ -8,7 +8,13 @@ export interface FileIdentity {
   readonly ino: bigint;
 }
 
-const identity = new BigUint64Array(2);
+/** An open file, with its type and permissions and the flags that it was opened with. */
+export interface OpenFile extends FileIdentity {
+  readonly mode: number;
+  readonly flags: number;
+}
+
+const told = new BigUint64Array(4);
 
 function must(result: number, syscall: string): number {
   if (result < 0) throw new SyscallError({ errno: -result, syscall });
@@ -17,8 +23,14 @@ function must(result: number, syscall: string): number {
 
 /** @throws SyscallError EBADF */
 export function identify(descriptor: number): FileIdentity {
-  must(addon().identify(descriptor, identity), 'fstat');
-  return { dev: identity[0]!, ino: identity[1]! };
+  must(addon().identify(descriptor, told), 'fstat');
+  return { dev: told[0]!, ino: told[1]! };
+}
+
+/** The same and more of one; undefined where it is not open. */
+export function describe(descriptor: number): OpenFile | undefined {
+  if (addon().identify(descriptor, told) < 0) return undefined;
+  return { dev: told[0]!, ino: told[1]!, mode: Number(told[2]), flags: Number(told[3]) };
 }
 
 /** As much as one read(2) gives. */

@@ -73,7 +73,8 @@ export interface ClonedProcess<
    */
   kill(signal?: Signal): boolean;
   /**
-   * Lets a child that was started with `hold` go on to its filter and exec.
+   * Lets a child that was started with `hold` go on to its filter and exec. With `hold: { fd }` it writes the byte, where that is a
+   * FIFO that is still open and can be written to; when somebody else has started it, there is nothing to start any more.
    * @throws SyscallError for what the kernel refuses of these two; with it `exited` tells how the child ended
    */
   start(): Promise<void>;

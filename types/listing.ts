@@ -30,7 +30,7 @@ export interface ListedCall {
   readonly step: string;
   /** The option, or the recorded call, that asked for it: 'mounts[0]', 'program[3]'. */
   readonly option?: string;
-  /** The system call; or 'store', 'wait', 'exit', 'fail', 'compare', which are the loop's own. */
+  /** The system call; or 'store', 'wait', 'exit', 'fail', 'compare', 'tell', which are the loop's own. */
   readonly call: string;
   readonly arguments: readonly ListedArgument[];
   /** Its result is kept under this number. */

@@ -257,8 +257,10 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * - `'mounts'`: all mounts are made, and the old root is still there.
    * - `'exec'`: all is set up but the filters. With `init` it is pid 1 that waits, before it clones the program, which inherits what is
    *   done to it; what belongs to the program alone (stdio, ids, limits, `cwd`) is then set up by `start()`.
+   *
+   * `{ fd }` stops at 'exec' as well, and lets the child outlive us, see {@link HoldDescriptors}.
    */
-  hold?: boolean | HoldPoint | readonly HoldPoint[] | undefined;
+  hold?: boolean | HoldPoint | readonly HoldPoint[] | HoldDescriptors | undefined;
   /**
    * Lines of system calls of your own that become part of the set-up: what no option says. They are in the listing of `plan()`, and
    * an error names the line that recorded the call. Default none.
@@ -292,6 +294,29 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
 
 /** Where the set-up of a child can be stopped, see `hold`. */
 export type HoldPoint = 'maps' | 'mounts' | 'exec';
+
+/**
+ * A held child that outlives us: it is told to us, this process may end, and the command is executed once a byte can be read from `fd`,
+ * whoever writes it (OCI's create and start). While we live, `signal`, `timeout` and `kill()` end it as they end any other; they
+ * end with us. `parentDeathSignal` is refused.
+ */
+export interface HoldDescriptors {
+  /**
+   * A FIFO that is open for reading and writing, so that there is always one who can write to it; or an end of a pipe, a connected socket.
+   * One byte is taken. The child has it until then, and the command never.
+   */
+  readonly fd: number;
+  /**
+   * Where whoever starts the child hears what has become of it: another FIFO, an end of a pipe, a socket. The child writes lines of
+   * JSON: `{"executing":"/bin/sh"}` when all but the filters and the exec is done; for what fails
+   * `{"errno":13,"step":"command","syscall":"execve","path":"/bin/sh"}`, with `option` where there is one. The exec closes it.
+   *
+   * So the command runs where the last line is the first of these, and the end of the file follows; no line at all is a child
+   * that was killed. An `errno` of 0 is a filter's that has answered the exec with success. What a filter kills, or forbids to
+   * write, is not told. Default none.
+   */
+  readonly report?: number | undefined;
+}
 
 /** What a pid 1 of ours is to be, see `init`. */
 export interface InitOptions {

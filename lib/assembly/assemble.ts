@@ -5,6 +5,7 @@ import { Writer } from '../program/writer';
 import { order } from './order';
 import { Request } from './request';
 import type { Given, OptionName, Step } from './step';
+import { tellFailures } from './told-failures';
 
 /** A step, with its bit in {@link Request.given}; 0 where it is always asked. */
 interface Entry {
@@ -171,9 +172,14 @@ export function checkStart(request: Request, options: unknown): Request {
 
 /** Writes the whole program of a request. */
 export function assemble(writer: Writer, request: Request): void {
+  const isLabelled = writer.labels !== undefined;
+  const tells = request.heldBy?.report !== undefined;
+  if (tells) writer.labels ??= [];
   for (const { step, bit } of request.forNamespaces ? emitting.filter(isBeforeHandover) : emitting) {
     if (bit === 0 || (request.given & bit) !== 0) step.emit!(writer, request);
   }
+  if (tells) tellFailures(writer);
+  if (!isLabelled) writer.labels = undefined;
   writer.finish();
 }
 

@@ -9,7 +9,7 @@ import { cwd } from '../steps/cwd';
 import { domainname } from '../steps/domainname';
 import { dumpable } from '../steps/dumpable';
 import { flags } from '../steps/flags';
-import { hold, holdMounts, holdPidOne } from '../steps/hold';
+import { hold, holdMounts, holdPidOne, holdSources, startReport } from '../steps/hold';
 import { hostname } from '../steps/hostname';
 import { init } from '../steps/init';
 import { identity } from '../steps/identity';
@@ -69,6 +69,7 @@ export const order: readonly Step[] = [
   mountSources,
   landlockSources,
   commandFile,
+  holdSources,
   stdio,
   mountedTerminal,
   ptyOwner,
@@ -131,6 +132,7 @@ export const order: readonly Step[] = [
   landlock,
   hold,
   parentDeathSignal,
+  startReport,
   signalMask,
   seccomp,
   filteredLines,

@@ -129,6 +129,12 @@ export interface Carried {
 /** Where the set-up waits for start(). */
 export type HoldPoint = 'maps' | 'mounts' | 'exec';
 
+/** Descriptors of ours: of the byte that starts the child, and of what is told of that. */
+export interface HoldDescriptors {
+  readonly fd: number;
+  readonly report: number | undefined;
+}
+
 /** A line of the caller's own. */
 export interface OwnLine {
   readonly at: string;
@@ -277,6 +283,8 @@ export class Request {
   initKeeps: readonly number[] = none;
   pty: { readonly columns: number; readonly rows: number } | undefined;
   holds: readonly HoldPoint[] = none;
+  /** Where that is a byte to be read, and not start(): the child then outlives us. */
+  heldBy: HoldDescriptors | undefined;
   ownLines: readonly OwnLine[] = none;
   /** Nothing is executed: it is made for its new namespaces alone, which it hands over. */
   forNamespaces = false;

@@ -8,8 +8,8 @@ import { aboveKept, firstCarried } from './words';
 
 const { F_DUPFD_CLOEXEC, O_CLOEXEC } = constants;
 
-/** The ruleset of `landlock`, and the file of `commandFd`. */
-export type Purpose = 'command' | 'ruleset';
+/** The file of `commandFd`, the ruleset of `landlock`, and those of `hold`: the one that starts it is closed once it has. */
+export type Purpose = 'command' | 'report' | 'ruleset' | 'start';
 
 /** Keeps a copy of what is open, and lets go of it itself. */
 export function keepUntilExec(writer: Writer, request: Request, purpose: Purpose, opened: Slot): Slot {

@@ -3,6 +3,7 @@ import type { ClonedProcess } from '../../types/child';
 import type { SyscallError } from '../errors/syscall-error';
 import type { EndingOptions } from './ending';
 import type { Pipes } from './pipes';
+import type { StartDescriptor } from './start-descriptor';
 
 /** What differs between a command and a recorded child, and what only its maker knows. */
 export interface Birth<R> {
@@ -17,6 +18,8 @@ export interface Birth<R> {
   readonly ending: EndingOptions | undefined;
   /** Whether the stub waits for start() in the instruction where it waits now. */
   isHeld(): boolean;
+  /** What starts it beside start(): it then outlives us. */
+  readonly starter?: StartDescriptor | undefined;
   /** start() ends the stop that it is in. */
   goes?(child: ClonedProcess<R>, id: number): void;
   /** Does what the stub waits for; `whenEnded` takes what stops it. @throws what the call rejects with */

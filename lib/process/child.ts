@@ -47,6 +47,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   #running = false;
   /** It waits for start(), or has waited: the call has resolved before the exec. */
   #held: 'no' | 'waiting' | 'going' = 'no';
+  /** Why it was not executed, for a start() that comes later: somebody else may have started it. */
+  #startFailure: Error | undefined;
   #startDone: { resolve(): void; reject(error: Error): void } | undefined;
 
   /** Of a child just cloned, whose pid is in the mailbox. */
@@ -157,6 +159,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #hold(): void {
+    // Told now, it outlives us. Where it is gone already, the news of that are on their way.
+    if (this.#birth.starter !== undefined && addon().go(this.#id, true) < 0) return;
     const isFirst = this.#held === 'no';
     this.#held = 'waiting';
     this.#introduce();
@@ -172,6 +176,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.results = this.#birth.results(this.#id);
     if (this.#held === 'no') this.#birth.resolve(this);
     else this.#startDone?.resolve();
+    // By somebody else, it may be.
+    if (this.#held === 'waiting') this.#held = 'going';
     this.#announcement.started();
   }
 
@@ -179,6 +185,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     const error = this.#setUp.failed();
     if (this.#held === 'no') return this.#giveUp(error);
     // The child was given away already: its end is told as that of any other.
+    this.#startFailure = error;
     this.#startDone?.reject(error);
     this.#announcement.neverStarted();
     this.#ended();
@@ -286,7 +293,9 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   #start(): Promise<void> {
+    const { starter } = this.#birth;
     if (this.#held === 'waiting' && this.#hasEnded) {
+      if (starter !== undefined && this.#startFailure !== undefined) throw this.#startFailure;
       throw new SyscallError({
         code: 'ECHILD',
         step: 'hold',
@@ -297,14 +306,17 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     if (this.#held !== 'waiting') {
       throw refusedOption(
         'hold',
-        this.#held === 'no' ? 'was not given: the child has started' : 'is over: start() was called',
+        this.#held === 'no'
+          ? 'was not given: the child has started'
+          : `is over: ${starter === undefined || this.#startDone ? 'start() was called' : 'the child has started'}`,
       );
     }
+    starter?.write();
     this.#held = 'going';
     return new Promise((resolve, reject) => {
       this.#startDone = { resolve, reject };
       this.#birth.goes?.(this, this.#id);
-      addon().go(this.#id);
+      if (starter === undefined) addon().go(this.#id, false);
     });
   }
 

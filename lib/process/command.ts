@@ -11,9 +11,11 @@ import type { Birth } from './birth';
 import type { EndingOptions } from './ending';
 import { readCommandFailure } from './failure';
 import type { Pipes } from './pipes';
+import type { StartDescriptor } from './start-descriptor';
 
 export class Command implements Birth<undefined> {
   readonly pipes: Pipes;
+  readonly starter: StartDescriptor | undefined;
   readonly ownMemory: boolean;
   readonly thread = false;
   readonly resolve: (child: ClonedProcess) => void;
@@ -27,10 +29,12 @@ export class Command implements Birth<undefined> {
     request: Request,
     writer: Writer,
     pipes: Pipes,
+    starter: StartDescriptor | undefined,
     resolve: (child: ClonedProcess) => void,
     reject: (error: Error) => void,
   ) {
     this.pipes = pipes;
+    this.starter = starter;
     this.ownMemory = writer.forks;
     this.resolve = resolve;
     this.reject = reject;

@@ -29,13 +29,15 @@ type Use = Pick<SyscallErrorInit, 'step' | 'option' | 'syscall'>;
 
 /** What a descriptor of ours is asked for; undefined for a stranger. */
 function useOf(request: Request, descriptor: number): Use | undefined {
-  const { stdio, cgroup, heldMounts, carried, ownLines, landlock, commandFd } = request;
+  const { stdio, cgroup, heldMounts, carried, ownLines, landlock, commandFd, heldBy } = request;
   const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
   if (index >= 0) return { step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3' };
   if (cgroup === descriptor) return { step: 'cgroup', option: 'cgroup', syscall: 'fcntl' };
   const mount = heldMounts.find(({ held }) => held.descriptor === descriptor);
   if (mount !== undefined) return { step: mount.option, option: nameOf(mount), syscall: 'open_tree' };
   if (commandFd === descriptor) return { step: 'command file', option: 'commandFd', syscall: 'fcntl' };
+  if (heldBy?.fd === descriptor) return { step: 'hold sources', option: 'hold.fd', syscall: 'fcntl' };
+  if (heldBy?.report === descriptor) return { step: 'hold sources', option: 'hold.report', syscall: 'fcntl' };
   const rule = landlock?.rules?.find(({ path }) => path === descriptor);
   if (rule !== undefined) return { step: 'landlock sources', option: rule.option, syscall: 'fcntl' };
   const kept = carried.find((one) => one.descriptor === descriptor);

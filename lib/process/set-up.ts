@@ -32,10 +32,10 @@ export class SetUp {
   serve(): void {
     try {
       const served = this.#birth.serve(mailbox[Mail.Pid]!, (stop) => (this.#stops ??= []).push(stop));
-      if (served === undefined) addon().go(this.#id);
+      if (served === undefined) addon().go(this.#id, false);
       else
         served.then(
-          () => addon().go(this.#id),
+          () => addon().go(this.#id, false),
           (error: Error) => this.end(() => error),
         );
     } catch (error) {

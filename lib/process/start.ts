@@ -20,6 +20,7 @@ import { Command } from './command';
 import { imageOf } from './image';
 import { launchFailure } from './launch-failure';
 import { Pipes, stopReadingSources } from './pipes';
+import { StartDescriptor } from './start-descriptor';
 import { programOf, type Written, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
@@ -150,6 +151,7 @@ function clone(
 ): void {
   const { procOption } = request;
   const proc = procOption === undefined ? -1 : procForStub(procOption);
+  const starter = StartDescriptor.of(request);
   const pipes = new Pipes(request, writer);
   // After those, which ask of all that is kept whether it is open.
   if (proc >= 0) {
@@ -165,6 +167,6 @@ function clone(
     throw failure;
   }
   pipes.closeChildEnds();
-  const child = new Child(id, new Command(request, writer, pipes, resolve, reject));
+  const child = new Child(id, new Command(request, writer, pipes, starter, resolve, reject));
   if (request.handsOver && !request.holdsAt('maps')) handsOver(child, id);
 }

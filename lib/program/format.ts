@@ -7,6 +7,7 @@ export const enum Op {
   Exit = 3,
   Fail = 4,
   Compare = 5,
+  Tell = 6,
 }
 
 export const enum Kind {
@@ -23,6 +24,7 @@ export const enum Policy {
   Fork = 4,
   Stay = 8,
   Explains = 16,
+  Awaits = 32,
 }
 
 /** Where the fields of an instruction lie. */
@@ -41,6 +43,10 @@ export const enum Field {
   /** Words of one instruction. */
   Size = 26,
 }
+
+/** Where in a line that tells of a failure the digits of its errno are. */
+export const ErrnoFrom = 9;
+export const ErrnoTo = 13;
 
 export const AnyErrno = 0xffff;
 export const MaxArguments = 6;

@@ -22,6 +22,8 @@ function spellInstruction(reader: Reader, instruction: number): string {
       return `fail with ${errnoName(reader.value(instruction, 0))}`;
     case Op.Compare:
       return spellComparison(reader, instruction);
+    case Op.Tell:
+      return `from here on failures are told to ${argument()}`;
     case Op.Call:
       return joinCall(spellCall(reader, instruction));
   }

@@ -210,6 +210,7 @@ export function spellPolicies(reader: Reader, instruction: number): string[] {
   if ((policy & Policy.Stay) !== 0) parts.push('the old one stays as pid 1');
   if ((policy & Policy.HasMinimum) !== 0) parts.push(`at least ${reader.minimum(instruction)}`);
   if ((policy & Policy.Retry) !== 0) parts.push('EAGAIN: once more');
+  if ((policy & Policy.Awaits) !== 0) parts.push('when it can be read');
   if ((policy & Policy.Explains) !== 0) parts.push(`failure: read(${spellArgument(reader, instruction, 0, 'fd')})`);
   const targets = new Map<number, string[]>();
   for (const { errno, skip } of reader.rules(instruction)) {

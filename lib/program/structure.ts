@@ -53,6 +53,7 @@ const names: Readonly<Record<Exclude<Op, Op.Call>, string>> = {
   [Op.Exit]: 'exit',
   [Op.Fail]: 'fail',
   [Op.Compare]: 'compare',
+  [Op.Tell]: 'tell',
 };
 
 const errnoOf = (value: number): ListedArgument => ({ value, name: errnoName(value) });
@@ -65,6 +66,7 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
     case Op.Wait:
       return [];
     case Op.Exit:
+    case Op.Tell:
       return [argumentOf(reader, instruction, 0, 'int')];
     case Op.Fail:
       return [errnoOf(reader.value(instruction, 0))];

@@ -59,6 +59,8 @@ export class Writer extends DataWriter {
   forks = false;
   /** The steps of the wait instructions, in their order. */
   waits: string[] = [];
+  /** The instruction from which on failures are told. */
+  teller: number | undefined;
   /** Filled where somebody wants to read them: a plan, a failure. */
   labels: Label[] | undefined;
 
@@ -81,6 +83,7 @@ export class Writer extends DataWriter {
     this.slots = 0;
     this.sources = 0;
     this.forks = false;
+    this.teller = undefined;
     if (this.waits.length > 0) this.waits = [];
     this.labels = withLabels ? [] : undefined;
     return this;
@@ -198,6 +201,20 @@ export class Writer extends DataWriter {
   compare(one: Place, other: Place, size: number, errno: string): this {
     this.#begin(Op.Compare);
     return this.place(one).place(other).number(size).number(errnoNumber(errno));
+  }
+
+  /** From here on what fails is told to this descriptor, too; as what, {@link tellAs} says. */
+  tell(slot: Slot): this {
+    this.#begin(Op.Tell);
+    this.teller = this.count - 1;
+    return this.result(slot).place(0).number(0);
+  }
+
+  /** Gives that a table: for each instruction the place of the line that tells of its failure, 0 for none. */
+  tellAs(table: Place, size: number): void {
+    const at = this.teller! * Field.Size + Field.Arguments;
+    setInteger(this.words, at + 2, table);
+    setInteger(this.words, at + 4, size);
   }
 
   /** The end of the program, with an errno. */
@@ -375,6 +392,11 @@ export class Writer extends DataWriter {
   /** EAGAIN means: once more. */
   retry(): this {
     return this.#policy(Policy.Retry);
+  }
+
+  /** Wait until the first argument, a descriptor, can be read; once more where somebody else has read it by then. */
+  awaits(): this {
+    return this.#policy(Policy.Awaits);
   }
 
   /** This is a clone: go on in the new process. */

@@ -38,7 +38,7 @@ function givenToLines({ ownLines, stdio }: Request): Set<number> {
 
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
-  const { stdio, cgroup, landlock, commandFd = -1 } = request;
+  const { stdio, cgroup, landlock, commandFd, heldBy } = request;
   if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
   for (const slot of request.movedSlots) writer.add(call.close, slot);
   stdio.forEach((source, index) => {
@@ -50,7 +50,8 @@ function closeOurs(writer: Writer, request: Request): void {
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
   for (const { path } of landlock?.rules ?? [])
     if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
-  if (commandFd >= stdio.length) closeGiven(writer, commandFd);
+  for (const descriptor of [commandFd, heldBy?.fd, heldBy?.report])
+    if (descriptor !== undefined && descriptor >= stdio.length) closeGiven(writer, descriptor);
   for (const descriptor of givenToLines(request)) closeGiven(writer, descriptor);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }

@@ -6,6 +6,8 @@ import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argume
 import { Flags } from '../flags';
 import type { HoldPoint, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import type { Label, Writer } from '../program/writer';
+import { descriptorsOf, holdForByte, sayExecuting, takeDescriptors } from './hold-by-descriptor';
 import { lookForCommand } from './look-for-command';
 import { holdHere } from './wait-for-start';
 
@@ -15,7 +17,7 @@ function pointsOf(value: unknown): readonly HoldPoint[] {
   if (typeof value === 'boolean') return value ? ['exec'] : [];
   if (typeof value === 'string') return [oneOf(value, 'hold', points)];
   if (!Array.isArray(value))
-    throw invalidArgType('hold', `of type boolean, one of ${points.join(', ')}, or an array of them`, value);
+    throw invalidArgType('hold', `of type boolean, one of ${points.join(', ')}, an array of them, or { fd }`, value);
   if (value.length === 0) throw invalidArgValue('hold', value, 'must not be empty');
   return array(value, 'hold').map((point, index) => oneOf(point, `hold[${index}]`, points));
 }
@@ -24,6 +26,29 @@ function refuseWithMaps(request: Request, option: 'uidMap' | 'gidMap'): void {
   if (request[option] === undefined) return;
   throw refusedOption(option, "must not be given with hold 'maps': somebody else writes them");
 }
+
+function holdAtExec(writer: Writer, request: Request): void {
+  lookForCommand(writer, request);
+  if (request.heldBy === undefined) holdHere(writer, request, 'exec');
+  else holdForByte(writer, request);
+}
+
+function hint(code: string, { option }: Label): string | undefined {
+  if (option === 'hold.fd' && code === 'EIO')
+    return 'nobody can write to it any more; open a FIFO for reading and writing, so that there is always one who can';
+  return undefined;
+}
+
+export const holdSources: Step = {
+  name: 'hold sources',
+  options: [],
+  onlyWhenGiven: 'hold',
+  after: { 'stdio sources': 'room for the numbers of our ends is made there' },
+
+  emit(writer, request) {
+    if (request.heldBy !== undefined) takeDescriptors(writer, request);
+  },
+};
 
 export const hold: Step = {
   name: 'hold',
@@ -37,11 +62,19 @@ export const hold: Step = {
     landlock: 'only the filters are left',
   },
 
-  check(given, request) {
-    request.holds = pointsOf(given.hold);
+  check({ hold: value }, request) {
+    const isByDescriptor = typeof value === 'object' && value !== null && !Array.isArray(value);
+    request.heldBy = isByDescriptor ? descriptorsOf(value) : undefined;
+    request.holds = isByDescriptor ? ['exec'] : pointsOf(value);
   },
 
   settle(request) {
+    if (request.heldBy !== undefined && request.parentDeathSignal !== 0) {
+      throw refusedOption(
+        'parentDeathSignal',
+        'cannot go with hold: { fd }: the child is to outlive who would send it',
+      );
+    }
     if (request.holdsAt('mounts') && !request.creates(Flags.NEWNS) && !request.joinsAny(Flags.NEWNS)) {
       throw refusedOption('hold', "cannot be 'mounts' without Flags.NEWNS in flags: there are none of its own");
     }
@@ -60,9 +93,10 @@ export const hold: Step = {
 
   emit(writer, request) {
     if (!request.holdsAt('exec') || request.init) return;
-    lookForCommand(writer, request);
-    holdHere(writer, request, 'exec');
+    holdAtExec(writer, request);
   },
+
+  hint,
 };
 
 export const holdMounts: Step = {
@@ -88,7 +122,18 @@ export const holdPidOne: Step = {
 
   emit(writer, request) {
     if (!request.holdsAt('exec') || !request.init) return;
-    lookForCommand(writer, request);
-    holdHere(writer, request, 'exec');
+    holdAtExec(writer, request);
   },
+};
+
+export const startReport: Step = {
+  name: 'start report',
+  options: [],
+  onlyWhenGiven: 'hold',
+  after: {
+    hold: 'whoever has started it is told how far it came',
+    parentDeathSignal: 'all but signals, the filters and the exec is done',
+  },
+
+  emit: sayExecuting,
 };

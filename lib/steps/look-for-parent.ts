@@ -3,12 +3,17 @@ import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
+import type { Request } from '../assembly/request';
 
 const { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK } = constants;
 
-/** The last word of a program beside a pid 1 of ours, with which the kernel tells Node who it is; it fails where Node has gone. */
-export function sayProgram(writer: Writer): void {
+/**
+ * The last word of a program beside a pid 1 of ours, with which the kernel tells Node who it is; it fails where Node has gone and was not
+ * told that it may.
+ */
+export function sayProgram(writer: Writer, { heldBy }: Request): void {
   writer.add(call.sendto, ChannelWord, writer.addBytes(Uint8Array.of(Message.Program)), 1, MSG_NOSIGNAL);
+  if (heldBy !== undefined) writer.accept('EPIPE').accept('ECONNRESET');
 }
 
 /** Whether Node is still there: its end of the channel closes with it. */

@@ -20,12 +20,14 @@ export const parentDeathSignal: Step = {
   },
 
   emit(writer, request) {
+    // It is off already, and Node may have gone.
+    if (request.heldBy !== undefined && !request.init) return;
     // With a pid 1 of ours the signal is for that.
     const signal = request.init ? 0 : request.parentDeathSignal;
     writer.about(this.name, request.parentDeathSignal === 0 ? undefined : 'parentDeathSignal');
     // Until now it was SIGKILL. The program must not die with the thread that started it, a Worker's for one, unless asked.
     writer.add(call.prctl, PR_SET_PDEATHSIG, signal);
-    if (request.init) sayProgram(writer);
+    if (request.init) sayProgram(writer, request);
     else lookForParent(writer);
   },
 };

@@ -144,10 +144,13 @@ const Child* Remembered(const Napi::CallbackInfo& info) {
   return child != nullptr && child->has_memory() ? child : nullptr;
 }
 
-// go(id) -> 0
+// go(id, outlives) -> 0
 Napi::Value Go(const Napi::CallbackInfo& info) {
-  const Child* child = Known(info);
-  return Number(info, child == nullptr ? -ESRCH : -child->Go());
+  Child* child = Known(info);
+  if (child == nullptr) return Number(info, -ESRCH);
+  const int error = child->Go();
+  if (error == 0 && Truth(info[1])) child->Outlive();
+  return Number(info, -error);
 }
 
 // kill(id, signal) -> 0: through the pidfd

@@ -127,7 +127,7 @@ Napi::Value Await(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), -error.value);
 }
 
-// identify(descriptor, into: BigUint64Array) -> 0: device and inode
+// identify(descriptor, into: BigUint64Array) -> 0: device, inode, mode, and the flags that it was opened with
 Napi::Value IdentifyFile(const Napi::CallbackInfo& info) {
   struct stat about = {};
   const int descriptor = info[0].As<Napi::Number>().Int32Value();
@@ -137,6 +137,8 @@ Napi::Value IdentifyFile(const Napi::CallbackInfo& info) {
   if (result != 0) return Answer(info, result);
   into[size_t{0}] = about.st_dev;
   into[size_t{1}] = about.st_ino;
+  into[size_t{2}] = about.st_mode;
+  into[size_t{3}] = static_cast<uint64_t>(fcntl(descriptor, F_GETFL));
   return Napi::Number::New(info.Env(), 0);
 }
 

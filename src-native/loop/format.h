@@ -15,6 +15,7 @@ enum class Op : uint8_t {
   kExit = 3,     // the end, with an exit code
   kFail = 4,     // the end, with an errno
   kCompare = 5,  // two pieces of the data: an errno where they differ
+  kTell = 6,     // from here on a failure is told to a descriptor, too
 };
 
 enum class Kind : uint8_t {
@@ -32,11 +33,17 @@ inline constexpr uint8_t kFork = 4;        // go on where the result is 0; the c
 inline constexpr uint8_t kStay = 8;        // with kFork: the caller stays, as pid 1 of the new process's namespace
 inline constexpr uint8_t kExplains =
     16;  // where it fails, what the kernel says of it can be read from its first argument
+inline constexpr uint8_t kAwaits = 32;  // it is made when its first argument, a descriptor, can be read
 
 // Of a clone with kStay, the last argument says what pid 1 is to be: its parent-death signal in eight bits, then
 inline constexpr int64_t kUntilLast = 1 << 8;  // it ends with the last process, and not with the program
 inline constexpr uint32_t kKeptCount = 16;     // how many descriptors it keeps, in 16 bits
 inline constexpr uint32_t kKeptFrom = 32;      // and the first of them
+
+// A kTell has a descriptor, and a table: for each instruction the offset of a line in the data, 0 for none. The line
+// ends with a newline, and has room for the digits of an errno from and up to these bytes of it.
+inline constexpr uint32_t kErrnoFrom = 9;
+inline constexpr uint32_t kErrnoTo = 13;
 
 inline constexpr uint16_t kAnyErrno = 0xffff;
 inline constexpr uint32_t kArguments = 6;

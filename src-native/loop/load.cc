@@ -45,6 +45,13 @@ bool CheckShape(const Instruction& instruction, uint32_t data_size) {
              is(3, Kind::kNumber) && Fits(at(0), at(2), data_size) && Fits(at(1), at(2), data_size) && at(3) >= 1 &&
              at(3) <= kMaxErrno;
     }
+    case Op::kTell: {
+      const auto table = static_cast<uint64_t>(instruction.arguments[1]);
+      const auto count = static_cast<uint64_t>(instruction.arguments[2]);
+      return instruction.argument_count == 3 && instruction.kinds[1] == static_cast<uint8_t>(Kind::kData) &&
+             instruction.kinds[2] == static_cast<uint8_t>(Kind::kNumber) && table % 4 == 0 &&
+             count <= kMaxInstructions && Fits(table, count * 4, data_size);
+    }
     case Op::kWait:
     case Op::kExit:
     case Op::kFail:
@@ -57,7 +64,7 @@ bool CheckInstruction(const Instruction& instruction, uint32_t left, uint32_t da
   if (instruction.argument_count > kArguments || instruction.rule_count > kRules || instruction.keep > kResults) {
     return false;
   }
-  if ((instruction.policy & kExplains) != 0 && instruction.argument_count == 0) return false;
+  if ((instruction.policy & (kExplains | kAwaits)) != 0 && instruction.argument_count == 0) return false;
   // The last argument is the loop's own.
   if ((instruction.policy & kStay) != 0 && instruction.argument_count != kArguments) return false;
   for (uint32_t i = 0; i < instruction.rule_count; i++) {

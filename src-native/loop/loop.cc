@@ -13,6 +13,8 @@ constexpr int kRetries = 1000;
 constexpr int kMessages = 8;  // that the kernel keeps of a file system context, see linux/fs_context.h
 constexpr int kGone = 127;    // what a shell exits with for a command that it could not start
 [[maybe_unused]] constexpr int64_t kSigKill = 9;  // of a fault
+constexpr int64_t kSigPipe = 13;
+constexpr int64_t kSigBlock = 0;
 constexpr int64_t kMsgNoSignal = 0x4000;
 
 void Enter(Report* report, State state) {
@@ -81,6 +83,26 @@ int64_t CallOnce(const Program& program, const Report* report, const Instruction
   return Call6(instruction.number, values[0], values[1], values[2], values[3], values[4], values[5]);
 }
 
+// struct pollfd of poll.h, which is a header of the C library's.
+struct PollFd {
+  int32_t descriptor;
+  int16_t events;
+  int16_t found;
+};
+constexpr int16_t kPollIn = 1;
+
+// A read of a FIFO that nobody has opened for writing yet brings its end, where that is non-blocking: not so poll(2).
+// And somebody else may take what has come: whoever waits then waits for the next.
+int64_t CallWhenReadable(const Program& program, const Report* report, const Instruction& instruction) {
+  PollFd awaited = {static_cast<int32_t>(Value(program, report, instruction, 0)), kPollIn, 0};
+  int64_t result = -EAGAIN;
+  while (result == -EAGAIN) {
+    const int64_t count = Call(__NR_ppoll, &awaited, 1, 0, 0, 0);
+    result = Failed(count) ? count : CallOnce(program, report, instruction);
+  }
+  return result;
+}
+
 bool Executes(const Instruction& instruction) {
   return instruction.number == __NR_execve || instruction.number == __NR_execveat;
 }
@@ -91,7 +113,8 @@ int64_t CallWithPolicy(const Program& program, Report* report, const Instruction
 #endif
   const bool executes = Executes(instruction);
   if (executes) Enter(report, State::kExec);
-  int64_t result = CallOnce(program, report, instruction);
+  const bool awaits = (instruction.policy & kAwaits) != 0;
+  int64_t result = (awaits ? CallWhenReadable : CallOnce)(program, report, instruction);
   if (executes) Enter(report, State::kRunning);
   for (int left = kRetries; result == -EAGAIN && (instruction.policy & kRetry) != 0 && left > 0; left--) {
     Call(__NR_sched_yield);
@@ -140,9 +163,30 @@ bool Wait(Report* report, int64_t channel) {
   return true;
 }
 
-}  // namespace
+// What has failed, as a line to whoever starts a child that outlives Node. The mask is empty by the exec, and nobody
+// may read it any more: how this process ends is for Node to tell.
+void Tell(const Program& program, const Report* report, const Instruction& how) {
+  const auto* lines = reinterpret_cast<const uint32_t*>(program.data + how.arguments[1]);
+  const uint32_t failed = report->instruction;
+  if (failed >= how.arguments[2] || lines[failed] == 0) return;
+  const uint32_t first = lines[failed];
+  const uint32_t size = program.header->data_size;
+  uint32_t last = first;
+  while (last < size && program.data[last] != '\n') last++;
+  if (last >= size || last - first < kErrnoTo) return;
+  uint8_t* line = program.data + first;
+  auto left = static_cast<uint32_t>(report->error);
+  uint32_t digit = kErrnoTo;
+  do {
+    line[--digit] = static_cast<uint8_t>('0' + left % 10);
+    left /= 10;
+  } while (left != 0 && digit > kErrnoFrom);
+  const uint64_t pipe = uint64_t{1} << (kSigPipe - 1);
+  Call(__NR_rt_sigprocmask, kSigBlock, &pipe, 0, sizeof(pipe));
+  Call(__NR_write, Value(program, report, how, 0), line, last - first + 1);
+}
 
-int Run(const Program& program, Report* report, Stay* stay) {
+int RunAll(const Program& program, Report* report, Stay* stay, const Instruction** teller) {
   Enter(report, State::kRunning);
   for (uint32_t i = 0; i < program.count; i++) {
     const Instruction& instruction = program.instructions[i];
@@ -176,6 +220,9 @@ int Run(const Program& program, Report* report, Stay* stay) {
 #endif
         if (!Wait(report, Value(program, report, instruction, 0))) return kGone;
         continue;
+      case Op::kTell:
+        *teller = &instruction;
+        continue;
       case Op::kExit:
         Enter(report, State::kDone);
         return static_cast<int>(Value(program, report, instruction, 0));
@@ -203,6 +250,17 @@ int Run(const Program& program, Report* report, Stay* stay) {
   }
   Enter(report, State::kDone);
   return 0;
+}
+
+}  // namespace
+
+int Run(const Program& program, Report* report, Stay* stay) {
+  const Instruction* teller = nullptr;
+  const int code = RunAll(program, report, stay, &teller);
+  // Who leaves with 0 has made the process that the report is of by now.
+  if (teller != nullptr && code != 0 && report->state == static_cast<uint32_t>(State::kFailed))
+    Tell(program, report, *teller);
+  return code;
 }
 
 }  // namespace nsclone

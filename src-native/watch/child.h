@@ -53,6 +53,9 @@ class Child {
   int Signal(int signal) const;
   // Lets a waiting stub go on.
   int Go() const;
+  // From now on it lives on when its environment ends.
+  void Outlive() { outlives_ = true; }
+  bool outlives() const { return outlives_; }
   // Hears all that the channel has to say. True where the stub waits for us.
   bool Listen();
 
@@ -117,6 +120,7 @@ class Child {
   ChildTraits traits_;
   Phase phase_ = Phase::kStarting;
   bool ending_ = false;
+  bool outlives_ = false;
   bool unsure_ = false;
   bool channel_ended_ = false;
   uint32_t unclear_rounds_ = 0;

@@ -137,7 +137,8 @@ void Watch::Close(bool kill_all, void (*closed)(void*), void* data) {
   closed_ = closed;
   closed_data_ = data;
   children_.TakeAll([kill_all](std::unique_ptr<Child> child) {
-    const bool keep = child->phase() == Phase::kStarted && (!kill_all || child->traits().detached);
+    const bool keep =
+        child->outlives() || (child->phase() == Phase::kStarted && (!kill_all || child->traits().detached));
     if (!keep) child->Kill();
     Adopt(std::move(child));
   });

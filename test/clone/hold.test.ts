@@ -49,7 +49,7 @@ function record(child: ClonedProcess): string[] {
 }
 
 describe('hold rejects', () => {
-  test.each([1, 0, null, {}])('%p', (value) => {
+  test.each([1, 0, null])('%p', (value) => {
     expect(planning({ hold: value })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'hold'));
   });
 });

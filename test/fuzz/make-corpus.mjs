@@ -37,14 +37,17 @@ function everything() {
   writer
     .call('openat')
     .number(-100)
-    .text('/')
+    .place(writer.addText('/'))
     .bigint(1n << 40n)
     .keep();
   const slot = writer.call('socket').word(word).report(64).skip('ENOENT', 2).accept('EEXIST').minimum(1).retry().keep();
+  writer.call('read').result(slot).place(word).number(1).awaits();
   writer.store(slot, word, 4);
   writer.store(slot, word + 8, 8);
   writer.wait();
   writer.call('clone').number(0).result(slot).acceptAny().fork();
+  writer.tell(slot);
+  writer.tellAs(writer.addBytes(new Uint8Array(4 * writer.count + 4)), writer.count + 1);
   writer.fail('EPERM');
   writer.exit(3);
   writer.point(writer.reservePointers(1), word);

@@ -63,6 +63,8 @@ describe('the layout of a program', () => {
   test('limits and special values are the same', () => {
     compare(loop, [
       ['nsclone::kAnyErrno', format.AnyErrno],
+      ['nsclone::kErrnoFrom', format.ErrnoFrom],
+      ['nsclone::kErrnoTo', format.ErrnoTo],
       ['nsclone::kArguments', format.MaxArguments],
       ['nsclone::kRules', format.MaxRules],
       ['nsclone::kResults', format.MaxResults],

@@ -1,7 +1,7 @@
 // Node's own end: what has started lives on, what is in set-up starts no program.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -26,7 +26,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const markers = (): string[] => readdirSync(folder);
+const markers = (): string[] => readdirSync(folder).filter((name) => !name.startsWith('start'));
+
+/** A FIFO to wait for, and one for its report. */
+function fifoOf(name: string): string {
+  const path = join(folder, `start-${name}`);
+  execFileSync('mkfifo', [path, `${path}.report`]);
+  return path;
+}
 
 /** A Node of its own session, so that its children are found when it is gone; `mark` is a command that leaves its pid. */
 function start(source: string): ChildProcess {
@@ -34,6 +41,12 @@ function start(source: string): ChildProcess {
     ${withTestBuild}
     const { clone, Flags, plan } = require(${JSON.stringify(root)});
     const mark = ['/bin/sh', ['-c', 'echo > ${folder}/$$']];
+    const { openSync, writeSync } = require('node:fs');
+    const waitForByte = (path, isThere) => {
+      const fd = openSync(path, 'r+');
+      if (isThere) writeSync(fd, 'x');
+      return { fd, report: openSync(path + '.report', 'r+') };
+    };
     (async () => { ${source} })();`;
   const node = spawn(process.execPath, ['-e', script], { detached: true, stdio: 'ignore' });
   nodes.add(node);
@@ -136,10 +149,12 @@ type Outcome = 'nothing ran' | 'it ran' | 'not reached';
 async function outcomeAt({ number }: Line, options: CloneOptions): Promise<Outcome> {
   const marker = `at-${number}`;
   const node = start(`
+    const options = ${JSON.stringify(options)};
+    if (${isByDescriptor(options)}) options.hold = waitForByte(${JSON.stringify(fifoOf(marker))}, true);
     // The first child opens what takes the fault.
     await (await clone('/bin/true')).exited;
     if (require(process.env.NSCLONE_ADDON).setFault(${number}, ${nodeKilled}) !== 0) process.exit(1);
-    const child = await clone('/bin/sh', ['-c', 'echo > ${folder}/${marker}'], ${JSON.stringify(options)});
+    const child = await clone('/bin/sh', ['-c', 'echo > ${folder}/${marker}'], options);
     if (${options.hold === true}) await child.start();
     await child.exited;
     process.exit(9);`);
@@ -149,6 +164,8 @@ async function outcomeAt({ number }: Line, options: CloneOptions): Promise<Outco
   expect([node.exitCode, node.signalCode]).toEqual([null, 'SIGKILL']);
   return markers().includes(marker) ? 'it ran' : 'nothing ran';
 }
+
+const isByDescriptor = ({ hold }: CloneOptions): boolean => typeof hold === 'object' && !Array.isArray(hold);
 
 /** The outcomes at all of these, several at once. */
 async function outcomesAt(lines: readonly Line[], options: CloneOptions): Promise<Map<Line, Outcome>> {
@@ -200,5 +217,115 @@ describe.each<[string, CloneOptions]>([
     const never = outcomes.indexOf('not reached');
     expect(outcomes.toSpliced(never, 1)).toEqual([ran, ran]);
     expect(never).not.toBe(-1);
+  });
+});
+
+describe('a child that waits for a byte', () => {
+  const ways: [string, string][] = [
+    ['the natural end', 'child.unref();'],
+    ['process.exit()', 'process.exit();'],
+    ['process.exit() in the same moment', ''],
+    ['SIGKILL', "process.kill(process.pid, 'SIGKILL');"],
+    ['an uncaught exception', "setTimeout(() => { throw new Error('end'); });"],
+    ['a timeout of its own that is not over', 'setTimeout(() => process.exit(), 10);'],
+  ];
+  const kinds: [string, CloneOptions][] = [
+    ['alone', {}],
+    ['in a pid namespace', owned(Flags.NEWPID)],
+    ['beside a pid 1', { ...owned(Flags.NEWPID), init: true }],
+    ['which has its own limits', { timeout: 60_000, detached: true }],
+  ];
+  test.each(ways.flatMap(([way, end]) => kinds.map(([kind, options]) => [way, kind, end, options] as const)))(
+    'outlives Node after %s, %s, and is executed when it comes',
+    async (_way, _kind, end, options) => {
+      const fifo = fifoOf('one');
+      const node = start(`
+        const options = { ...${JSON.stringify(options)}, stdio: 'ignore', hold: waitForByte('${fifo}', false) };
+        const promise = clone(...mark, options);
+        if (${end === ''}) promise.then(() => process.exit());
+        const child = await promise;
+        ${end}`);
+      await once(node, 'exit');
+      const left = [...members(node.pid!).keys()];
+      // In a session of its own it is not among them.
+      expect(left).toHaveLength(options.detached === true ? 0 : 1);
+      expect(left.every(isAsleep)).toBe(true);
+      expect(markers()).toEqual([]);
+      writeFileSync(fifo, 'x');
+      await until(() => markers().length === 1);
+      await untilEmpty(node.pid!);
+    },
+  );
+
+  test('outlives its Worker', async () => {
+    const fifo = fifoOf('one');
+    const node = start(`
+      const source = \`
+        const { workerData: { root, mark, fifo } } = require('node:worker_threads');
+        const hold = { fd: require('node:fs').openSync(fifo, 'r+') };
+        require(root).clone(...mark, { stdio: 'ignore', hold }).then(() => process.exit());\`;
+      const { Worker } = require('node:worker_threads');
+      const workerData = { root: ${JSON.stringify(root)}, mark, fifo: '${fifo}' };
+      await require('node:events').once(new Worker(source, { eval: true, workerData }), 'exit');
+      writeSync(openSync('${fifo}', 'r+'), 'x');`);
+    await once(node, 'exit');
+    await until(() => markers().length === 1);
+    await untilEmpty(node.pid!);
+  });
+
+  test('dies with a Node that was never told', async () => {
+    const fifo = fifoOf('one');
+    const node = start(`
+      clone(...mark, { stdio: 'ignore', hold: waitForByte('${fifo}', true) });
+      process.kill(process.pid, 'SIGSTOP');`);
+    await untilStopped(node.pid!);
+    await until(() => {
+      const [child] = members(node.pid!).keys();
+      return child !== undefined && isAsleep(child);
+    });
+    node.kill('SIGKILL');
+    await once(node, 'exit');
+    await untilEmpty(node.pid!);
+    expect(markers()).toEqual([]);
+  });
+
+  test('dies with a Node that exits in the same moment', async () => {
+    const fifo = fifoOf('one');
+    const node = start(`clone(...mark, { stdio: 'ignore', hold: waitForByte('${fifo}', true) }); process.exit();`);
+    await once(node, 'exit');
+    await untilEmpty(node.pid!);
+    expect(markers()).toEqual([]);
+  });
+
+  test('keeps Node running while nobody lets go of it', async () => {
+    const fifo = fifoOf('one');
+    const node = start(`
+      const child = await clone(...mark, { stdio: 'ignore', hold: waitForByte('${fifo}', false) });
+      child.on('exit', (code) => (process.exitCode = code + 20));`);
+    await until(() => [...members(node.pid!).keys()].some(isAsleep));
+    writeFileSync(fifo, 'x');
+    expect(await once(node, 'exit')).toEqual([20, null]);
+  });
+
+  describe.each<[string, CloneOptions]>([
+    ['a command', {}],
+    ['one in namespaces, with ids of its own', { ...owned(Flags.NEWPID | Flags.NEWNS), uid: 0, gid: 0 }],
+    ['one beside a pid 1', { ...owned(Flags.NEWPID | Flags.NEWUTS), init: true }],
+  ])('%s, at whichever instruction Node dies', (_name, given) => {
+    const options: CloneOptions = { ...given, stdio: 'ignore', hold: { fd: 50, report: 51 } };
+    const lines = linesOf(plan('/bin/sh', ['-c', 'exit'], options)).filter(isCall);
+    const told = lines.findLastIndex(({ step, call }) => step.startsWith('hold') && call.startsWith('wait for'));
+
+    test(`starts nothing, up to where Node is told (${told + 1})`, async () => {
+      const outcomes = await outcomesAt(lines.slice(0, told + 1), options);
+      expect([...outcomes].filter(([, outcome]) => outcome !== 'nothing ran')).toEqual([]);
+      expect(outcomes.size).toBe(told + 1);
+    });
+
+    test(`runs from then on (${lines.length - told - 2})`, async () => {
+      const outcomes = await outcomesAt(lines.slice(told + 1, -1), options);
+      expect([...outcomes].filter(([, outcome]) => outcome !== 'it ran')).toEqual([]);
+      expect(outcomes.size).toBe(lines.length - told - 2);
+    });
   });
 });

@@ -14,7 +14,7 @@ const status = (pid: number, field: string): string =>
   new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!;
 
 describe('hold rejects', () => {
-  test.each([1, 0, null, {}])('%p', (hold) => {
+  test.each([1, 0, null])('%p', (hold) => {
     expect(planning({ hold })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'hold'));
   });
   test.each(['true', [], ['exec', 'mount']])('%p', (hold) => {

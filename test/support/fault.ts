@@ -1,5 +1,5 @@
 // Lets a chosen instruction of a child fail, by the fault hook of the test build.
-import { clone, type CloneOptions, plan, type Plan, type SyscallError } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, plan, type Plan, type SyscallError } from '../../lib';
 import { errnoByName } from '../../lib/kernel/errno';
 import { addon } from './addon';
 import { type Line, linesOf } from './listing';
@@ -19,16 +19,23 @@ export function clearFault(): void {
   setFault(-1, 0);
 }
 
-/** Starts the plan with this instruction failing, and returns what the call rejects with. */
-export async function failureAt(made: Plan, instruction: number, errno: number | string): Promise<SyscallError> {
+/** Starts the plan with this instruction failing, which comes after the stop that it is held at. */
+export async function heldBefore(made: Plan, instruction: number, errno: number | string): Promise<ClonedProcess> {
   setFault(instruction, typeof errno === 'string' ? errnoByName[errno]! : errno);
-  let child;
   try {
-    child = await clone(made);
-  } catch (error) {
-    return error as SyscallError;
+    return await clone(made);
   } finally {
     clearFault();
+  }
+}
+
+/** Starts the plan with this instruction failing, and returns what the call rejects with. */
+export async function failureAt(made: Plan, instruction: number, errno: number | string): Promise<SyscallError> {
+  let child;
+  try {
+    child = await heldBefore(made, instruction, errno);
+  } catch (error) {
+    return error as SyscallError;
   }
   child.kill('SIGKILL');
   await child.exited;

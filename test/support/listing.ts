@@ -17,9 +17,9 @@ export function linesOf(made: Plan): Line[] {
   return rowsOf(made.writer).map(([number, step, option, call]) => ({ number: Number(number), step, option, call }));
 }
 
-/** Whether it is a system call, or a wait: a word that is written into the data can neither fail nor be stopped at. */
+/** Whether it is a system call, or a wait: what is only noted in the child can neither fail nor be stopped at. */
 export function isCall({ call }: Line): boolean {
-  return !/^\S+ = /.test(call);
+  return !/^\S+ = |^from here on /.test(call);
 }
 
 /** What a plan says that it does not do. */

@@ -5,10 +5,13 @@ import { readFileSync } from 'node:fs';
 import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
 import { asleep, containers, longer, nextLine } from '../support/attack';
 import { compiled, withCompiler } from '../support/compiled';
+import { fifo, opened } from '../support/fifo';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
+import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
+const folder = temporaryFolder();
 
 const look = compiled('trust/look-into');
 const { NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS } = Flags;
@@ -158,6 +161,22 @@ describe('a held child', () => {
           expect(await other.reaches(child.pid)).toEqual([]);
         });
       }, neighbour),
+    );
+  }
+
+  const waiting: [string, CloneOptions, CloneOptions?][] = [
+    ['that waits for a byte', {}],
+    ['that waits for a byte as pid 1 of ours', { flags: NEWPID, init: true }, neighbour],
+  ];
+  for (const [name, options, beside] of waiting) {
+    withCompiler(`${name} is closed to the root of what it has joined`, () =>
+      watched(async (other) => {
+        const hold = { fd: opened(fifo(folder.at('start'))), report: opened(fifo(folder.at('report'))) };
+        const child = await clone('/bin/true', { ...quiet, ...options, join: other.child, hold });
+        await during(child, async () => {
+          expect(await other.reaches(child.pid)).toEqual([]);
+        });
+      }, beside),
     );
   }
 
