@@ -6,7 +6,8 @@ import { numbersOf } from '../../lib/seccomp/numbers';
 import { dockerShaped } from './docker-shaped';
 import { argumentsFor, Chance, profileOf, type Shape } from './generated';
 import { callOf, Interpreter } from './interpreter';
-import { answerOf, Reference, withLibseccomp } from './reference';
+import { Reference, withLibseccomp } from './reference';
+import { answerOf } from './reference-lines';
 
 const reference = new Reference();
 const native: SeccompArchitecture = 'SCMP_ARCH_X86_64';
