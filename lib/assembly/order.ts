@@ -46,6 +46,7 @@ import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
 import { lastScheduler, scheduler } from '../steps/scheduler';
 import { privilegedSeccomp, seccomp } from '../steps/seccomp';
+import { seccompListener } from '../steps/seccomp-listener';
 import { securityLabel } from '../steps/security-label';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
@@ -67,6 +68,7 @@ export const order: readonly Step[] = [
   mountSources,
   landlockSources,
   commandFile,
+  seccompListener,
   stdio,
   mountedTerminal,
   ptyOwner,

@@ -8,8 +8,8 @@ import { aboveKept, firstCarried } from './words';
 
 const { F_DUPFD_CLOEXEC, O_CLOEXEC } = constants;
 
-/** The ruleset of `landlock`, and the file of `commandFd`. */
-export type Purpose = 'command' | 'ruleset';
+/** The ruleset of `landlock`, the file of `commandFd`, and of `seccomp` the socket of a listener, with the link that tells our pid. */
+export type Purpose = 'command' | 'ruleset' | 'listener' | 'self';
 
 /** Keeps a copy of what is open, and lets go of it itself. */
 export function keepUntilExec(writer: Writer, request: Request, purpose: Purpose, opened: Slot): Slot {

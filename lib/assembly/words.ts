@@ -24,6 +24,8 @@ export function lowestFree(request: Request): number {
 
 /** The first number above those where closeFds puts the channel, what is carried, and what may be open until the exec. */
 export function aboveKept(request: Request): number {
-  const { carried, commandFd, landlock } = request;
-  return firstCarried(request) + carried.length + (landlock === undefined ? 0 : 1) + (commandFd === undefined ? 0 : 1);
+  const { carried, commandFd, landlock, listener } = request;
+  const untilExec =
+    (landlock === undefined ? 0 : 1) + (commandFd === undefined ? 0 : 1) + (listener === undefined ? 0 : 2);
+  return firstCarried(request) + carried.length + untilExec;
 }
