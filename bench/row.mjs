@@ -12,7 +12,7 @@ process.stdout.write(
       variant,
       metric,
       subject,
-      ...summary(samples, row.unit),
+      ...summary(samples, row.units?.[metric] ?? row.unit),
     })),
     missing: missing.map((entry) => ({ variant, ...entry })),
   }),

@@ -59,10 +59,16 @@ export function namespaceId(path: string): number {
   }
 }
 
-/** The descriptor of /proc for the stub. @throws SyscallError where what is mounted there is no procfs */
-export function procForStub(option: string): number {
-  const descriptor = addon().proc(false);
+/**
+ * The descriptor of /proc for the stub.
+ * @param counts whether the stub is to know its own number there
+ * @throws SyscallError where what is mounted there is no procfs, or for a number that of another pid namespace
+ */
+export function procForStub(option: string, counts = false): number {
+  const descriptor = addon().proc(counts);
   if (descriptor >= 0) return descriptor;
+  if (-descriptor === EXDEV)
+    throw procError(EXDEV, { step: 'proc', option, path: '/proc', hint: 'mount a /proc of ours' });
   throw new SyscallError({ ...noProc, step: 'proc', option });
 }
 

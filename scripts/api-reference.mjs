@@ -18,6 +18,8 @@ const { Application, Converter, ReflectionKind } = await import('typedoc');
 //   files   whose names it has, in this order, those of a file in the order of its source
 //   first   names that come before all others
 //   kinds   what of the files; all but functions without it
+//   from    the import that has them; that of the package without it
+//   text    what is said first
 const sections = [
   {
     title: 'Functions',
@@ -80,6 +82,13 @@ const sections = [
   { title: 'Plans and programs', files: ['lib/plan', 'lib/record', 'types/listing'] },
   { title: 'The recorder', files: ['types/record', 'types/calls'], first: ['Recorder', 'Calls', 'RecordedOptions'] },
   { title: 'Flags and constants', files: ['types/flags', 'lib/kernel/*'] },
+  {
+    title: 'nsclone/seccomp',
+    text: 'Imported by that name. It has the types of profiles too, which are those of [the option](#seccompprofile).',
+    from: 'seccomp',
+    files: ['lib/seccomp', 'types/seccomp'],
+    kinds: ReflectionKind.All,
+  },
 ];
 
 /** The compiler's declarations of what typedoc has. */
@@ -87,7 +96,7 @@ const declarations = new Map();
 
 async function modelOf() {
   const app = await Application.bootstrap({
-    entryPoints: [join(root, 'lib/index.ts')],
+    entryPoints: ['index', 'seccomp'].map((name) => join(root, `lib/${name}.ts`)),
     tsconfig: join(root, 'scripts/api-reference.tsconfig.json'),
     excludeExternals: true,
     excludeInternal: true,
@@ -109,6 +118,13 @@ async function modelOf() {
 }
 
 const project = await modelOf();
+/** What each import has; types that both have are the package's. */
+const imports = new Map(
+  project.children.map(({ name, children }) => [
+    name,
+    children.filter((reflection) => !reflection.kindOf(ReflectionKind.Reference)),
+  ]),
+);
 const declarationsOf = (reflection) => declarations.get(reflection) ?? [];
 
 /** 'types/options' */
@@ -119,9 +135,10 @@ function fileOf(reflection) {
 
 const fits = (file, pattern) => (pattern.endsWith('/*') ? dirname(file) === dirname(pattern) : file === pattern);
 
-function membersOf({ files, first = [], kinds = ~ReflectionKind.Function }) {
+function membersOf({ files, first = [], kinds = ~ReflectionKind.Function, from = 'index' }) {
   const members = files.flatMap((pattern) =>
-    project.children
+    imports
+      .get(from)
       .filter((reflection) => reflection.kindOf(kinds) && fits(fileOf(reflection), pattern))
       .sort((a, b) => declarationsOf(a)[0].pos - declarationsOf(b)[0].pos || (a.name < b.name ? -1 : 1))
       .sort((a, b) => (fileOf(a) < fileOf(b) ? -1 : fileOf(a) > fileOf(b) ? 1 : 0)),
@@ -368,7 +385,7 @@ function contents() {
 
 function document() {
   const placed = new Set(parts.flatMap(({ members }) => members));
-  const lost = project.children.filter((member) => !placed.has(member));
+  const lost = [...imports.values()].flat().filter((member) => !placed.has(member));
   if (lost.length > 0) throw new Error(`no section of the page is for ${lost.map(titleOf).join(', ')}`);
   const blocks = [
     '# API reference',

@@ -103,13 +103,18 @@ const groups = {
     'steps/mounts',
     'steps/root',
     'steps/oom-score-adj',
+    'steps/own-filter',
     'steps/own-lines',
     'steps/pty',
     'steps/rlimits',
     'steps/scheduler',
     'steps/seccomp',
+    'steps/seccomp-door',
+    'steps/seccomp-listener',
     'steps/securebits',
+    'steps/send-listener',
     'steps/security-label',
+    'steps/sock-filter',
     'steps/subordinate-ids',
     'steps/sysctl',
     'threads/bootstrap',
@@ -127,7 +132,7 @@ const groups = {
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
   // Who has a filter of system calls by names.
-  filters: ['seccomp/compile', 'seccomp/disassemble'],
+  filters: ['seccomp/compile', 'seccomp/disassemble', 'seccomp/instructions'],
   // Who forks.
   fork: ['process/channel', 'process/messages', 'process/serialized-bytes', 'process/start-forked'],
   // Who records, prints, or fails.
@@ -150,7 +155,6 @@ const groups = {
     'program/structure',
     'steps/forbidden-user-namespaces',
     'steps/why-file-not-executed',
-    'steps/own-filter',
     'steps/why-no-process',
     'steps/why-not-executed',
     'stub-hint',

@@ -330,6 +330,11 @@ export interface InitOptions {
    * They must be above the entries of `stdio`; the command does not get them. Default none.
    */
   readonly keep?: readonly number[] | undefined;
+  /**
+   * Whether the filters of `seccomp` are for it too. They must let through what it calls: close(2), exit_group(2), getpgid(2), getsid(2),
+   * kill(2), rt_sigtimedwait(2), setpgid(2), waitid(2) and write(2); others are refused. Default false.
+   */
+  readonly seccomp?: boolean | undefined;
 }
 
 /** What of a plan may differ from one start to the next. */

@@ -73,9 +73,13 @@ export interface SeccompProfile {
    */
   architectures?: readonly SeccompArchitecture[] | undefined;
   flags?: readonly (SeccompFlag | `SECCOMP_FILTER_FLAG_${SeccompFlag}`)[] | undefined;
-  /** The socket that gets the descriptor of `SCMP_ACT_NOTIFY`. Not supported yet: refused by `clone()`. */
+  /**
+   * A Unix stream socket, on which somebody listens who answers `SCMP_ACT_NOTIFY`: it gets the listener, and the state of the process as
+   * the specification has it. Connected to by each start, from where this process is; at most 107 bytes. One of the filters of a command
+   * may have one.
+   */
   listenerPath?: string | undefined;
-  /** What is told there beside it. */
+  /** What is told there beside it, as it is. */
   listenerMetadata?: string | undefined;
   syscalls?: readonly SeccompRule[] | undefined;
 }

@@ -8,12 +8,18 @@ export const clone = shape('clone', 'number', 'number', 'report', 'number', 'num
 export const clone3 = shape('clone3', 'data', 'number');
 /** clone(2) has five arguments; the sixth is for the pid 1 that stays, see {@link Writer.stay}. */
 export const cloneAndStay = shape('clone', 'number', 'number', 'number', 'number', 'number', 'number');
+/** The same, with filters for that pid 1: where they are, how many there are, and the end of a pipe by which it tells. */
+export const cloneAndStayFiltered = shape('clone', 'number', 'number', 'data', 'number', 'word', 'number');
 /** In a new process that goes its own way, with nothing told of where its parent is. */
 export const cloneAside = shape('clone', 'number', 'number', 'number', 'number', 'number');
 export const close = shape('close', 'result');
+/** close(2) has one argument; what stands in its fourth to sixth a filter can see, see lib/seccomp/door.ts. */
+export const closeKnocking = shape('close', 'result', 'number', 'number', 'word', 'word', 'word');
+export const closeNumberKnocking = shape('close', 'number', 'number', 'number', 'word', 'word', 'word');
 export const closeAt = shape('close', 'word');
 export const closeNumber = shape('close', 'number');
 export const close_range = shape('close_range', 'number', 'number', 'number');
+export const connect = shape('connect', 'result', 'data', 'number');
 export const dup3 = shape('dup3', 'number', 'number', 'number');
 export const dup3At = shape('dup3', 'word', 'number', 'number');
 export const dup3Of = shape('dup3', 'result', 'number', 'number');
@@ -41,6 +47,7 @@ export const fsmount = shape('fsmount', 'result', 'number', 'number');
 export const fsopen = shape('fsopen', 'data', 'number');
 export const getcwd = shape('getcwd', 'data', 'number');
 export const getpid = shape('getpid');
+export const getrandom = shape('getrandom', 'data', 'number', 'number');
 export const ioprio_set = shape('ioprio_set', 'number', 'number', 'number');
 export const ioctl = shape('ioctl', 'number', 'number', 'data');
 export const ioctlNumber = shape('ioctl', 'number', 'number', 'number');
@@ -83,6 +90,9 @@ export const set_mempolicyAlone = shape('set_mempolicy', 'number', 'number', 'nu
 export const setdomainname = shape('setdomainname', 'data', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');
+export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
+/** As {@link closeKnocking}. */
+export const sendmsgKnocking = shape('sendmsg', 'result', 'data', 'number', 'word', 'word', 'word');
 export const sendto = shape('sendto', 'word', 'data', 'number', 'number', 'number', 'number');
 export const sethostname = shape('sethostname', 'data', 'number');
 export const setns = shape('setns', 'result', 'number');

@@ -47,6 +47,7 @@ import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
 import { lastScheduler, scheduler } from '../steps/scheduler';
 import { privilegedSeccomp, seccomp } from '../steps/seccomp';
+import { seccompListener } from '../steps/seccomp-listener';
 import { securityLabel } from '../steps/security-label';
 import { session } from '../steps/session';
 import { signalMask } from '../steps/signal-mask';
@@ -70,6 +71,7 @@ export const order: readonly Step[] = [
   landlockSources,
   commandFile,
   holdSources,
+  seccompListener,
   stdio,
   mountedTerminal,
   ptyOwner,

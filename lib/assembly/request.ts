@@ -67,6 +67,19 @@ export interface Filter {
   readonly option: string;
   readonly filter: Buffer;
   readonly flags: number;
+  /** Where its listener goes. */
+  readonly listener?: Listener | undefined;
+  /** Whether what sends that would not get through it. */
+  readonly closed?: boolean;
+}
+
+/** What supervises the calls that a filter notifies of. */
+export interface Listener {
+  /** 'seccomp.listenerPath' */
+  readonly option: string;
+  /** Of a Unix socket. */
+  readonly path: string;
+  readonly metadata: string | undefined;
 }
 
 export interface Parameter {
@@ -244,6 +257,8 @@ export class Request {
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
   seccomp: readonly Filter[] = none;
+  /** That of one of them: there can be one. */
+  listener: Listener | undefined;
   landlock: Restriction | undefined;
   /** Where the copies of descriptors in its rules are kept, once the program is being written. */
   landlockSlots: readonly (number | undefined)[] = none;
@@ -281,6 +296,8 @@ export class Request {
   initUntilLast = false;
   /** What pid 1 keeps open. */
   initKeeps: readonly number[] = none;
+  /** The filters are for it too. */
+  initFiltered = false;
   pty: { readonly columns: number; readonly rows: number } | undefined;
   holds: readonly HoldPoint[] = none;
   /** Where that is a byte to be read, and not start(): the child then outlives us. */
@@ -355,6 +372,7 @@ export class Request {
 
   /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
   get procOption(): string | undefined {
+    if (this.listener !== undefined) return this.listener.option;
     if (this.oomScoreAdj !== undefined) return 'oomScoreAdj';
     if (this.apparmorProfile !== undefined) return 'apparmorProfile';
     if (this.selinuxLabel !== undefined) return 'selinuxLabel';

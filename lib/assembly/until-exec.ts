@@ -8,8 +8,11 @@ import { aboveKept, firstCarried } from './words';
 
 const { F_DUPFD_CLOEXEC, O_CLOEXEC } = constants;
 
-/** The file of `commandFd`, the ruleset of `landlock`, and those of `hold`: the one that starts it is closed once it has. */
-export type Purpose = 'command' | 'report' | 'ruleset' | 'start';
+/**
+ * The file of `commandFd`, the ruleset of `landlock`, those of `hold`, of which the one that starts it is closed once it has, and of
+ * `seccomp` the socket of a listener, with the link that tells our pid.
+ */
+export type Purpose = 'command' | 'listener' | 'report' | 'ruleset' | 'self' | 'start';
 
 /** Keeps a copy of what is open, and lets go of it itself. */
 export function keepUntilExec(writer: Writer, request: Request, purpose: Purpose, opened: Slot): Slot {

@@ -24,7 +24,7 @@ export function lowestFree(request: Request): number {
 
 /** The first number above those where closeFds puts the channel, what is carried, and what may be open until the exec. */
 export function aboveKept(request: Request): number {
-  const { carried, commandFd, heldBy, landlock } = request;
+  const { carried, commandFd, heldBy, landlock, listener } = request;
   const untilExec = [commandFd, heldBy?.fd, heldBy?.report, landlock].filter((one) => one !== undefined);
-  return firstCarried(request) + carried.length + untilExec.length;
+  return firstCarried(request) + carried.length + untilExec.length + (listener === undefined ? 0 : 2);
 }

@@ -150,7 +150,7 @@ function clone(
   reject: (error: Error) => void,
 ): void {
   const { procOption } = request;
-  const proc = procOption === undefined ? -1 : procForStub(procOption);
+  const proc = procOption === undefined ? -1 : procForStub(procOption, request.listener !== undefined);
   const starter = StartDescriptor.of(request);
   const pipes = new Pipes(request, writer);
   // After those, which ask of all that is kept whether it is open.

@@ -19,7 +19,7 @@ function spellInstruction(reader: Reader, instruction: number): string {
     case Op.Exit:
       return `exit with ${argument()}`;
     case Op.Fail:
-      return `fail with ${errnoName(reader.value(instruction, 0))}`;
+      return `fail with ${reader.kind(instruction, 0) === Kind.Number ? errnoName(reader.value(instruction, 0)) : argument()}`;
     case Op.Compare:
       return spellComparison(reader, instruction);
     case Op.Tell:

@@ -67,11 +67,15 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   return `{${fields.join(', ')}}`;
 }
 
-/** Of `struct msghdr` and what lies behind it, see calls/messages.ts: how many bytes, and how much room for descriptors. */
+/** Of `struct msghdr`: how many bytes, without those of which a call tells how many they are, and how much room for descriptors. */
 function spellMessage(reader: Reader, place: number): string {
-  const bytes = `${reader.number(place + 64, 8)} bytes`;
-  const control = reader.number(place + 40, 8);
-  return control === 0 ? `{${bytes}}` : `{${bytes}, SCM_RIGHTS of ${(reader.number(place + 72, 8) - 16) / 4}}`;
+  const vectors = reader.number(place + 16, 8);
+  const lengths = Array.from({ length: reader.number(place + 24, 8) }, (_, i) =>
+    reader.number(vectors + i * 16 + 8, 8),
+  );
+  const bytes = `${lengths.reduce((sum, length) => sum + length, 0)} bytes`;
+  if (reader.number(place + 40, 8) === 0) return `{${bytes}}`;
+  return `{${bytes}, SCM_RIGHTS of ${(reader.number(reader.number(place + 32, 8), 8) - 16) / 4}}`;
 }
 
 function spellInterfaceRequest(reader: Reader, place: number): string {

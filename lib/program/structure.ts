@@ -69,7 +69,9 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
     case Op.Tell:
       return [argumentOf(reader, instruction, 0, 'int')];
     case Op.Fail:
-      return [errnoOf(reader.value(instruction, 0))];
+      return reader.kind(instruction, 0) === Kind.Number
+        ? [errnoOf(reader.value(instruction, 0))]
+        : [argumentOf(reader, instruction, 0, 'int')];
     case Op.Compare: {
       const [one, second, size, errno] = [0, 1, 2, 3].map((index) => reader.value(instruction, index));
       const text = spellExpected(reader.bytes(second!, size!));

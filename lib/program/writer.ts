@@ -223,6 +223,18 @@ export class Writer extends DataWriter {
     return this.number(errnoNumber(errno));
   }
 
+  /** The end of the program, with what an earlier call failed with. */
+  failWith(slot: Slot): this {
+    this.#begin(Op.Fail);
+    return this.result(slot);
+  }
+
+  /** The end of the program, with an errno that is in the data. */
+  failWithWord(place: Place): this {
+    this.#begin(Op.Fail);
+    return this.word(place);
+  }
+
   /** Writes an instruction of another program as it is. @returns where its words begin */
   copy(other: Writer, instruction: number): number {
     this.#begin(Op.Call);

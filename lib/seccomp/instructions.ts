@@ -14,7 +14,7 @@ const jumpAlways = 0x05;
 const returnWord = 0x06;
 const farthest = 255;
 
-type Instruction = readonly [code: number, yes: number, no: number, value: number];
+export type Instruction = readonly [code: number, yes: number, no: number, value: number];
 
 class Assembler {
   /** Backwards. */
@@ -74,15 +74,19 @@ function reached(root: Node): Set<Node> {
   return found;
 }
 
-/** An array of `struct sock_filter`, of any length. */
+/** An array of them, of any length. */
 export function assemble(decisions: Decisions, root: Node): Uint8Array {
   const wanted = reached(root);
   const assembler = new Assembler();
   for (const node of decisions.nodes) if (wanted.has(node)) assembler.add(node);
-  const { code } = assembler;
+  return encode(assembler.code.reverse());
+}
+
+/** An array of `struct sock_filter`. */
+export function encode(code: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(code.length * instructionSize);
   const view = new DataView(bytes.buffer);
-  code.reverse().forEach(([operation, yes, no, value], index) => {
+  code.forEach(([operation, yes, no, value], index) => {
     view.setUint16(index * instructionSize, operation, true);
     view.setUint8(index * instructionSize + 2, yes);
     view.setUint8(index * instructionSize + 3, no);

@@ -144,6 +144,9 @@ export function checkFlags(value: unknown, option: string, inProfile: boolean): 
   });
 }
 
+/** Of `struct sockaddr_un`, with the NUL byte that ends it. */
+const longestPath = 107;
+
 const keys = [
   'defaultAction',
   'defaultErrnoRet',
@@ -173,7 +176,9 @@ export function checkProfile(value: unknown, option: string): Profile {
           ),
     flags: checkFlags(given.flags, `${option}.flags`, true),
     listenerPath:
-      listenerPath === undefined ? undefined : string(listenerPath, `${option}.listenerPath`, { nonEmpty: true }),
+      listenerPath === undefined
+        ? undefined
+        : string(listenerPath, `${option}.listenerPath`, { nonEmpty: true, maxBytes: longestPath }),
     listenerMetadata:
       listenerMetadata === undefined ? undefined : string(listenerMetadata, `${option}.listenerMetadata`),
     rules:

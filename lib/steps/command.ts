@@ -164,6 +164,8 @@ export const command: Step = {
   },
 
   hint(code, _label, request, syscall) {
+    if (code === 'ENOSYS' && request.listener !== undefined)
+      return `who supervises it has gone without an answer, or a filter of the option seccomp must allow ${syscall}`;
     if (code === 'ENOSYS' && request.seccomp.length > 0)
       return `the filter of the option seccomp must allow ${syscall}`;
     if (request.commandFd !== undefined && code !== 'E2BIG') return whyFileNotExecuted(code, request);

@@ -2,14 +2,17 @@
 import type { Filter } from '../assembly/request';
 import { constants } from '../kernel/constants';
 import { errnoByName } from '../kernel/errno';
-import { syscallNumber } from '../kernel/syscalls';
+import { instructionSize, ownAudit } from './sock-filter';
+import { syscallNumber, syscalls, type SyscallName } from '../kernel/syscalls';
 
-const { SECCOMP_RET_ERRNO } = constants;
-/** AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of linux/audit.h. */
-const ourArchitecture = process.arch === 'arm64' ? 0xc000_00b7 : 0xc000_003e;
-const instructionSize = 8;
+const { SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV } = constants;
+const { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_LOG } = constants;
+/** BPF_CLASS and BPF_JMP of linux/bpf_common.h. */
+const [classOf, jumps] = [0x07, 0x05];
+/** In the place of an answer: one that has been computed. */
+const computed = -1;
 
-/** A comparison of classic BPF; undefined where it is none. */
+/** A comparison of classic BPF with a number; undefined where it is none. */
 function compare(code: number, word: number, value: number): boolean | undefined {
   if (code === 0x15) return word === value;
   if (code === 0x25) return word > value;
@@ -18,7 +21,7 @@ function compare(code: number, word: number, value: number): boolean | undefined
 }
 
 /** What it may answer to a call whatever its arguments are. */
-function answersTo({ filter }: Filter, number: number): Set<number> {
+function answersTo({ filter }: Pick<Filter, 'filter'>, number: number): Set<number> {
   const answers = new Set<number>();
   const ways: [at: number, word: number | undefined][] = [[0, undefined]];
   const seen = new Set<string>();
@@ -30,9 +33,10 @@ function answersTo({ filter }: Filter, number: number): Set<number> {
     const [code, value] = [filter.readUInt16LE(offset), filter.readUInt32LE(offset + 4)];
     const [yes, no] = [filter[offset + 2]!, filter[offset + 3]!];
     if (code === 0x06) answers.add(value);
+    else if (code === 0x16) answers.add(computed);
     else if (code === 0x05) ways.push([at + 1 + value, word]);
-    else if (code === 0x20) ways.push([at + 1, value === 0 ? number : value === 4 ? ourArchitecture : undefined]);
-    else if (compare(code, 0, 0) === undefined) ways.push([at + 1, undefined]);
+    else if (code === 0x20) ways.push([at + 1, value === 0 ? number : value === 4 ? ownAudit : undefined]);
+    else if ((code & classOf) !== jumps) ways.push([at + 1, undefined]);
     else {
       const holds = word === undefined ? undefined : compare(code, word, value);
       if (holds !== false) ways.push([at + 1 + yes, word]);
@@ -50,6 +54,33 @@ export function mayRefuse(filters: readonly Filter[], call: string, code: string
   return filters.some((filter) => answersTo(filter, number).has(SECCOMP_RET_ERRNO | errno));
 }
 
+/** Whether it lets this call through, whatever its arguments are. */
+export function letsThrough(filter: Pick<Filter, 'filter'>, call: SyscallName): boolean {
+  const letting = (answer: number): boolean => {
+    const action = (answer & SECCOMP_RET_ACTION_FULL) >>> 0;
+    return answer !== computed && (action === SECCOMP_RET_ALLOW || action === SECCOMP_RET_LOG);
+  };
+  return [...answersTo(filter, syscalls[call])].every(letting);
+}
+
 export function whyFiltered(call: string): string {
   return `the filter of the option seccomp must allow ${call}`;
+}
+
+/** Why the kernel takes a filter from nobody, or not this one from us. */
+export function whyNotInstalled(code: string, flags = 0): string | undefined {
+  switch (code) {
+    case 'EBUSY':
+      return 'we are supervised ourselves: the kernel takes one listener for a process and all that it starts';
+    case 'EACCES':
+      return 'needs CAP_SYS_ADMIN, or noNewPrivileges';
+    case 'EINVAL':
+      return (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) === 0
+        ? 'the kernel refuses this filter: a bad instruction, or a jump out of it'
+        : 'the kernel refuses this filter, or the flag WAIT_KILLABLE_RECV, which came with Linux 5.19';
+    case 'ENOMEM':
+      return 'all filters together have more instructions than the kernel takes';
+    default:
+      return undefined;
+  }
 }

@@ -5,14 +5,20 @@ import { isUint8Array } from 'node:util/types';
 import { array, oneOf, plainObject } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
-import type { Writer } from '../program/writer';
-import { compileProfile } from '../seccomp/compile';
+import { instructionSize, mostInstructions } from './sock-filter';
+import type { Place, Writer } from '../program/writer';
+import { type Compiled, compileProfile } from '../seccomp/compile';
 import * as call from '../assembly/calls';
-import type { Filter, Request } from '../assembly/request';
+import type { Filter, Listener, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import { letsThrough, whyNotInstalled } from './own-filter';
+import { knockPlaces, throughDoor, withDoor } from './seccomp-door';
+import { prepareListener, sendListener } from './send-listener';
 
-const { SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC } = constants;
-const { SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, SECCOMP_RET_ERRNO, SECCOMP_SET_MODE_FILTER } = constants;
+const { SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_SPEC_ALLOW } = constants;
+const { SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_TSYNC_ESRCH, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV } =
+  constants;
+const { SECCOMP_RET_ERRNO, SECCOMP_SET_MODE_FILTER } = constants;
 
 const flagOf = {
   LOG: SECCOMP_FILTER_FLAG_LOG,
@@ -21,11 +27,6 @@ const flagOf = {
   WAIT_KILLABLE_RECV: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 } as const;
 const flagNames = ['LOG', 'SPEC_ALLOW', 'TSYNC', 'WAIT_KILLABLE_RECV'] as const;
-
-/** `struct sock_filter`. */
-const instructionSize = 8;
-/** BPF_MAXINSNS of linux/bpf_common.h. */
-const mostInstructions = 4096;
 
 function checkFilter(value: unknown, option: string): Buffer {
   if (!isUint8Array(value)) throw invalidArgType(option, 'an instance of Uint8Array', value);
@@ -38,26 +39,47 @@ function checkFilter(value: unknown, option: string): Buffer {
   return Buffer.from(value);
 }
 
-function bitsOf(names: readonly (keyof typeof flagOf)[], option: string): number {
+function bitsOf(names: readonly (keyof typeof flagOf)[], option: string, hasListener: boolean): number {
   const index = names.indexOf('WAIT_KILLABLE_RECV');
-  if (index >= 0)
-    throw refusedOption(`${option}[${index}]`, 'is about notifications, which no filter of clone() sends');
-  return names.reduce((all, name) => all | flagOf[name], 0);
+  if (index >= 0 && !hasListener) {
+    const reason = 'is about notifications, and this filter sends none: that takes a profile with listenerPath';
+    throw refusedOption(`${option}[${index}]`, reason);
+  }
+  const bits = names.reduce((all, name) => all | flagOf[name], 0);
+  if (!hasListener) return bits;
+  // Without it the kernel refuses the two together: what such a call brings would be a descriptor, or a thread.
+  const both = (bits & SECCOMP_FILTER_FLAG_TSYNC) === 0 ? 0 : SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+  return bits | both | SECCOMP_FILTER_FLAG_NEW_LISTENER;
 }
 
 /** Whether it is meant to be a profile: a filter that is compiled has `filter`. */
 const isProfile = (value: object): boolean =>
   !('filter' in value) && ['defaultAction', 'syscalls', 'architectures', 'archMap'].some((key) => key in value);
 
-function fromProfile(value: object, option: string, request: Request): Filter {
-  const { filter, skipped, flags, notifies, listenerPath } = compileProfile(value, option);
-  if (notifies || listenerPath !== undefined) {
-    throw refusedOption(option, 'has SCMP_ACT_NOTIFY or listenerPath: nobody would answer what it notifies of');
+/** Who is told of a profile's notifications. */
+function listenerOf(compiled: Compiled, option: string): Listener | undefined {
+  const { notifies, listenerPath: path, listenerMetadata: metadata } = compiled;
+  if (path === undefined) {
+    if (metadata !== undefined)
+      throw refusedOption(`${option}.listenerMetadata`, 'is told to a listenerPath, which is not given');
+    if (notifies)
+      throw refusedOption(option, 'has SCMP_ACT_NOTIFY and no listenerPath: nobody would answer what it notifies of');
+    return undefined;
   }
+  if (!notifies)
+    throw refusedOption(`${option}.listenerPath`, 'is told of SCMP_ACT_NOTIFY, which no rule says; drop it');
+  return { option: `${option}.listenerPath`, path, metadata };
+}
+
+function fromProfile(value: object, option: string, request: Request): Filter {
+  const compiled = compileProfile(value, option);
+  const { filter, skipped, flags } = compiled;
+  const listener = listenerOf(compiled, option);
   if (skipped.length > 0) {
     request.note(`${option}: names of no system call here, which are skipped: ${skipped.join(', ')}`);
   }
-  return { option, filter: Buffer.from(filter), flags: bitsOf(flags, `${option}.flags`) };
+  const bits = bitsOf(flags, `${option}.flags`, listener !== undefined);
+  return { option, filter: Buffer.from(filter), flags: bits, listener };
 }
 
 function checkOne(value: unknown, option: string, request: Request): Filter {
@@ -74,8 +96,31 @@ function checkOne(value: unknown, option: string, request: Request): Filter {
     flags: bitsOf(
       names.map((name, index) => oneOf(name, `${option}.flags[${index}]`, flagNames)),
       `${option}.flags`,
+      false,
     ),
   };
+}
+
+/** What has to be known of all together where one has a listener. */
+function withListener(filters: Filter[], request: Request): Filter[] {
+  const at = filters.findIndex(({ listener }) => listener !== undefined);
+  if (at < 0) return filters;
+  const second = filters.find(({ listener }, index) => listener !== undefined && index > at);
+  if (second !== undefined)
+    throw refusedOption(
+      second.listener!.option,
+      `is one too many: the kernel takes one for a process, and ${filters[at]!.option} has it`,
+    );
+  return filters.map((filter, index) => {
+    // Those that come later are installed when it has been sent.
+    if (index > at || throughDoor.every((name) => letsThrough(filter, name))) return filter;
+    if (withDoor(filter.filter).length > mostInstructions * instructionSize) {
+      const reason = `does not let ${throughDoor.join(' and ')} through, by which the listener is sent, and has no room for a door`;
+      throw refusedOption(filter.option, reason);
+    }
+    request.note(`${filter.option}: has a door for the calls that send the listener, which nobody else can open`);
+    return { ...filter, closed: true };
+  });
 }
 
 /** BPF: RET with a constant, and with what has been computed. */
@@ -91,13 +136,32 @@ function pretends({ filter }: Filter): boolean {
   return false;
 }
 
-function install(writer: Writer, filters: readonly Filter[]): void {
-  for (const { option, filter, flags } of filters) {
+/** The filter in the data, as it is installed. */
+function addFilter(
+  writer: Writer,
+  { filter, closed }: Filter,
+  knock: Place | undefined,
+): { place: Place; size: number } {
+  if (closed !== true || knock === undefined) return { place: writer.addBytes(filter), size: filter.length };
+  const bytes = withDoor(filter);
+  const place = writer.addBytes(bytes);
+  knockPlaces.forEach((at, index) => writer.storeWord(knock + index * 4, place + at, 4));
+  return { place, size: bytes.length };
+}
+
+function install(writer: Writer, request: Request): void {
+  const { seccomp: filters, listener } = request;
+  const closed = filters.some((filter) => filter.closed);
+  const prepared = listener === undefined ? undefined : prepareListener(writer, request, listener, closed);
+  for (const filter of filters) {
+    writer.about('seccomp', filter.option);
+    const { place, size } = addFilter(writer, filter, prepared?.knock);
     // `struct sock_fprog`: how many, then where.
     const program = writer.reserve(16);
-    writer.setInt32(program, filter.length / instructionSize);
-    writer.point(program + 8, writer.addBytes(filter));
-    writer.about('seccomp', option).add(call.seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+    writer.setInt32(program, size / instructionSize);
+    writer.point(program + 8, place);
+    writer.add(call.seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, program);
+    if (filter.listener !== undefined) sendListener(writer, request, filter.listener, prepared!);
   }
 }
 
@@ -109,24 +173,26 @@ export const seccomp: Step = {
     noNewPrivileges: 'without CAP_SYS_ADMIN the kernel takes a filter only then',
     landlock: 'the filter may forbid its call',
     'signal mask': 'the filter may forbid all that set-up needs, and is followed by the exec alone',
+    'seccomp listener': 'the socket for it is taken there',
   },
 
   check(given, request) {
     const { seccomp: value } = given;
-    request.seccomp = Array.isArray(value)
+    const filters = Array.isArray(value)
       ? value.map((one: unknown, index) => checkOne(one, `seccomp[${index}]`, request))
       : [checkOne(value, 'seccomp', request)];
+    request.seccomp = withListener(filters, request);
+    request.listener = filters.find(({ listener }) => listener !== undefined)?.listener;
   },
 
   emit(writer, request) {
-    if (request.noNewPrivileges === true) install(writer, request.seccomp);
+    if (request.noNewPrivileges === true) install(writer, request);
   },
 
-  hint(code) {
-    if (code === 'EACCES') return 'needs CAP_SYS_ADMIN, or noNewPrivileges';
-    if (code === 'EINVAL') return 'the kernel refuses this filter: a bad instruction, or a jump out of it';
-    if (code === 'ENOMEM') return 'all filters together have more instructions than the kernel takes';
-    return undefined;
+  hint(code, { option }, { listener, seccomp: filters }) {
+    if (listener !== undefined && option === listener.option && ['EPIPE', 'ECONNRESET'].includes(code))
+      return 'who listened there has closed the connection';
+    return whyNotInstalled(code, filters.find((filter) => filter.option === option)?.flags);
   },
 };
 
@@ -149,6 +215,6 @@ export const privilegedSeccomp: Step = {
   },
 
   emit(writer, request) {
-    if (request.noNewPrivileges !== true) install(writer, request.seccomp);
+    if (request.noNewPrivileges !== true) install(writer, request);
   },
 };

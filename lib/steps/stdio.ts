@@ -114,6 +114,7 @@ export const stdio: Step = {
     'mount sources': 'they may lie where an entry goes',
     'landlock sources': 'they may lie where an entry goes',
     'command file': 'its descriptor may lie where an entry goes',
+    'seccomp listener': 'its socket is moved out of the way of the entries',
   },
 
   check(given, request) {

@@ -60,13 +60,22 @@ bool CheckShape(const Instruction& instruction, uint32_t data_size) {
   return false;
 }
 
+bool CheckStay(const Instruction& instruction, uint32_t data_size) {
+  // The last argument is the loop's own.
+  if (instruction.argument_count != kArguments) return false;
+  if (!HasFilters(instruction)) return true;
+  const auto place = static_cast<uint64_t>(instruction.arguments[2]);
+  const auto count = static_cast<uint64_t>(instruction.arguments[3]);
+  return instruction.kinds[3] == static_cast<uint8_t>(Kind::kNumber) && place % alignof(InitFilter) == 0 &&
+         count <= kMaxData / sizeof(InitFilter) && Fits(place, count * sizeof(InitFilter), data_size);
+}
+
 bool CheckInstruction(const Instruction& instruction, uint32_t left, uint32_t data_size) {
   if (instruction.argument_count > kArguments || instruction.rule_count > kRules || instruction.keep > kResults) {
     return false;
   }
   if ((instruction.policy & (kExplains | kAwaits)) != 0 && instruction.argument_count == 0) return false;
-  // The last argument is the loop's own.
-  if ((instruction.policy & kStay) != 0 && instruction.argument_count != kArguments) return false;
+  if ((instruction.policy & kStay) != 0 && !CheckStay(instruction, data_size)) return false;
   for (uint32_t i = 0; i < instruction.rule_count; i++) {
     // Forward only, and not beyond the end: every program ends.
     if (instruction.rules[i].skip > left) return false;

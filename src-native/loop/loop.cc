@@ -242,7 +242,12 @@ int RunAll(const Program& program, Report* report, Stay* stay, const Instruction
       // The report belongs to the new process from here on: nothing may be written into it.
       if ((instruction.policy & kStay) != 0 && stay != nullptr) {
         // clone(2) has five arguments; the sixth is ours.
-        *stay = {result, Value(program, report, instruction, kArguments - 1)};
+        *stay = {.child = result, .orders = Value(program, report, instruction, kArguments - 1)};
+        if (HasFilters(instruction)) {
+          stay->filters = reinterpret_cast<const InitFilter*>(program.data + instruction.arguments[2]);
+          stay->filter_count = instruction.arguments[3];
+          stay->told = Value(program, report, instruction, 4);
+        }
       }
       return 0;
     }

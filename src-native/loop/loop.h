@@ -23,6 +23,9 @@ bool Load(uint8_t* block, uint64_t size, Program* program, uint32_t* culprit);
 struct Stay {
   int64_t child = 0;
   int64_t orders = 0;
+  const InitFilter* filters = nullptr;
+  int64_t filter_count = 0;
+  int64_t told = -1;  // the end of the pipe
 };
 
 // Runs to the end, a failure, or through execve(2). Returns the exit code to leave with; where `stay->child` is set,

@@ -4,7 +4,9 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 
+#include "loop/arrival.h"
 #include "loop/syscall.h"
 
 namespace nsclone {
@@ -17,6 +19,8 @@ constexpr int64_t kAllChildren = 0x40000000;  // __WALL
 [[noreturn]] void End(int64_t code) {
   for (;;) Call(__NR_exit_group, code);
 }
+
+constexpr int64_t kRefused = 127;
 
 constexpr int64_t kEnded = 4;             // WEXITED
 constexpr int64_t kLeaveIt = 0x01000000;  // WNOWAIT
@@ -92,19 +96,39 @@ void ReapAll(Duty* duty, Report* report) {
   }
 }
 
-void CloseAllBut(int64_t first, int64_t count) {
-  if (count != 0 && first > 0) Call(__NR_close_range, 0, first - 1, 0);
-  Call(__NR_close_range, count == 0 ? 0 : first + count, kAllDescriptors, 0);
+// From `lowest` on.
+void CloseAllBut(int64_t first, int64_t count, int64_t lowest) {
+  if (count != 0 && first > lowest) Call(__NR_close_range, lowest, first - 1, 0);
+  Call(__NR_close_range, count == 0 ? lowest : first + count, kAllDescriptors, 0);
+}
+
+// What is done from here on they must let through: it was looked at before there was a process. The program's process
+// waits for the byte, an errno or 0, and never goes on without: where there is none, we end, and it with us.
+void Install(const Stay& stay) {
+  int64_t result = 0;
+  if ((stay.orders & kFilteredForGood) != 0) result = Call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  for (int64_t i = 0; i < stay.filter_count && !Failed(result); i++) {
+    const InitFilter& filter = stay.filters[i];
+    result = Call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, filter.program);
+  }
+  const auto error = static_cast<uint8_t>(Failed(result) ? -result : 0);
+  if (Call(__NR_write, 0, &error, 1) != 1) End(kRefused);
 }
 
 }  // namespace
 
 void BePidOne(const Stay& stay, Report* report) {
   // First of all, as the program's process waits for it: nothing of ours is open here when a stranger runs.
-  CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff);
+  const bool filtered = stay.filters != nullptr;
+  if (filtered) Call(__NR_dup3, stay.told, 0, 0);
+  CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff, filtered ? 1 : 0);
   Call(__NR_prctl, PR_SET_PDEATHSIG, stay.orders & 0xff, 0, 0, 0);
   // The working directory would keep what it lies on from being unmounted.
   Call(__NR_chdir, "/");
+  if (filtered) {
+    Install(stay);
+    Call(__NR_close, 0);
+  }
   Duty duty = {.program = stay.child, .until_last = (stay.orders & kUntilLast) != 0};
   const uint64_t all = ~uint64_t{0};
   for (;;) {

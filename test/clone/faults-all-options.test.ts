@@ -122,7 +122,7 @@ function isTaken(lines: readonly Line[], { number }: Line): boolean {
   // What compares two pieces of the data is no call that could be answered otherwise.
   if (!isCall(line) || line.call.includes(' unless the ')) return false;
   return !lines.some(({ number: from, call }) => {
-    const to = /^close\(-1\).*EBADF: go to (\d+)/.exec(call)?.[1];
+    const to = /^close\(-1\b.*EBADF: go to (\d+)/.exec(call)?.[1];
     return to !== undefined && number >= from && number < Number(to);
   });
 }

@@ -4,7 +4,7 @@ import { compileFilter } from '../../lib/seccomp/compile';
 import { numbersOf } from '../../lib/seccomp/numbers';
 import { refusal } from '../support/refusal';
 import { callOf, Interpreter } from './interpreter';
-import { answerOf } from './reference';
+import { answerOf } from './reference-lines';
 
 const x64 = 0xc000_003e;
 const x86 = 0x4000_0003;

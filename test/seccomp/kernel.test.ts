@@ -7,7 +7,7 @@ import { leavesNothing } from '../support/leftovers';
 import { dockerShaped } from './docker-shaped';
 import { argumentsFor, Chance, profileOf } from './generated';
 import { callOf, Interpreter } from './interpreter';
-import { answerOf } from './reference';
+import { answerOf } from './reference-lines';
 
 leavesNothing();
 

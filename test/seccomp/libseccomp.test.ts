@@ -4,9 +4,11 @@ import { type Architecture, architectures } from '../../lib/seccomp/architecture
 import { compileFilter } from '../../lib/seccomp/compile';
 import { numbersOf } from '../../lib/seccomp/numbers';
 import { dockerShaped } from './docker-shaped';
+import { engineFiles, engineProfile } from './engine-profiles';
 import { argumentsFor, Chance, profileOf, type Shape } from './generated';
 import { callOf, Interpreter } from './interpreter';
-import { answerOf, Reference, withLibseccomp } from './reference';
+import { Reference, withLibseccomp } from './reference';
+import { answerOf } from './reference-lines';
 
 const reference = new Reference();
 const native: SeccompArchitecture = 'SCMP_ARCH_X86_64';
@@ -227,4 +229,32 @@ describe('a profile of the shape that container engines ship', () => {
       }
     }
   });
+});
+
+describe('the default profile of a container engine', () => {
+  const sorts = [[], ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE'], ['CAP_CHOWN', 'CAP_SYS_CHROOT', 'CAP_SYS_TIME']];
+
+  if (engineFiles.length === 0)
+    test.skip('is answered as by libseccomp (skipped: needs one, such as /usr/share/containers/seccomp.json)', () =>
+      undefined);
+  for (const path of engineFiles) {
+    withLibseccomp(`in ${path} is answered as by libseccomp`, () => {
+      const known = new Set(knownNames());
+      for (const capabilities of sorts) {
+        const found = nothing();
+        const whole = engineProfile(path, capabilities);
+        const syscalls = whole.syscalls!.map((rule) => ({
+          ...rule,
+          names: rule.names.filter((name) => known.has(name)),
+        }));
+        const profile = { ...whole, syscalls };
+        const [theirs] = reference.filtersOf([profile], native);
+        const ours = new Interpreter(compileFilter(profile, { arch: 'x64' }));
+        compare(profile, ours, new Interpreter(theirs!), new Chance(3), found);
+        expect(found.differences.slice(0, 5)).toEqual([]);
+        expect(found.compared).toBeGreaterThan(2000);
+        expect(found.steps.ours).toBeLessThan(found.steps.theirs);
+      }
+    });
+  }
 });

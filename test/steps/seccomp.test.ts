@@ -120,14 +120,6 @@ describe('a profile as the option seccomp', () => {
     expect(planning({ seccomp: { syscalls: [] } })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'seccomp.defaultAction'));
     expect(planning({ seccomp: [[allowAll]] })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'seccomp[0]'));
   });
-  test('is refused where somebody would have to answer what it notifies of', () => {
-    for (const notifying of [
-      { ...profile, listenerPath: '/run/agent.sock' },
-      { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mknod'], action: 'SCMP_ACT_NOTIFY' }] },
-    ]) {
-      expect(planning({ seccomp: notifying })).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'seccomp', 'SCMP_ACT_NOTIFY'));
-    }
-  });
   test('is what compile() makes of it, with its flags', () => {
     const size = compileFilter(profile).length / 8;
     const withFlags = { ...profile, flags: ['SECCOMP_FILTER_FLAG_LOG', 'TSYNC'] } as const;
