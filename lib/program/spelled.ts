@@ -67,7 +67,7 @@ function spellStruct(reader: Reader, place: number, name: string): string {
   return `{${fields.join(', ')}}`;
 }
 
-/** Of `struct msghdr` and what lies behind it, see calls/messages.ts: how many bytes, and how much room for descriptors. */
+/** Of `struct msghdr` and what lies behind it, see message.ts: how many bytes, and how much room for descriptors. */
 function spellMessage(reader: Reader, place: number): string {
   const bytes = `${reader.number(place + 64, 8)} bytes`;
   const control = reader.number(place + 40, 8);

@@ -51,6 +51,8 @@ function closeOurs(writer: Writer, request: Request): void {
   for (const { path } of landlock?.rules ?? [])
     if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
   if (commandFd >= stdio.length) closeGiven(writer, commandFd);
+  const { sendTo = -1 } = request.pty ?? {};
+  if (sendTo >= stdio.length) closeGiven(writer, sendTo);
   for (const descriptor of givenToLines(request)) closeGiven(writer, descriptor);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
 }
@@ -75,6 +77,7 @@ export const closeFds: Step = {
     handover: 'it opens its files below a /proc of ours',
     mounts: 'from here on the set-up opens nothing',
     'landlock rules': 'it opens the paths of the rules',
+    'container terminal': 'it opens files, and sends one of them',
   },
 
   check(given, request) {

@@ -114,6 +114,7 @@ export const stdio: Step = {
     'mount sources': 'they may lie where an entry goes',
     'landlock sources': 'they may lie where an entry goes',
     'command file': 'its descriptor may lie where an entry goes',
+    'terminal socket': 'it may lie where an entry goes',
   },
 
   check(given, request) {

@@ -187,6 +187,32 @@ Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
   return Number(info, copy);
 }
 
+// handedTerminal(id, numbers: Int32Array, lowest) -> 0: [our end, ours once more]
+Napi::Value HandedTerminal(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  if (child == nullptr) return Number(info, -ESRCH);
+  // It has sent one. What we had no number for is lost.
+  const Descriptor handed = child->TakeTerminal();
+  if (!handed.open()) return Number(info, -EMFILE);
+  auto* numbers = Elements<int32_t>(info[1]);
+  Descriptor ends[2];
+  for (Descriptor& end : ends) {
+    end = Descriptor(fcntl(handed.number(), F_DUPFD_CLOEXEC, Integer(info[2])));
+    if (!end.open()) return Number(info, -errno);
+  }
+  for (int i = 0; i < 2; i++) {
+    Lent::Of(info.Env())->Add(ends[i].number());
+    numbers[i] = ends[i].Release();
+  }
+  return Number(info, 0);
+}
+
+// giveForeground(id, terminal) -> 0
+Napi::Value GiveForeground(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  return Number(info, child == nullptr ? -ESRCH : -child->GiveForeground(Integer(info[1])));
+}
+
 // result(id, slot) -> number
 Napi::Value Result(const Napi::CallbackInfo& info) {
   const Child* child = Remembered(info);
@@ -241,6 +267,8 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "end", Entry<EndChild>);
   Export(env, exports, "setRef", Entry<SetRef>);
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
+  Export(env, exports, "handedTerminal", Entry<HandedTerminal>);
+  Export(env, exports, "giveForeground", Entry<GiveForeground>);
   Export(env, exports, "result", Entry<Result>);
   Export(env, exports, "bytes", Entry<Bytes>);
   Export(env, exports, "explanation", Entry<Explanation>);

@@ -94,6 +94,7 @@ enum class Message : uint8_t {
   kProgram = 4,      // beside a pid 1: the last word of the program's process, before its exec
   kNamespaces = 5,   // with descriptors of its namespaces
   kEndYourself = 6,  // of a test build: its fault asks for the end of Node
+  kTerminal = 7,     // with our end of a terminal that it has opened
 };
 
 // In the place of a fault's errno: the child is killed there; or Node is, and the child goes on.

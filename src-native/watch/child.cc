@@ -121,6 +121,10 @@ bool Child::ReceiveOne(bool* waiting) {
     case Message::kNamespaces:
       if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
       break;
+    case Message::kTerminal:
+      if (inner_ == 0 && !terminal_.open() && received.descriptors.size() == 1)
+        terminal_ = std::move(received.descriptors[0]);
+      break;
 #ifdef NSCLONE_FAULTS
     case Message::kKillMe:
       Kill();
@@ -307,8 +311,13 @@ void Child::CloseOver() {
   if (program_.reaped()) {
     program_.Close();
     namespaces_.clear();
+    terminal_.Close();
   }
+  // Before anybody hears of its end, who may want to read there.
+  if (phase_ == Phase::kEnded || phase_ == Phase::kFailed) foreground_.TakeBack();
 }
+
+Descriptor Child::TakeTerminal() { return IsTerminalMaster(terminal_.number()) ? std::move(terminal_) : Descriptor(); }
 
 End Child::end() const {
   if (is_thread()) {

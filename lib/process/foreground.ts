@@ -1,0 +1,31 @@
+// The foreground of our terminal, which a child gets while it waits for it: we can tell whether it is ours to give.
+import { addon } from '../addon';
+import type { Request } from '../assembly/request';
+import { SyscallError } from '../errors/syscall-error';
+import { errnoByName } from '../kernel/errno';
+
+const ENOTTY = errnoByName['ENOTTY']!;
+
+/** Of the first terminal among what the child inherits; its end gives it back. @throws SyscallError ENOTTY, EBUSY */
+export function giveForeground(id: number, { stdio }: Request): void {
+  let result = -ENOTTY;
+  for (const source of stdio) {
+    if (source.kind !== 'descriptor') continue;
+    result = addon().giveForeground(id, source.descriptor);
+    if (result !== -ENOTTY) break;
+  }
+  if (result === 0) return;
+  throw new SyscallError({
+    errno: -result,
+    step: 'foreground',
+    option: 'foreground',
+    syscall: 'ioctl',
+    hint: hints[-result],
+  });
+}
+
+const hints: Readonly<Record<number, string>> = {
+  [ENOTTY]: 'nothing that it inherits by stdio is the terminal that controls our session',
+  [errnoByName['EBUSY']!]:
+    'we are in the background ourselves, or another child is in the foreground: it is not ours to give',
+};
