@@ -20,7 +20,7 @@ export class Seat {
   }
 
   static async at(command: string, args: string[], options: CloneOptions = {}): Promise<Seat> {
-    const env = { PATH: process.env['PATH'], PS1: '> ', TERM: 'xterm' };
+    const env = { PATH: process.env['PATH'], PS1: '> ', TERM: 'xterm', NO_COLOR: '1' };
     return new Seat(await clone(command, args, { pty: true, env, ...options }));
   }
 
