@@ -65,6 +65,8 @@ export interface Addon {
   handedTerminal(id: number, numbers: Int32Array, lowest: number): number;
   /** Gives the foreground of a terminal to the process group that a child leads, until its end; -EBUSY where it is not ours. */
   giveForeground(id: number, terminal: number): number;
+  /** Takes the foreground back from a child that has been stopped, until `kill()` sends SIGCONT. 0 where it has none any more. */
+  watchForeground(id: number): number;
   /** A kept result of a child in place. */
   result(id: number, slot: number): number;
   /** Copies what a child in place left in its data. */

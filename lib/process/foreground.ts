@@ -6,6 +6,20 @@ import { errnoByName } from '../kernel/errno';
 
 const ENOTTY = errnoByName['ENOTTY']!;
 
+/** Those that have it, or shall have it when they go on. */
+const holders = new Set<number>();
+
+/** Of a stop only SIGCHLD tells. */
+function look(): void {
+  for (const id of holders) if (addon().watchForeground(id) === 0) holders.delete(id);
+  if (holders.size === 0) process.off('SIGCHLD', look);
+}
+
+function watch(id: number): void {
+  if (holders.size === 0) process.on('SIGCHLD', look);
+  holders.add(id);
+}
+
 /** Of the first terminal among what the child inherits; its end gives it back. @throws SyscallError ENOTTY, EBUSY */
 export function giveForeground(id: number, { stdio }: Request): void {
   let result = -ENOTTY;
@@ -14,7 +28,7 @@ export function giveForeground(id: number, { stdio }: Request): void {
     result = addon().giveForeground(id, source.descriptor);
     if (result !== -ENOTTY) break;
   }
-  if (result === 0) return;
+  if (result === 0) return watch(id);
   throw new SyscallError({
     errno: -result,
     step: 'foreground',

@@ -152,7 +152,7 @@ Napi::Value Go(const Napi::CallbackInfo& info) {
 
 // kill(id, signal) -> 0: through the pidfd
 Napi::Value Kill(const Napi::CallbackInfo& info) {
-  const Child* child = Known(info);
+  Child* child = Known(info);
   return Number(info, child == nullptr ? -ESRCH : -child->Signal(Integer(info[1])));
 }
 
@@ -213,6 +213,12 @@ Napi::Value GiveForeground(const Napi::CallbackInfo& info) {
   return Number(info, child == nullptr ? -ESRCH : -child->GiveForeground(Integer(info[1])));
 }
 
+// watchForeground(id) -> whether it has, or is to have, one
+Napi::Value WatchForeground(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  return Number(info, child != nullptr && child->WatchForeground() ? 1 : 0);
+}
+
 // result(id, slot) -> number
 Napi::Value Result(const Napi::CallbackInfo& info) {
   const Child* child = Remembered(info);
@@ -269,6 +275,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
   Export(env, exports, "handedTerminal", Entry<HandedTerminal>);
   Export(env, exports, "giveForeground", Entry<GiveForeground>);
+  Export(env, exports, "watchForeground", Entry<WatchForeground>);
   Export(env, exports, "result", Entry<Result>);
   Export(env, exports, "bytes", Entry<Bytes>);
   Export(env, exports, "explanation", Entry<Explanation>);

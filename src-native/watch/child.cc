@@ -156,7 +156,17 @@ void Child::Kill() {
   unsure_ = true;
 }
 
-int Child::Signal(int signal) const { return is_thread() ? ESRCH : program_.Signal(signal); }
+int Child::Signal(int signal) {
+  // Before it goes on: else its first read would stop it again.
+  if (signal == SIGCONT) foreground_.GiveAgain(program_.pid());
+  return is_thread() ? ESRCH : program_.Signal(signal);
+}
+
+bool Child::WatchForeground() {
+  if (!foreground_.given()) return false;
+  if (program_.HasStopped()) foreground_.TakeBackForNow();
+  return true;
+}
 
 State Child::state() const {
   return static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));

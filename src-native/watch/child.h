@@ -49,7 +49,7 @@ class Child {
 
   // SIGKILL for whatever there is of it, now and as it appears.
   void Kill();
-  int Signal(int signal) const;
+  int Signal(int signal);
   // Lets a waiting stub go on.
   int Go() const;
   // Hears all that the channel has to say. True where the stub waits for us.
@@ -89,6 +89,8 @@ class Child {
   Descriptor TakeTerminal();
   // Until its end. EBUSY where the foreground is not ours to give.
   int GiveForeground(int terminal) { return foreground_.Give(terminal, program_.pid()); }
+  // It may have been stopped: then the foreground is ours until it gets SIGCONT by Signal(). False where it has none.
+  bool WatchForeground();
 
  private:
   enum class Verdict : uint8_t {

@@ -46,7 +46,19 @@ int Foreground::Give(int terminal, pid_t group) {
 }
 
 void Foreground::TakeBack() {
-  if (!terminal_.open()) return;
+  TakeBackForNow();
+  terminal_.Close();
+}
+
+void Foreground::GiveAgain(pid_t group) {
+  pid_t present = 0;
+  if (!is_back_ || ioctl(terminal_.number(), TIOCGPGRP, &present) != 0 || present != getpgrp()) return;
+  is_back_ = SetForeground(terminal_.number(), group) != 0;
+}
+
+void Foreground::TakeBackForNow() {
+  if (!terminal_.open() || is_back_) return;
+  is_back_ = true;
   pid_t present = 0;
   if (ioctl(terminal_.number(), TIOCGPGRP, &present) == 0) {
     // From the child, and from whoever it has given it to. A shell that has taken it, as we were stopped, has it to
@@ -56,7 +68,6 @@ void Foreground::TakeBack() {
     // 0 is one that we cannot see.
     if (present > 0 && !is_shells && !is_ours) SetForeground(terminal_.number(), getpgrp());
   }
-  terminal_.Close();
 }
 
 bool IsTerminalMaster(int descriptor) {

@@ -17,11 +17,17 @@ class Foreground {
 
   // To a process group of our session. EBUSY where we do not have it; ENOTTY where this does not control our session.
   int Give(int terminal, pid_t group);
-  // Back to ourselves, unless the shell that we are a job of has taken it meanwhile.
+  // Back to ourselves, for good, unless the shell that we are a job of has taken it meanwhile.
   void TakeBack();
+  // The same for as long as the group is stopped. Nothing where it was not given, or is back already.
+  void TakeBackForNow();
+  // To the group that is about to go on, where it is ours to give.
+  void GiveAgain(pid_t group);
+  bool given() const { return terminal_.open(); }
 
  private:
   Descriptor terminal_;
+  bool is_back_ = false;
 };
 
 // Whether it is the end of a terminal that is not a program's, see pts(4). Asks nobody but the kernel: no file system

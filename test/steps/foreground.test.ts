@@ -1,5 +1,5 @@
 // Steps of the option `foreground`: the inherited terminal is the child's.
-import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { clone, type CloneOptions, constants, Flags, perform, plan, record } from '../../lib';
@@ -23,7 +23,7 @@ leavesNothing();
 
 const folder = temporaryFolder();
 
-const { O_CLOEXEC, O_NOCTTY, O_RDWR, TIOCGPTPEER, TIOCSPTLCK } = constants;
+const { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR, TIOCGPTPEER, TIOCSPTLCK } = constants;
 const { NEWNS, NEWPID } = Flags;
 
 const space = {
@@ -207,13 +207,73 @@ describe.each(sorts)('a child in the foreground, %s', (_, options) => {
   });
 });
 
-// A pid 1 of its namespace is not stopped by a signal that it has no handler for.
-describe.each(sorts.filter(([, options]) => options !== space))('a child in the foreground, %s', (_, options) => {
-  test('keeps it while Ctrl-Z has stopped it', async () => {
+describe('a child that Ctrl-Z has stopped', () => {
+  test('gives the foreground back, and has it again when we let it go on', async () => {
+    const seat = await node(
+      `const child = await start('echo ready; read -r line; echo "read $line"; read -r line; echo "read $line"');
+       for (const name of ['once', 'twice']) {
+         await until(() => stat(child.pid)[0] === 'T' && ours() === 'ours');
+         console.log('stopped', name, 'we read', typed());
+         child.kill('SIGCONT');
+         console.log('goes on', holder() === child.pid);
+       }
+       await child.exited;
+       console.log('after', ours(), process.listenerCount('SIGCHLD'));`,
+    );
+    await seat.sees('ready');
+    for (const name of ['once', 'twice']) {
+      seat.type('\x1a');
+      seat.type(`${name}\n`);
+      await seat.sees(`stopped ${name} we read ${name}`);
+      await seat.sees('goes on true');
+      seat.type(`line ${name}\n`);
+      await seat.sees(`read line ${name}`);
+    }
+    await seat.sees('after ours');
+    await ends(seat);
+  });
+
+  test('ends with us, when Ctrl-C ends us', async () => {
+    const seat = await node(
+      `process.removeAllListeners('SIGINT');
+       const child = await start('trap "echo hung up; exit" HUP; echo ready; while :; do sleep 0.01; done');
+       await until(() => ours() === 'ours');
+       console.log('back', child.pid, '.');
+       setInterval(() => {}, 1000);`,
+    );
+    await seat.sees('ready');
+    seat.type('\x1a');
+    const [, pid] = /back (\d+) \./.exec(await seat.sees(/back (\d+) \./))!;
+    seat.type('\x03');
+    expect(await seat.child.exited).toMatchObject({ signal: 'SIGINT' });
+    await until(() => !existsSync(`/proc/${pid}`));
+    await seat.end();
+  });
+
+  test('is in the background where somebody else lets it go on', async () => {
+    const seat = await node(
+      `const child = await start('echo ready; while :; do sleep 0.01; done');
+       await until(() => stat(child.pid)[0] === 'T' && ours() === 'ours');
+       process.kill(child.pid, 'SIGCONT');
+       await until(() => stat(child.pid)[0] !== 'T');
+       console.log('goes on', ours());
+       child.kill('SIGKILL');
+       await child.exited;
+       console.log('after', ours());`,
+    );
+    await seat.sees('ready');
+    seat.type('\x1a');
+    await seat.sees('goes on ours');
+    await seat.sees('after ours');
+    await ends(seat);
+  });
+
+  test('keeps it beside a pid 1, which goes on', async () => {
+    const options = { ...space, init: true };
     const seat = await node(
       `const child = await start('echo ready; read -r line; echo "read $line"', options);
-       const shell = () => options.init ? Number(readFileSync('/proc/' + child.pid + '/task/' + child.pid + '/children', 'utf8')) : child.pid;
-       await until(() => stat(shell())[0] === 'T');
+       const program = () => readFileSync('/proc/' + child.pid + '/task/' + child.pid + '/children', 'utf8').trim();
+       await until(() => stat(program())[0] === 'T');
        console.log('stopped', holder() === child.pid);
        child.kill('SIGCONT');
        await child.exited;
@@ -336,13 +396,23 @@ describe('the foreground', () => {
 function freeTerminal(): { readonly ours: number; readonly theirs: number } {
   const pair = perform(
     record((c) => {
-      const ours = c.openat(constants.AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY | O_CLOEXEC);
+      const ours = c.openat(constants.AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
       c.ioctl(ours, TIOCSPTLCK, c.memory([{ u32: 0 }]));
       return { ours, theirs: c.ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) };
     }),
   );
   opened.push(pair.ours, pair.theirs);
   return pair;
+}
+
+/** What is there to be read. */
+function readNow(descriptor: number): string {
+  const bytes = Buffer.alloc(1000);
+  try {
+    return bytes.toString('latin1', 0, readSync(descriptor, bytes));
+  } catch {
+    return '';
+  }
 }
 
 describe('a session of its own in the foreground', () => {
@@ -359,8 +429,8 @@ describe('a session of its own in the foreground', () => {
       );
       perform(record((c) => c.write(ours, 'hello\n')));
       expect(await child.exited).toMatchObject({ code: 0 });
-      const shown = Buffer.alloc(1000);
-      const text = shown.toString('latin1', 0, readSync(ours, shown));
+      let text = '';
+      await until(() => (text += readNow(ours)).includes('read hello\r\n'));
       for (const part of [`${name}\r\n`, 'mine\r\n', 'read hello\r\n']) expect(text).toContain(part);
     }
   });
@@ -384,7 +454,7 @@ describe('foreground reports', () => {
   };
 
   test('what is no terminal', async () => {
-    const stdio = ['ignore', file(), file()];
+    const stdio = ['ignore', file(), file()] as const;
     await expect(clone('/bin/true', { ...asked, stdio })).rejects.toMatchObject({
       code: 'ENOTTY',
       syscall: 'ioctl',
