@@ -104,7 +104,8 @@ bool Process::Ended() const {
 bool Process::HasStopped() const {
   siginfo_t info = {};
   return pidfd_.open() &&
-         waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.number()), &info, WSTOPPED | WNOHANG) == 0 &&
+         waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.number()), &info,
+                WSTOPPED | WNOHANG | __WALL) == 0 &&
          info.si_pid != 0;
 }
 

@@ -387,7 +387,7 @@ describe('the foreground', () => {
     ]);
     const pid = Number(/child (\d+) \./.exec(await seat.sees(/child (\d+) \./))![1]);
     // A shell that has job control takes it from here on; this one has none.
-    const fields = await seat.sees(/\) S (?:-?\d+ ){6}/);
+    const fields = await seat.sees(/\) [RS] (?:-?\d+ ){6}/);
     expect(fields.trimEnd().split(' ').at(-2)).toBe(String(pid));
     process.kill(pid, 'SIGKILL');
     seat.child.kill('SIGKILL');
