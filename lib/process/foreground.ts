@@ -34,12 +34,13 @@ export function giveForeground(id: number, { stdio }: Request): void {
     step: 'foreground',
     option: 'foreground',
     syscall: 'ioctl',
-    hint: hints[-result],
+    hint: hintFor(-result),
   });
 }
 
-const hints: Readonly<Record<number, string>> = {
-  [ENOTTY]: 'nothing that it inherits by stdio is the terminal that controls our session',
-  [errnoByName['EBUSY']!]:
-    'we are in the background ourselves, or another child is in the foreground: it is not ours to give',
-};
+function hintFor(errno: number): string | undefined {
+  if (errno === ENOTTY) return 'nothing that it inherits by stdio is the terminal that controls our session';
+  return errno === errnoByName['EBUSY']
+    ? 'we are in the background ourselves, or another child is in the foreground: it is not ours to give'
+    : undefined;
+}

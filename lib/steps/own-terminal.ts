@@ -92,10 +92,10 @@ export const terminalSocket: Step = {
     refuseOtherSockets(writer, request.terminalSocket);
   },
 
-  hint: (code) => socketHints[code],
+  hint: (code) => socketHint[code],
 };
 
-const socketHints: Readonly<Record<string, string>> = {
+const socketHint: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'it is no Unix socket, and no other takes descriptors',
   ENOTSOCK: 'it is no socket',
   EPROTOTYPE: 'it is no stream socket, as a console socket is one',
@@ -154,10 +154,10 @@ export const sentTerminal: Step = {
     send(writer, master, request.terminalSocket!);
   },
 
-  hint: (code, { option }) => (option === 'pty.sendTo' ? sendHints[code] : undefined),
+  hint: (code, { option }) => (option === 'pty.sendTo' ? sendHint[code] : undefined),
 };
 
-const sendHints: Readonly<Record<string, string>> = {
+const sendHint: Readonly<Record<string, string>> = {
   EAGAIN: 'it is full: who has the other end does not read',
   EIO: 'it is full: who has the other end does not read',
   EPIPE: 'nobody has its other end any more',
@@ -224,17 +224,19 @@ export const containerTerminal: Step = {
     else send(writer, master, request.terminalSocket!);
   },
 
-  hint(code, { option, dest }) {
-    if (option === 'pty.sendTo') return sendHints[code];
-    return dest === undefined ? containerHints[code] : undefined;
+  hint(code, { option, path, dest }) {
+    if (option === 'pty.sendTo') return sendHint[code];
+    if (code === 'EXDEV' && path === folder)
+      return 'a link on the way to it leads out of the root, by way of a process';
+    return dest === undefined ? containerHint[code] : undefined;
   },
 };
 
-const containerHints: Readonly<Record<string, string>> = {
+const containerHint: Readonly<Record<string, string>> = {
   EACCES: 'this devpts is not for everybody: mount one of its own, or with ptmxmode=0666; and not nodev',
   ENODEV: 'it is no devpts',
   ENOENT: "there is none in this root: mount one, { type: 'devpts', target: '/dev/pts' }",
   ENOSPC: 'there are as many terminals as may be; see the mount option max, and the sysctl kernel.pty.max',
-  ETOOMANYREFS: sendHints['ETOOMANYREFS']!,
+  ETOOMANYREFS: sendHint['ETOOMANYREFS']!,
   EXDEV: 'something else is mounted there',
 };
