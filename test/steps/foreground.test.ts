@@ -2,8 +2,9 @@
 import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { clone, type CloneOptions, constants, Flags, perform, plan, record } from '../../lib';
+import { clone, type CloneOptions, Flags, perform, plan, record } from '../../lib';
 import { calls, failAt, fieldsOf } from '../support/fault';
+import { type FreeTerminal, freeTerminal } from '../support/free-terminal';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted, linesOf } from '../support/listing';
@@ -23,7 +24,6 @@ leavesNothing();
 
 const folder = temporaryFolder();
 
-const { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR, TIOCGPTPEER, TIOCSPTLCK } = constants;
 const { NEWNS, NEWPID } = Flags;
 
 const space = {
@@ -395,17 +395,10 @@ describe('the foreground', () => {
   });
 });
 
-/** Both ends of a terminal that controls no session. */
-function freeTerminal(): { readonly ours: number; readonly theirs: number } {
-  const pair = perform(
-    record((c) => {
-      const ours = c.openat(constants.AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-      c.ioctl(ours, TIOCSPTLCK, c.memory([{ u32: 0 }]));
-      return { ours, theirs: c.ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) };
-    }),
-  );
-  opened.push(pair.ours, pair.theirs);
-  return pair;
+function openTerminal(): FreeTerminal {
+  const terminal = freeTerminal();
+  opened.push(terminal.ours, terminal.theirs);
+  return terminal;
 }
 
 /** What is there to be read. */
@@ -420,7 +413,7 @@ function readNow(descriptor: number): string {
 
 describe('a session of its own in the foreground', () => {
   test.each(sorts)('of a terminal that controls none yet, one after the other, %s', async (_, options) => {
-    const { ours, theirs } = freeTerminal();
+    const { ours, theirs } = openTerminal();
     for (const name of ['first', 'second']) {
       const child = await clone(
         '/bin/sh',
@@ -472,7 +465,7 @@ describe('foreground reports', () => {
     });
   });
   test('a terminal that controls another session, or none', async () => {
-    const { theirs } = freeTerminal();
+    const { theirs } = openTerminal();
     await expect(clone('/bin/true', { ...asked, stdio: [theirs, 'ignore', 'ignore'] })).rejects.toMatchObject({
       code: 'ENOTTY',
     });

@@ -1,6 +1,5 @@
 // A terminal of a container is one of its devpts: whatever its root has put in the place of /dev/ptmx, /dev/pts and what lies in there, no
 // file of his is taken for one, none of ours is reached, and nothing hangs.
-import { readdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
@@ -106,12 +105,13 @@ function attacks(sort: keyof typeof containers): void {
   });
 }
 
-describe('in a container whose root is root of a user namespace', () => attacks('root of a user namespace'));
+describe('in a container whose root is root of a user namespace', () => {
+  attacks('root of a user namespace');
+});
 
 rootOnly(
   'a container of the host’s root: an exact copy of what opens terminals is no way to those of the host',
   async () => {
-    const ours = readdirSync('/dev/pts').toSorted();
     const victim = await container('mount --bind /proc/1/root/dev/pts/ptmx /dev/pts/ptmx', 'root of the host');
     try {
       await expect(clone('/usr/bin/tty', [], { join: victim, pty: { from: 'container' } })).rejects.toMatchObject({
@@ -122,7 +122,6 @@ rootOnly(
       victim.kill('SIGKILL');
       await victim.exited;
     }
-    expect(readdirSync('/dev/pts').toSorted()).toEqual(ours);
   },
 );
 
