@@ -1,5 +1,5 @@
 // Steps of a terminal that the child opens by itself: `pty` with `from: 'container'`, `sendTo` and `stderr`.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -361,6 +361,19 @@ describe.each([
       client.destroy();
       server.close();
     }
+  });
+
+  rootOnly('is open nowhere in a child that waits, with closeFds: false either', async () => {
+    const [theirs, ours] = sockets();
+    for (const sendTo of [ours, undefined]) {
+      const child = await clone('/bin/true', { ...options, hold: true, closeFds: false, pty: { from, sendTo } });
+      const files = readdirSync(`/proc/${child.pid}/fd`).map((name) => readlinkSync(`/proc/${child.pid}/fd/${name}`));
+      expect(files.filter((file) => file.includes('ptmx'))).toEqual([]);
+      expect(files.filter((file) => file.startsWith('/dev/pts/') || file === '/0').length).toBe(3);
+      child.kill('SIGKILL');
+      await child.exited;
+    }
+    expect(receive(theirs).fds).toHaveLength(1);
   });
 
   test('with stderr apart', async () => {
