@@ -208,7 +208,8 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /**
    * It has the foreground of the terminal that it inherits by `stdio`, from its start to its end, as a shell gives it to a command: it can
    * read there, and Ctrl-C is for it alone. Needs `processGroup: 0`, and that we have the foreground ourselves; in the meantime nothing of
-   * us may read from that terminal. While Ctrl-Z has stopped it, the foreground is ours, until `kill('SIGCONT')`. With `detached` it is a terminal that controls no session yet, which then controls that of the child.
+   * us may read from that terminal. While Ctrl-Z has stopped it, the foreground is ours, until `kill('SIGCONT')`. With `detached` it is a
+   * terminal that controls no session yet, which then controls that of the child.
    * Default false.
    */
   foreground?: boolean | undefined;
