@@ -133,7 +133,7 @@ export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { RealTimeSignal, Signal, SignalName } from '../types/signals';
 export type { Step, StepPlace } from '../types/steps';
-export type { PtyOption, Stdio, StdioEntry } from '../types/stdio';
+export type { PtyOption, PtyOptions, Stdio, StdioEntry } from '../types/stdio';
 export type { Synchronous } from '../types/synchronous';
 export type { NamespaceWorkerOptions } from '../types/worker';
 

@@ -61,6 +61,12 @@ export interface Addon {
   setRef(id: number, ref: boolean): number;
   /** A descriptor of a namespace that a child has handed over, by its place among `handedKinds()`. */
   handedNamespace(id: number, place: number): number;
+  /** The terminal that a child has handed over, [our end, ours once more] into `numbers`, all ≥ `lowest`; once. */
+  handedTerminal(id: number, numbers: Int32Array, lowest: number): number;
+  /** Gives the foreground of a terminal to the process group that a child leads, until its end; -EBUSY where it is not ours. */
+  giveForeground(id: number, terminal: number): number;
+  /** Takes the foreground back from a child that has been stopped, until `kill()` sends SIGCONT. 0 where it has none any more. */
+  watchForeground(id: number): number;
   /** A kept result of a child in place. */
   result(id: number, slot: number): number;
   /** Copies what a child in place left in its data. */

@@ -5,7 +5,7 @@
     'binding/module.cc', 'binding/namespaces.cc', 'binding/nsfs.cc', 'binding/poll_waker.cc', 'binding/thread_waker.cc',
     'binding/threads.cc', 'launch/home.cc',
     'launch/launch.cc', 'launch/memory_file.cc', 'launch/stack_pool.cc', 'launch/proc.cc', 'launch/stub_descriptor.cc',
-    'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
+    'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/foreground.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
   ],
   'cflags': ['-Os', '-ffunction-sections', '-fdata-sections'],
   'cflags!': ['-O3'],

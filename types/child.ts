@@ -86,11 +86,20 @@ export interface ClonedProcess<
   readonly results: R;
 }
 
+/** Our end of the terminal; null without one, and where it is sent to somebody else. */
+export type TerminalOf<P extends PtyOption> = P extends false
+  ? null
+  : P extends { readonly sendTo: number }
+    ? null
+    : 'sendTo' extends keyof P
+      ? PtyStream | null
+      : PtyStream;
+
 /** The child that a command becomes with these `stdio` and `pty`: `ClonedCommand<'inherit'>` has no streams. */
 export type ClonedCommand<S extends Stdio = 'pipe', P extends PtyOption = false> = ClonedProcess<
   undefined,
   StdinOf<S, P>,
   StdoutOf<S, P>,
   StderrOf<S, P>,
-  P extends false ? null : PtyStream
+  TerminalOf<P>
 >;

@@ -2,7 +2,7 @@
 import type { Serializable } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 
-import type { ClonedProcess, PtyStream } from './child';
+import type { ClonedProcess, PtyStream, TerminalOf } from './child';
 import type { CloneOptions } from './options';
 import type { PtyOption, StderrOf, StdinOf, Stdio, StdioEntry, StdoutOf } from './stdio';
 
@@ -77,5 +77,5 @@ export type ForkedModule<
   StdinOf<Given<S, Silent>, P>,
   StdoutOf<Given<S, Silent>, P>,
   StderrOf<Given<S, Silent>, P>,
-  P extends false ? null : PtyStream
+  TerminalOf<P>
 >;

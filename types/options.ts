@@ -231,6 +231,14 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   detached?: boolean | undefined;
   /** The process group, 0 for one of its own, see setpgid(2). */
   processGroup?: number | undefined;
+  /**
+   * It has the foreground of the terminal that it inherits by `stdio`, from its start to its end, as a shell gives it to a command: it can
+   * read there, and Ctrl-C is for it alone. Needs `processGroup: 0`, and that we have the foreground ourselves; in the meantime nothing of
+   * us may read from that terminal. While Ctrl-Z has stopped it, the foreground is ours, until `kill('SIGCONT')`. With `detached` it is a
+   * terminal that controls no session yet, which then controls that of the child.
+   * Default false.
+   */
+  foreground?: boolean | undefined;
   /** The signal that it gets when the **thread** that started it ends (a Worker's, for one). Default none. */
   parentDeathSignal?: Signal | undefined;
   /**
@@ -273,7 +281,7 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   init?: boolean | InitOptions | undefined;
   /**
    * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
-   * rows. Default false.
+   * rows; `{ from: 'container' }` one of the devpts that it has mounted. Default false.
    */
   pty?: P | undefined;
   /** The environment. Default: ours. `undefined` values are left out. */

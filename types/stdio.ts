@@ -12,7 +12,29 @@ export type StdioEntry = 'pipe' | 'overlapped' | 'socket' | 'inherit' | 'ignore'
 export type Stdio = 'pipe' | 'overlapped' | 'inherit' | 'ignore' | readonly StdioEntry[];
 
 /** A terminal in the place of stdio 0 to 2. */
-export type PtyOption = boolean | { readonly columns?: number | undefined; readonly rows?: number | undefined };
+export type PtyOption = boolean | PtyOptions;
+
+/** What kind of terminal, see `pty` of `clone()`. */
+export interface PtyOptions {
+  /** The width of its window, 1 to 65,535. Default 80. */
+  readonly columns?: number | undefined;
+  /** The height of its window. Default 24. */
+  readonly rows?: number | undefined;
+  /**
+   * 'container': it is one of the devpts on /dev/pts of the final root, so its path exists there (`tty` says /dev/pts/0). Needs `root`,
+   * a mount of type 'dev' or 'devpts', or a mount namespace in `join`. With `hold`, `child.pty` is null at stops before 'exec'.
+   * Default 'host'.
+   */
+  readonly from?: 'host' | 'container' | undefined;
+  /**
+   * A connected Unix stream socket of ours, by its descriptor, that the end of the terminal which is not the program's is sent to: one
+   * message with the descriptor (SCM_RIGHTS) and '/dev/ptmx', as the console socket of an OCI runtime has it. It is sent during the
+   * set-up; a socket that is full is an error. `child.pty` is then null.
+   */
+  readonly sendTo?: number | undefined;
+  /** 'pipe': stderr is a pipe of its own, `child.stderr`, and not the terminal. */
+  readonly stderr?: 'pipe' | undefined;
+}
 
 /** What `stdio` of `clone()` or `fork()` may be. */
 type AnyStdio = Stdio | readonly (StdioEntry | 'ipc')[];
@@ -34,4 +56,10 @@ export type StdinOf<S extends AnyStdio, P extends PtyOption> = P extends false ?
 /** Our end of descriptor 1. */
 export type StdoutOf<S extends AnyStdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 1>, Readable> : null;
 /** Our end of descriptor 2. */
-export type StderrOf<S extends AnyStdio, P extends PtyOption> = P extends false ? EndOf<EntryAt<S, 2>, Readable> : null;
+export type StderrOf<S extends AnyStdio, P extends PtyOption> = P extends false
+  ? EndOf<EntryAt<S, 2>, Readable>
+  : P extends { readonly stderr: 'pipe' }
+    ? Readable
+    : 'stderr' extends keyof P
+      ? Readable | null
+      : null;

@@ -43,14 +43,17 @@ export const fsconfig = shape('fsconfig', 'result', 'number', 'number', 'number'
 /** With a value, or the name of a flag without one. */
 export const fsconfigText = shape('fsconfig', 'result', 'number', 'data', 'data', 'number');
 export const fsconfigFlag = shape('fsconfig', 'result', 'number', 'data', 'number', 'number');
+export const fstatfs = shape('fstatfs', 'result', 'data');
 export const fsmount = shape('fsmount', 'result', 'number', 'number');
 export const fsopen = shape('fsopen', 'data', 'number');
 export const getcwd = shape('getcwd', 'data', 'number');
 export const getpid = shape('getpid');
 export const getrandom = shape('getrandom', 'data', 'number', 'number');
 export const ioprio_set = shape('ioprio_set', 'number', 'number', 'number');
+export const getsockopt = shape('getsockopt', 'result', 'number', 'number', 'data', 'data');
 export const ioctl = shape('ioctl', 'number', 'number', 'data');
 export const ioctlNumber = shape('ioctl', 'number', 'number', 'number');
+export const ioctlNumberOf = shape('ioctl', 'result', 'number', 'number');
 export const ioctlOf = shape('ioctl', 'result', 'number', 'data');
 export const keyctl = shape('keyctl', 'number', 'number', 'number', 'number', 'number');
 export const landlock_add_rule = shape('landlock_add_rule', 'result', 'number', 'data', 'number');
@@ -89,6 +92,7 @@ export const set_mempolicy = shape('set_mempolicy', 'number', 'data', 'number');
 export const set_mempolicyAlone = shape('set_mempolicy', 'number', 'number', 'number');
 export const setdomainname = shape('setdomainname', 'data', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
+export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');
 export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 /** As {@link closeKnocking}. */

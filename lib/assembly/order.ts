@@ -9,6 +9,7 @@ import { cwd } from '../steps/cwd';
 import { domainname } from '../steps/domainname';
 import { dumpable } from '../steps/dumpable';
 import { flags } from '../steps/flags';
+import { controllingTerminal, foreground, foregroundOfPidOne } from '../steps/foreground';
 import { hold, holdMounts, holdPidOne, holdSources, startReport } from '../steps/hold';
 import { hostname } from '../steps/hostname';
 import { init } from '../steps/init';
@@ -28,6 +29,7 @@ import { namespaces } from '../steps/namespaces';
 import { nice } from '../steps/nice';
 import { noNewPrivileges } from '../steps/no-new-privileges';
 import { oomScoreAdj } from '../steps/oom-score-adj';
+import { containerTerminal, sentTerminal, terminalSocket } from '../steps/own-terminal';
 import { parentDeathSignal } from '../steps/parent-death-signal';
 import { personality } from '../steps/personality';
 import {
@@ -41,7 +43,7 @@ import {
 import { pipeOwner, pipeOwnerOutside } from '../steps/pipe-owner';
 import { process } from '../steps/process';
 import { propagation } from '../steps/propagation';
-import { foreground, pty, ptyOwner } from '../steps/pty';
+import { pty, ptyForeground, ptyOwner } from '../steps/pty';
 import { raisedRlimits, rlimits } from '../steps/rlimits';
 import { root } from '../steps/root';
 import { rootSwitch } from '../steps/root-switch';
@@ -72,7 +74,9 @@ export const order: readonly Step[] = [
   commandFile,
   holdSources,
   seccompListener,
+  terminalSocket,
   stdio,
+  sentTerminal,
   mountedTerminal,
   ptyOwner,
   pipeOwnerOutside,
@@ -110,6 +114,7 @@ export const order: readonly Step[] = [
   rootSwitch,
   linesInRoot,
   landlockRules,
+  containerTerminal,
   inner,
   lateHandover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
@@ -118,9 +123,11 @@ export const order: readonly Step[] = [
   keyring,
   session,
   pty,
+  controllingTerminal,
   holdPidOne,
+  foregroundOfPidOne,
   init,
-  foreground,
+  ptyForeground,
   pipeOwner,
   umask,
   memoryPolicy,
@@ -133,6 +140,7 @@ export const order: readonly Step[] = [
   linesBeforeExec,
   landlock,
   hold,
+  foreground,
   parentDeathSignal,
   startReport,
   signalMask,

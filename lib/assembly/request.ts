@@ -133,6 +133,17 @@ export interface MountName {
   readonly index: number;
 }
 
+/** `pty`. */
+export interface TerminalOption {
+  readonly columns: number;
+  readonly rows: number;
+  /** Of whose devpts it is. */
+  readonly from: 'host' | 'container';
+  /** A socket of ours that the end which is not the program's is sent to. */
+  readonly sendTo: number | undefined;
+  readonly stderr: 'pipe' | undefined;
+}
+
 /** A descriptor of ours that stays open after `closeFds`. */
 export interface Carried {
   readonly descriptor: number;
@@ -298,7 +309,10 @@ export class Request {
   initKeeps: readonly number[] = none;
   /** The filters are for it too. */
   initFiltered = false;
-  pty: { readonly columns: number; readonly rows: number } | undefined;
+  pty: TerminalOption | undefined;
+  /** Where the copy of the socket is kept that its end of ours is sent to, once the program is being written. */
+  terminalSocket: number | undefined;
+  foreground = false;
   holds: readonly HoldPoint[] = none;
   /** Where that is a byte to be read, and not start(): the child then outlives us. */
   heldBy: HoldDescriptors | undefined;
@@ -432,7 +446,12 @@ export class Request {
 
   /** Whether there is a terminal, which is a file of our own mount namespace. */
   get canMountTerminal(): boolean {
-    return this.pty !== undefined && !this.joinsAny(Flags.NEWNS);
+    return this.pty?.from === 'host' && !this.joinsAny(Flags.NEWNS);
+  }
+
+  /** Whether we open the terminal, and not the child. */
+  get opensTerminal(): boolean {
+    return this.pty?.from === 'host' && this.pty.sendTo === undefined;
   }
 
   /** Whether it hands its namespaces over: /proc and setns(2) refuse them to us as to anybody else. */

@@ -35,6 +35,8 @@ export interface Step {
    * @throws SyscallError, which ends the child and is what the call rejects with
    */
   serve?(pid: number, request: Request, whenEnded: (stop: () => void) => void): void | Promise<void>;
+  /** In the place of {@link serve}: what changes hands while the stub waits, between the child and us. */
+  readonly gives?: 'terminal' | 'foreground';
   /**
    * What a person can do about the failure of one of its instructions.
    * @param syscall undefined where it is no system call

@@ -23,7 +23,7 @@ export interface Birth<R> {
   /** start() ends the stop that it is in. */
   goes?(child: ClonedProcess<R>, id: number): void;
   /** Does what the stub waits for; `whenEnded` takes what stops it. @throws what the call rejects with */
-  serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void>;
+  serve(pid: number, whenEnded: (stop: () => void) => void, id: number): void | Promise<void>;
   /** What the child brought back, read at the moment it started. */
   results(id: number): R;
   /** Why it did not start, from the mailbox, and from what is left of the child. */

@@ -7,8 +7,10 @@ import { whyStopped } from '../host/control-groups';
 import type { Writer } from '../program/writer';
 import { stepNamed } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
+import { lowestFree } from '../assembly/words';
 import type { Birth } from './birth';
 import type { EndingOptions } from './ending';
+import { giveForeground } from './foreground';
 import { readCommandFailure } from './failure';
 import type { Pipes } from './pipes';
 import type { StartDescriptor } from './start-descriptor';
@@ -64,8 +66,11 @@ export class Command implements Birth<undefined> {
     if (this.#request.handsOver) handsOver(child, id);
   }
 
-  serve(pid: number, whenEnded: (stop: () => void) => void): void | Promise<void> {
-    return stepNamed(this.#waits[this.#waited++]!)?.serve?.(pid, this.#request, whenEnded);
+  serve(pid: number, whenEnded: (stop: () => void) => void, id: number): void | Promise<void> {
+    const step = stepNamed(this.#waits[this.#waited++]!);
+    if (step?.gives === 'terminal') return this.pipes.takeTerminal(id, lowestFree(this.#request));
+    if (step?.gives === 'foreground') return giveForeground(id, this.#request);
+    return step?.serve?.(pid, this.#request, whenEnded);
   }
 
   results(): undefined {

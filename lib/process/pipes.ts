@@ -7,7 +7,7 @@ import { Pair } from '../native-interface';
 import { type Output, outputOver } from './output';
 import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
-import { openTerminal, type Terminal } from './terminal';
+import { openTerminal, takeTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
 import { channelSource, nameOf, type Request, type StdioSource } from '../assembly/request';
 import { lowestFree, sourceWord } from '../assembly/words';
@@ -29,7 +29,7 @@ type Use = Pick<SyscallErrorInit, 'step' | 'option' | 'syscall'>;
 
 /** What a descriptor of ours is asked for; undefined for a stranger. */
 function useOf(request: Request, descriptor: number): Use | undefined {
-  const { stdio, cgroup, heldMounts, carried, ownLines, landlock, commandFd, heldBy } = request;
+  const { stdio, cgroup, heldMounts, carried, ownLines, landlock, commandFd, heldBy, pty } = request;
   const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
   if (index >= 0) return { step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3' };
   if (cgroup === descriptor) return { step: 'cgroup', option: 'cgroup', syscall: 'fcntl' };
@@ -38,6 +38,7 @@ function useOf(request: Request, descriptor: number): Use | undefined {
   if (commandFd === descriptor) return { step: 'command file', option: 'commandFd', syscall: 'fcntl' };
   if (heldBy?.fd === descriptor) return { step: 'hold sources', option: 'hold.fd', syscall: 'fcntl' };
   if (heldBy?.report === descriptor) return { step: 'hold sources', option: 'hold.report', syscall: 'fcntl' };
+  if (pty?.sendTo === descriptor) return { step: 'terminal socket', option: 'pty.sendTo', syscall: 'fcntl' };
   const rule = landlock?.rules?.find(({ path }) => path === descriptor);
   if (rule !== undefined) return { step: 'landlock sources', option: rule.option, syscall: 'fcntl' };
   const kept = carried.find((one) => one.descriptor === descriptor);
@@ -95,7 +96,7 @@ export class Pipes {
       this.#pipes.push({ index, kind, descriptor: -1, stream: undefined });
     }
     refuseClosed(request, writer);
-    if (request.pty !== undefined) this.#openTerminal(request, request.pty, writer);
+    if (request.pty !== undefined && request.opensTerminal) this.#openTerminal(request, request.pty, writer);
     const count = this.#pipes.length;
     if (count === 0) return;
     const result = addon().openPairs(kinds, count, numbers, lowestFree(request));
@@ -114,11 +115,18 @@ export class Pipes {
     const [child, terminal] = openTerminal(size, lowestFree(request));
     this.#childEnds.push(child);
     this.#terminal = terminal;
-    for (let index = 0; index < request.stdio.length; index++) writer.setInt32(sourceWord(index), child);
+    request.stdio.forEach(({ kind }, index) => {
+      if (kind === 'pty') writer.setInt32(sourceWord(index), child);
+    });
     writer.keepOpen(child);
   }
 
-  /** Our end of the terminal; null where there is none. */
+  /** The child has opened the terminal, and waits for us to take our end. @throws SyscallError EMFILE */
+  takeTerminal(id: number, lowest: number): void {
+    this.#terminal = takeTerminal(id, lowest);
+  }
+
+  /** Our end of the terminal; null where there is none, or none yet. */
   terminal(scope: AsyncResource): Pty | null {
     return this.#terminal?.stream(scope) ?? null;
   }

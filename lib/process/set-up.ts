@@ -31,7 +31,7 @@ export class SetUp {
   /** The stub waits, for something else than start(). */
   serve(): void {
     try {
-      const served = this.#birth.serve(mailbox[Mail.Pid]!, (stop) => (this.#stops ??= []).push(stop));
+      const served = this.#birth.serve(mailbox[Mail.Pid]!, (stop) => (this.#stops ??= []).push(stop), this.#id);
       if (served === undefined) addon().go(this.#id, false);
       else
         served.then(

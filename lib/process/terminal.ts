@@ -56,3 +56,11 @@ export function openTerminal(
     throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
   return [numbers[0]!, new Terminal(numbers[1]!, numbers[2]!)];
 }
+
+/** Our end of one that a child has opened and handed over. @throws SyscallError EMFILE, ENOTTY */
+export function takeTerminal(id: number, lowest: number): Terminal {
+  const result = addon().handedTerminal(id, numbers, lowest);
+  if (result < 0)
+    throw new SyscallError({ errno: -result, step: 'container terminal', option: 'pty', syscall: 'recvmsg' });
+  return new Terminal(numbers[0]!, numbers[1]!);
+}

@@ -76,4 +76,5 @@ export const enum Message {
   Program = 4,
   Namespaces = 5,
   Middle = 7,
+  Terminal = 8,
 }

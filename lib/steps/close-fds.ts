@@ -38,7 +38,7 @@ function givenToLines({ ownLines, stdio }: Request): Set<number> {
 
 /** One by one, as what is not ours is to stay. */
 function closeOurs(writer: Writer, request: Request): void {
-  const { stdio, cgroup, landlock, commandFd, heldBy } = request;
+  const { stdio, cgroup, landlock, commandFd, heldBy, pty } = request;
   if (stdio.some(({ kind }) => kind === 'null')) writer.add(call.close, 1);
   for (const slot of request.movedSlots) writer.add(call.close, slot);
   stdio.forEach((source, index) => {
@@ -50,7 +50,7 @@ function closeOurs(writer: Writer, request: Request): void {
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
   for (const { path } of landlock?.rules ?? [])
     if (typeof path === 'number' && path >= stdio.length) closeGiven(writer, path);
-  for (const descriptor of [commandFd, heldBy?.fd, heldBy?.report])
+  for (const descriptor of [commandFd, heldBy?.fd, heldBy?.report, pty?.sendTo])
     if (descriptor !== undefined && descriptor >= stdio.length) closeGiven(writer, descriptor);
   for (const descriptor of givenToLines(request)) closeGiven(writer, descriptor);
   if (request.procOption !== undefined) writer.add(call.closeAt, ProcWord);
@@ -78,6 +78,7 @@ export const closeFds: Step = {
     'landlock rules': 'it opens the paths of the rules',
     inner: 'its descriptor is open until then',
     'late handover': 'it opens its files below a /proc of ours',
+    'container terminal': 'it opens files, and sends one of them',
   },
 
   check(given, request) {

@@ -49,7 +49,7 @@ export const mountedTerminal: Step = {
   name: 'mounted terminal',
   options: [],
   onlyWhenGiven: 'pty',
-  after: { stdio: 'it is descriptor 0' },
+  after: { stdio: 'it is descriptor 0', 'sent terminal': 'it is descriptor 0' },
 
   emit(writer, request) {
     hold(

@@ -1,22 +1,23 @@
 // Step `pty`: a terminal of its own as stdin, stdout and stderr, and as the controlling terminal of its session; see pty(7).
-import { boolean, integer, plainObject } from '../check';
+import { boolean, fileDescriptor, integer, oneOf, plainObject } from '../check';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
+import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
-import { channelSource, insideID, outsideID, type Request } from '../assembly/request';
+import { channelSource, insideID, outsideID, type Request, type StdioSource } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
 const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;
 
 /** `struct winsize` has 16 bits for each. */
 const largest = 0xffff;
-const usual = { columns: 80, rows: 24 };
+const usual = { columns: 80, rows: 24, from: 'host', sendTo: undefined, stderr: undefined } as const;
 
 /** Whether our own id has no place in the new user namespace: nobody in it can give away what is ours. */
 function isOwnerLeftOut(request: Request): boolean {
+  const { pty, programUids } = request;
   // Of a joined user namespace only the kernel knows.
-  if (request.pty === undefined || request.joinsUser) return false;
-  const { programUids } = request;
+  if (pty?.from !== 'host' || request.joinsUser) return false;
   return programUids !== undefined && insideID(programUids, request.own.uid) === undefined;
 }
 
@@ -25,7 +26,7 @@ export const ptyOwner: Step = {
   name: 'pty owner',
   options: [],
   onlyWhenGiven: 'pty',
-  after: { stdio: 'it is descriptor 0' },
+  after: { stdio: 'it is descriptor 0', 'sent terminal': 'it is descriptor 0' },
 
   settle(request) {
     if (!isOwnerLeftOut(request) || request.own.has(CAP_CHOWN)) return;
@@ -38,6 +39,19 @@ export const ptyOwner: Step = {
     if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, 0, uid, -1);
   },
 };
+
+/** Types of mounts that may bring one. */
+const withDevpts: readonly string[] = ['bind', 'dev', 'devpts', 'filesystem'];
+
+function needsDevpts(request: Request): void {
+  if (request.root !== undefined || request.joinsAny(Flags.NEWNS)) return;
+  if (request.mounts.some(({ type }) => withDevpts.includes(type))) return;
+  throw refusedOption(
+    'pty.from',
+    "cannot be 'container' without root, a mount of type 'dev' or 'devpts', or a mount namespace in join: " +
+      'there is no devpts but ours',
+  );
+}
 
 export const pty: Step = {
   name: 'pty',
@@ -52,10 +66,19 @@ export const pty: Step = {
     }
     if (typeof given.pty !== 'object' || given.pty === null)
       throw invalidArgType('pty', 'of type boolean or a plain object', given.pty);
-    const { columns, rows } = plainObject(given.pty, 'pty', ['columns', 'rows']);
+    const { columns, rows, from, sendTo, stderr } = plainObject(given.pty, 'pty', [
+      'columns',
+      'rows',
+      'from',
+      'sendTo',
+      'stderr',
+    ]);
     request.pty = {
       columns: integer(columns ?? usual.columns, 'pty.columns', 1, largest),
       rows: integer(rows ?? usual.rows, 'pty.rows', 1, largest),
+      from: from === undefined ? 'host' : oneOf(from, 'pty.from', ['host', 'container']),
+      sendTo: sendTo === undefined ? undefined : fileDescriptor(sendTo, 'pty.sendTo'),
+      stderr: stderr === undefined ? undefined : oneOf(stderr, 'pty.stderr', ['pipe']),
     };
   },
 
@@ -70,13 +93,18 @@ export const pty: Step = {
         'cannot go with pty: the leader of a session leads a process group of its own',
       );
     }
-    request.stdio = [...[0, 1, 2].map(() => ({ kind: 'pty' }) as const), ...above];
+    const { stderr } = request.pty;
+    // Until it has opened the terminal by itself, what it has is no file of ours.
+    const source: StdioSource = { kind: request.opensTerminal ? 'pty' : 'null' };
+    request.stdio = [source, source, stderr === 'pipe' ? { kind: 'pipe', socket: false } : source, ...above];
+    if (request.pty.from === 'container') needsDevpts(request);
   },
 
   emit(writer, request) {
     if (request.pty === undefined) return;
     writer.about(this.name, 'pty');
-    const uid = request.uid ?? (request.joinsUser ? undefined : insideID(request.programUids, request.own.uid));
+    const own = request.joinsUser ? undefined : insideID(request.programUids, request.own.uid);
+    const uid = request.pty.from === 'container' ? request.finalUid() : (request.uid ?? own);
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
     if (uid !== undefined && !isOwnerLeftOut(request)) {
       writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
@@ -87,8 +115,8 @@ export const pty: Step = {
 };
 
 /** Beside a pid 1 of ours the program leads the foreground: what is typed must not reach it twice. */
-export const foreground: Step = {
-  name: 'foreground',
+export const ptyForeground: Step = {
+  name: 'pty foreground',
   options: [],
   onlyWhenGiven: 'pty',
   after: { init: 'it is the program that leads', pty: 'it is the foreground of that terminal' },

@@ -4,7 +4,7 @@ import { constants } from '../kernel/constants';
 import type { Place, Slot, Writer } from '../program/writer';
 
 import * as call from '../assembly/calls';
-import { type Piece, type ReservedMessage, reserveMessage } from '../assembly/message';
+import { type Piece, type ReservedMessage, reserveMessage } from '../program/message';
 import type { Listener, Request } from '../assembly/request';
 import { knocks } from './seccomp-door';
 

@@ -115,6 +115,7 @@ export const stdio: Step = {
     'landlock sources': 'they may lie where an entry goes',
     'command file': 'its descriptor may lie where an entry goes',
     'seccomp listener': 'its socket is moved out of the way of the entries',
+    'terminal socket': 'it may lie where an entry goes',
   },
 
   check(given, request) {

@@ -155,7 +155,7 @@ Napi::Value Go(const Napi::CallbackInfo& info) {
 
 // kill(id, signal) -> 0: through the pidfd
 Napi::Value Kill(const Napi::CallbackInfo& info) {
-  const Child* child = Known(info);
+  Child* child = Known(info);
   return Number(info, child == nullptr ? -ESRCH : -child->Signal(Integer(info[1])));
 }
 
@@ -188,6 +188,38 @@ Napi::Value HandedNamespace(const Napi::CallbackInfo& info) {
   if (copy < 0) return Number(info, -errno);
   Lent::Of(info.Env())->Add(copy);
   return Number(info, copy);
+}
+
+// handedTerminal(id, numbers: Int32Array, lowest) -> 0: [our end, ours once more]
+Napi::Value HandedTerminal(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  if (child == nullptr) return Number(info, -ESRCH);
+  // It has sent one. What we had no number for is lost.
+  const Descriptor handed = child->TakeTerminal();
+  if (!handed.open()) return Number(info, -EMFILE);
+  auto* numbers = Elements<int32_t>(info[1]);
+  Descriptor ends[2];
+  for (Descriptor& end : ends) {
+    end = Descriptor(fcntl(handed.number(), F_DUPFD_CLOEXEC, Integer(info[2])));
+    if (!end.open()) return Number(info, -errno);
+  }
+  for (int i = 0; i < 2; i++) {
+    Lent::Of(info.Env())->Add(ends[i].number());
+    numbers[i] = ends[i].Release();
+  }
+  return Number(info, 0);
+}
+
+// giveForeground(id, terminal) -> 0
+Napi::Value GiveForeground(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  return Number(info, child == nullptr ? -ESRCH : -child->GiveForeground(Integer(info[1])));
+}
+
+// watchForeground(id) -> whether it has, or is to have, one
+Napi::Value WatchForeground(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  return Number(info, child != nullptr && child->WatchForeground() ? 1 : 0);
 }
 
 // result(id, slot) -> number
@@ -244,6 +276,9 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "end", Entry<EndChild>);
   Export(env, exports, "setRef", Entry<SetRef>);
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
+  Export(env, exports, "handedTerminal", Entry<HandedTerminal>);
+  Export(env, exports, "giveForeground", Entry<GiveForeground>);
+  Export(env, exports, "watchForeground", Entry<WatchForeground>);
   Export(env, exports, "result", Entry<Result>);
   Export(env, exports, "bytes", Entry<Bytes>);
   Export(env, exports, "explanation", Entry<Explanation>);

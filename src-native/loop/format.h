@@ -116,6 +116,7 @@ enum class Message : uint8_t {
   kNamespaces = 5,   // with descriptors of its namespaces
   kEndYourself = 6,  // of a test build: its fault asks for the end of Node
   kMiddle = 7,       // the first word of a process that clones the program, and is not the first one
+  kTerminal = 8,     // with our end of a terminal that it has opened
 };
 
 // In the place of a fault's errno: the child is killed there; or Node is, and the child goes on.

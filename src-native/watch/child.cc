@@ -125,6 +125,10 @@ bool Child::ReceiveOne(bool* waiting) {
       // A second time where it has gone on into another user namespace.
       if (inner_ == 0) namespaces_ = std::move(received.descriptors);
       break;
+    case Message::kTerminal:
+      if (inner_ == 0 && !terminal_.open() && received.descriptors.size() == 1)
+        terminal_ = std::move(received.descriptors[0]);
+      break;
 #ifdef NSCLONE_FAULTS
     case Message::kKillMe:
       Kill();
@@ -166,7 +170,17 @@ void Child::Kill() {
   unsure_ = true;
 }
 
-int Child::Signal(int signal) const { return is_thread() ? ESRCH : program_.Signal(signal); }
+int Child::Signal(int signal) {
+  // Before it goes on: else its first read would stop it again.
+  if (signal == SIGCONT) foreground_.GiveAgain(program_.pid());
+  return is_thread() ? ESRCH : program_.Signal(signal);
+}
+
+bool Child::WatchForeground() {
+  if (!foreground_.given()) return false;
+  if (program_.HasStopped()) foreground_.TakeBackForNow();
+  return true;
+}
 
 State Child::state() const {
   return static_cast<State>(__atomic_load_n(const_cast<uint32_t*>(&file_->report()->state), __ATOMIC_ACQUIRE));
@@ -342,8 +356,13 @@ void Child::CloseOver() {
   if (program_.reaped()) {
     program_.Close();
     namespaces_.clear();
+    terminal_.Close();
   }
+  // Before anybody hears of its end, who may want to read there.
+  if (phase_ == Phase::kEnded || phase_ == Phase::kFailed) foreground_.TakeBack();
 }
+
+Descriptor Child::TakeTerminal() { return IsTerminalMaster(terminal_.number()) ? std::move(terminal_) : Descriptor(); }
 
 End Child::end() const {
   if (is_thread()) {

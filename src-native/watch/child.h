@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "launch/launch.h"
+#include "watch/foreground.h"
 #include "watch/process.h"
 
 namespace nsclone {
@@ -50,7 +51,7 @@ class Child {
 
   // SIGKILL for whatever there is of it, now and as it appears.
   void Kill();
-  int Signal(int signal) const;
+  int Signal(int signal);
   // Lets a waiting stub go on.
   int Go() const;
   // From now on it lives on when its environment ends.
@@ -89,6 +90,12 @@ class Child {
   std::string_view explanation() const;
   // A namespace that it has handed over, by its place in the order of its program; -1 where it has not.
   int handed(size_t place) const { return place < namespaces_.size() ? namespaces_[place].number() : -1; }
+  // The terminal that it has handed over, once. Not open where that is none.
+  Descriptor TakeTerminal();
+  // Until its end. EBUSY where the foreground is not ours to give.
+  int GiveForeground(int terminal) { return foreground_.Give(terminal, program_.pid()); }
+  // It may have been stopped: then the foreground is ours until it gets SIGCONT by Signal(). False where it has none.
+  bool WatchForeground();
 
  private:
   enum class Verdict : uint8_t {
@@ -135,6 +142,8 @@ class Child {
   size_t stack_;
   Descriptor wake_;
   std::vector<Descriptor> namespaces_;
+  Descriptor terminal_;
+  Foreground foreground_;
 };
 
 }  // namespace nsclone

@@ -103,6 +103,14 @@ bool Process::Ended() const {
   return poll(&poll_on, 1, 0) == 1;
 }
 
+bool Process::HasStopped() const {
+  siginfo_t info = {};
+  return pidfd_.open() &&
+         waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.number()), &info,
+                WSTOPPED | WNOHANG | __WALL) == 0 &&
+         info.si_pid != 0;
+}
+
 bool Process::Reap() {
   siginfo_t info = {};
   const bool silent = !pidfd_.open();

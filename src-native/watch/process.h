@@ -54,6 +54,8 @@ class Process {
 
   // It has ended; it may still have to be reaped.
   bool Ended() const;
+  // It has been stopped since this was asked last, see WUNTRACED in wait(2).
+  bool HasStopped() const;
   // Takes the status of an ended process. False where it is not to be had yet: a tracer sees a zombie before its parent
   // does.
   bool Reap();

@@ -106,6 +106,7 @@ describe('types', () => {
     personality: ['5', null, true, -1, 1.5],
     detached: [0, null, 'true', {}, []],
     processGroup: ['0', null, true, -1, 1.5],
+    foreground: [0, null, 'true', {}, []],
     parentDeathSignal: [null, true, {}, [], 'SIGNONE'],
     init: [0, null, 'true', []],
     inner: [0, null, true, '{}', [], { uidMap: 'auto' }, { gidMap: [] }, { join: 5 }, { setgroups: true }],

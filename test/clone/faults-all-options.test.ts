@@ -1,16 +1,31 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
 
-import { clone, type CloneOptions, Flags, type Landlock, type Mount, type Plan, plan, SyscallError } from '../../lib';
+import {
+  clone,
+  type CloneOptions,
+  constants,
+  Flags,
+  type Landlock,
+  type Mount,
+  perform,
+  type Plan,
+  plan,
+  record,
+  SyscallError,
+} from '../../lib';
 import { optionNames } from '../../lib/assembly/assemble';
 import { namespaceMask } from '../../lib/flags';
 import { addon } from '../support/addon';
 import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
+import { freeTerminal } from '../support/free-terminal';
 import { isCall, type Line, linesOf } from '../support/listing';
 
 leavesNothing();
+
+const { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } = constants;
 
 const isRoot = process.getuid!() === 0;
 const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
@@ -190,6 +205,34 @@ tries('one over a terminal', () => {
   return plan('/bin/true', [], { ...others, pty: true });
 });
 
+const [sendTo, received] = perform(record((c) => c.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)));
+afterAll(() => {
+  for (const socket of [sendTo, received]) closeSync(socket);
+});
+const withDev: CloneOptions = { ...owned(Flags.NEWNS), mounts: [{ type: 'dev', target: '/dev' }] };
+tries('one over a terminal of its own', () =>
+  plan('/bin/true', [], { ...withDev, pty: { from: 'container', stderr: 'pipe' } }),
+);
+tries('one over a terminal of its own that is sent away', () =>
+  plan('/bin/true', [], { ...withDev, pty: { from: 'container', sendTo } }),
+);
+tries('one over a terminal that is sent away', () => plan('/bin/true', [], { pty: { sendTo }, closeFds: false }));
+
+const terminal = freeTerminal();
+afterAll(() => {
+  for (const end of [terminal.ours, terminal.theirs]) closeSync(end);
+});
+tries('one in the foreground', () => {
+  const { theirs } = terminal;
+  return plan('/bin/true', [], {
+    stdio: [theirs, theirs, theirs],
+    detached: true,
+    foreground: true,
+    init: true,
+    flags: Flags.NEWPID | Flags.NEWUSER,
+  });
+});
+
 /** What takes more than one instruction, or leaves something open between two. */
 const mounts: readonly Mount[] = [
   { type: 'tmpfs', target: '/mnt', nodev: false },
@@ -228,6 +271,7 @@ test('no option is left out of them', () => {
     'apparmorProfile',
     'selinuxLabel',
     'commandFd',
+    'foreground',
     'signal',
     'hold',
     'cgroup',

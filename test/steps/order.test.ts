@@ -38,6 +38,7 @@ test('every option of the types has an owner', () => {
     domainname: true,
     env: true,
     flags: true,
+    foreground: true,
     gid: true,
     gidMap: true,
     groups: true,

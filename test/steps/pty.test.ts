@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../../lib';
+import { clone, type CloneOptions, Flags, plan } from '../../lib';
 import { rootOnly, userOnly, withCapability } from '../support/capability';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { isInForeground } from '../support/foreground';
@@ -12,6 +12,7 @@ import { owned } from '../support/inside';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
 import { emitted, linesOf, notesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
+import { Seat } from '../support/seat';
 import { slow, until } from '../support/slow';
 
 leavesNothing();
@@ -26,50 +27,6 @@ const sorts: [string, CloneOptions][] = [
   ['in namespaces of its own', space],
   ['beside a pid 1', { ...space, init: true }],
 ];
-
-/** A person at a terminal: types, and waits for what appears. */
-class Seat {
-  readonly child: ClonedProcess;
-  output = '';
-  readonly #closed: Promise<unknown>;
-
-  constructor(child: ClonedProcess) {
-    this.child = child;
-    this.#closed = once(child, 'close');
-    child.pty!.on('data', (chunk: Buffer) => {
-      this.output += chunk.toString();
-    });
-  }
-
-  static async at(command: string, args: string[], options: CloneOptions = {}): Promise<Seat> {
-    const env = { PATH: process.env['PATH'], PS1: '> ', TERM: 'xterm' };
-    return new Seat(await clone(command, args, { pty: true, env, ...options }));
-  }
-
-  type(text: string): void {
-    this.child.pty!.write(text);
-  }
-
-  /** Waits for a text behind what was waited for before, and takes all up to it. */
-  async sees(text: string | RegExp): Promise<string> {
-    for (const end = performance.now() + slow(10_000); performance.now() < end; await sleep(2)) {
-      const found = typeof text === 'string' ? this.output.indexOf(text) : this.output.search(text);
-      if (found < 0) continue;
-      const length = typeof text === 'string' ? text.length : text.exec(this.output)![0].length;
-      const taken = this.output.slice(0, found + length);
-      this.output = this.output.slice(found + length);
-      return taken;
-    }
-    throw new Error(`${String(text)} did not appear: ${JSON.stringify(this.output)}`);
-  }
-
-  /** How the program ended, when all is read. */
-  async end(): Promise<{ code: number | null; signal: string | null }> {
-    const { code, signal } = await this.child.exited;
-    await this.#closed;
-    return { code, signal };
-  }
-}
 
 describe('pty rejects', () => {
   test.each([1, 'yes', null, [], () => {}])('%p', (value) => {

@@ -56,10 +56,14 @@ class DevFolder {
     this.#place.writer.subject(source, `${this.#target}/${name}`, 'mount');
   }
 
-  /** Mounts it on a file that is made for it. */
-  mountFile(name: string, mount: Slot): void {
+  makeFile(name: string): void {
     const { writer } = this.#place;
     writer.add(call.mknodatOf, this.#folder, writer.addText(name), S_IFREG | 0o644, 0);
+  }
+
+  /** Mounts it on a file that is made for it. */
+  mountFile(name: string, mount: Slot): void {
+    this.makeFile(name);
     this.#attach(name, mount);
   }
 
@@ -91,6 +95,9 @@ function fill(place: Place, folder: DevFolder, request: Request, prepared: reado
   if (terminal !== undefined) {
     folder.about('the terminal', 'console');
     folder.mountFile('console', terminal);
+  } else if (request.pty?.from === 'container') {
+    folder.about('the terminal', 'console');
+    folder.makeFile('console');
   }
   folder.about('devpts', 'pts');
   folder.mountFolder('pts', newFileSystem(place, 'devpts', devptsOptions, closed));
@@ -120,7 +127,7 @@ export const dev: MountType = {
       settle(request, name, target) {
         if (!request.creates(Flags.NEWIPC))
           request.note(`${name}: ${target} has no mqueue: the ipc namespace is not new, see Flags.NEWIPC`);
-        if (request.pty !== undefined && !request.canMountTerminal)
+        if (request.pty?.from === 'host' && !request.canMountTerminal)
           request.note(`${name}: ${target} has no console: the terminal has no place in a joined mount namespace`);
       },
 
