@@ -94,7 +94,6 @@ export const setdomainname = shape('setdomainname', 'data', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
 export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');
-export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 /** As {@link closeKnocking}. */
 export const sendmsgKnocking = shape('sendmsg', 'result', 'data', 'number', 'word', 'word', 'word');
 export const sendto = shape('sendto', 'word', 'data', 'number', 'number', 'number', 'number');
