@@ -74,5 +74,5 @@ export const init: Step = {
       .add(call.closeAt, ends);
   },
 
-  hint: (code, _label, request) => (code === 'EAGAIN' ? whyNoMoreProcesses(request.cgroup) : undefined),
+  hint: (code, _label, request) => (code === 'EAGAIN' ? whyNoMoreProcesses(request.cgroupSources) : undefined),
 };

@@ -15,6 +15,6 @@ export function whyNoProcess(code: string, request: Request): Hint | undefined {
   if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
     return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }
-  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup);
+  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroupSources);
   return undefined;
 }

@@ -49,6 +49,8 @@ class Process {
   // refusal that will not change.
   int Open();
 
+  // Nobody has reaped it, so that its number is still its own.
+  bool IsOurs() const;
   // It has ended; it may still have to be reaped.
   bool Ended() const;
   // Takes the status of an ended process. False where it is not to be had yet: a tracer sees a zombie before its parent
