@@ -11,7 +11,7 @@ import { MaxBufferError } from './errors/max-buffer-error';
 import { SyscallError } from './errors/syscall-error';
 import { Child } from './process/child';
 import { unwatch, watch } from './process/ending';
-import { takesArguments } from './plan';
+import { Plan, takesArguments } from './plan';
 import { clearTimeout, now, setImmediate, setTimeout } from './timers';
 
 /** As in execFile(). */
@@ -29,24 +29,35 @@ export function startCollecting(
   args: unknown,
   options: unknown,
 ): Promise<RunResult<string | Buffer>> {
-  const hasArgs = takesArguments(args, options);
+  const plan = command instanceof Plan ? (command as Plan) : undefined;
+  // A plan has no arguments, and its options in their place.
+  const hasArgs = plan === undefined ? takesArguments(args, options) : args === undefined || args === null;
   const given = (hasArgs ? options : args) ?? {};
   if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
-  refuseUncollectable(given);
+  refuseUncollectable(plan === undefined ? given : planned(plan));
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
-  if (input !== undefined && !hasStdinPipe(rest.stdio)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  if (input !== undefined && !hasStdinPipe(rest.stdio, plan)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
   // It may break before there is somebody to read it: that is told when there is.
   if (collecting.input instanceof streams().Readable) collecting.input.on('error', () => {});
   const began = now();
-  const starting = start(command, hasArgs ? args : undefined, rest) as Promise<ClonedProcess>;
-  return starting.then((child) => collect(child, collecting, new Patience(rest, began)));
+  const starting = (
+    plan === undefined ? start(command, hasArgs ? args : undefined, rest) : start(plan, rest, undefined)
+  ) as Promise<ClonedProcess>;
+  const { signal = plan?.request.signal, timeout = plan?.request.timeout } = rest;
+  return starting.then((child) => collect(child, collecting, new Patience({ signal, timeout }, began)));
+}
+
+/** What a plan has of that. */
+function planned({ request: { isHeld, pty } }: Plan): object {
+  return { hold: isHeld, pty };
 }
 
 /** What leaves nothing to collect, or never ends by itself. */
 function refuseUncollectable(given: object): void {
   const { hold, pty } = given as { hold?: unknown; pty?: unknown };
-  if (hold === true) throw refusedOption('hold', 'cannot be given to run(): nobody could start() the child');
+  if (hold !== undefined && hold !== false)
+    throw refusedOption('hold', 'cannot be given to run(): nobody could start() the child');
   if (pty !== undefined && pty !== false) {
     throw refusedOption(
       'pty',
@@ -70,7 +81,8 @@ function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown):
   };
 }
 
-function hasStdinPipe(stdio: RunOptions['stdio']): boolean {
+function hasStdinPipe(stdio: RunOptions['stdio'], plan: Plan | undefined): boolean {
+  if (stdio === undefined && plan !== undefined) return plan.request.stdio[0]?.kind === 'pipe';
   const first: unknown = Array.isArray(stdio) ? stdio[0] : stdio;
   return first === undefined || first === null || first === 'pipe' || first === 'overlapped' || first === 'socket';
 }
@@ -180,8 +192,11 @@ async function collect(
     (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new MaxBufferError(name))),
   ) as [Gathered, Gathered];
   feed(child.stdin, input, (error) => fail('input', error));
-  const status = await Promise.race([child.exited, refused]);
   const done = Promise.all([out.done, err.done]);
+  // Whoever holds the output open can be ended by the same `timeout` until then.
+  killing.hold(true);
+  void Promise.race([done, failed, refused]).then(() => killing.hold(false));
+  const status = await Promise.race([child.exited, refused]);
   const isLeft = status instanceof SyscallError;
   const endedBy = isLeft ? undefined : (status.endedBy ?? (await patience.wait(Promise.race([done, failed]))));
   if (isLeft || failure !== undefined || endedBy !== undefined) {

@@ -128,7 +128,7 @@ export type {
   SeccompProfile,
   SeccompRule,
 } from '../types/seccomp';
-export type { OutputEncoding, RunOptions, RunResult } from '../types/run';
+export type { OutputEncoding, RunOptions, RunResult, RunStartOptions } from '../types/run';
 export type { CapabilityName, SecurebitName } from '../types/privileges';
 export type { MemoryField, RawArgument, RecordedOptions, Recorder, Results, Returned } from '../types/record';
 export type { RealTimeSignal, Signal, SignalName } from '../types/signals';

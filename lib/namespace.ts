@@ -46,6 +46,15 @@ function closeDropped({ kind, descriptor, dev, ino }: Dropped): void {
 
 let unclosed: FinalizationRegistry<Dropped> | undefined;
 
+/** -1 once it is closed. Not in a private field: with one, the type of `namespace()` of a child, an interface, would be no Namespace. */
+const descriptors = new WeakMap<NamespaceHandle, number>();
+
+/** @throws SyscallError EBADF */
+function openDescriptor(namespace: NamespaceHandle): number {
+  identityOf(namespace);
+  return namespace.fd;
+}
+
 /** Makes a Namespace of a descriptor that is known to be one of this kind, which is its own from here on. */
 export let adoptNamespace: <K extends NamespaceKind>(kind: K, descriptor: number) => Namespace<K>;
 
@@ -56,11 +65,10 @@ export let adoptNamespace: <K extends NamespaceKind>(kind: K, descriptor: number
 export class Namespace<K extends NamespaceKind = NamespaceKind> implements NamespaceHandle<K> {
   /** 'net', 'mnt', … */
   readonly kind: K;
-  #descriptor: number;
 
   private constructor(kind: K, descriptor: number) {
     this.kind = kind;
-    this.#descriptor = descriptor;
+    descriptors.set(this, descriptor);
     unclosed ??= new FinalizationRegistry(closeDropped);
     unclosed.register(this, { kind, descriptor, ...identify(descriptor) }, this);
   }
@@ -138,7 +146,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
 
   /** The descriptor; -1 once closed. It stays ours: what is to outlive this object must be duplicated. */
   get fd(): number {
-    return this.#descriptor;
+    return descriptors.get(this) ?? -1;
   }
 
   /**
@@ -168,7 +176,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   parent(): Namespace<K> | null {
-    const parent = parentOf(this.#open(), this.kind);
+    const parent = parentOf(openDescriptor(this), this.kind);
     return parent === undefined ? null : new Namespace(this.kind, parent);
   }
 
@@ -181,7 +189,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   owner(): Namespace<'user'> | null {
-    const owner = ownerOf(this.#open());
+    const owner = ownerOf(openDescriptor(this));
     return owner === undefined ? null : new Namespace('user', owner);
   }
 
@@ -193,7 +201,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   ownerUid(): number | null {
-    return ownerUidOf(this.#open(), this.kind);
+    return ownerUidOf(openDescriptor(this), this.kind);
   }
 
   /**
@@ -210,29 +218,26 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    */
   persist(path: string): void {
     const checked = string(path, 'path argument', { nonEmpty: true });
-    keepNamespace(this.#open(), this.kind, checked);
-  }
-
-  /** @throws SyscallError EBADF */
-  #open(): number {
-    identityOf(this);
-    return this.#descriptor;
+    keepNamespace(openDescriptor(this), this.kind, checked);
   }
 
   /** Lets go of it. Closing twice does nothing. */
   close(): void {
-    if (this.#descriptor < 0) return;
+    const { fd } = this;
+    if (fd < 0) return;
     unclosed?.unregister(this);
-    addon().close(this.#descriptor);
-    this.#descriptor = -1;
+    descriptors.set(this, -1);
+    addon().close(fd);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
-
-  /** @internal `console.log()` shows which one it is. */
-  [inspect.custom](): string {
-    return this.#descriptor < 0 ? `Namespace { ${this.kind}, closed }` : `Namespace { ${this.kind}:[${this.id}] }`;
-  }
 }
+
+// What console.log() shows: no member by its type, as that is no interface's.
+Object.defineProperty(Namespace.prototype, inspect.custom, {
+  value(this: Namespace): string {
+    return this.fd < 0 ? `Namespace { ${this.kind}, closed }` : `Namespace { ${this.kind}:[${this.id}] }`;
+  },
+});

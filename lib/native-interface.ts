@@ -1,4 +1,5 @@
 // What the addon offers: the one place where native functions have types.
+import type { TreeArguments } from './process/tree';
 import type { Watch } from './watch';
 
 /** The filled parts of four arrays that make up a program: each with how far it is read. */
@@ -41,6 +42,7 @@ export interface Addon {
       init: boolean,
       /** Others may run beside it while it is set up: nothing of it is used again. */
       exposed: boolean,
+      ...tree: TreeArguments,
     ]
   ): number;
   /** Clones a child that runs the program in place, with exactly these flags. */
@@ -54,6 +56,10 @@ export interface Addon {
   go(id: number, outlives: boolean): number;
   /** Sends a signal through the pidfd. */
   kill(id: number, signal: number): number;
+  /** The same for all that ends together with a child, see {@link TreeArguments}, whose end is then waited for. */
+  killTree(id: number, signal: number): number;
+  /** Whether the end of such a child is told only when it is let go of, or all of it has been ended. */
+  holdTree(id: number, hold: boolean): number;
   /** Tells the listener now what there is to be heard of a child: the event loop may have been busy. */
   look(id: number): number;
   /** SIGKILL for every process of a child, now and as it appears. */
@@ -87,6 +93,8 @@ export interface Addon {
   await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
   /** Device and inode of an open file, its mode, and the flags that it was opened with: four words. */
   identify(descriptor: number, into: BigUint64Array): number;
+  /** The type of the file system that an open file is on, as statfs(2) has it. */
+  fileSystem(descriptor: number): number;
   setNonBlocking(descriptor: number): number;
   read(descriptor: number, into: Uint8Array): number;
   /** Writes what is in `from` from `offset` on. */

@@ -1,7 +1,8 @@
 // run(): a command whose output is collected.
-import type { Collected, OutputEncoding, RunOptions, RunResult } from '../types/run';
+import type { Collected, OutputEncoding, RunOptions, RunResult, RunStartOptions } from '../types/run';
 import { startCollecting } from './collect';
 import { type Note, noteCaller, ofCall } from './errors/caller';
+import type { Plan } from './plan';
 
 /**
  * Starts a command as {@link clone} does, waits for its end and collects what it writes.
@@ -31,6 +32,23 @@ export function run<E extends OutputEncoding = 'utf8'>(
 export function run<E extends OutputEncoding = 'utf8'>(
   command: string,
   options?: RunOptions<E>,
+): Promise<RunResult<Collected<E>>>;
+/**
+ * Starts a plan once more, waits for its end and collects what it writes. `options` are what differs this time.
+ * @throws ArgumentError, SyscallError, MaxBufferError
+ */
+export function run<E extends OutputEncoding = 'utf8'>(
+  plan: Plan,
+  options?: RunStartOptions<E>,
+): Promise<RunResult<Collected<E>>>;
+/**
+ * Runs what may be a command or a plan, with options that fit it.
+ *
+ * Declared last, so that the compiler names a wrong option in its words and not in those of another form.
+ */
+export function run<T extends string | Plan, E extends OutputEncoding = 'utf8'>(
+  what: T,
+  options?: T extends string ? RunOptions<E> : RunStartOptions<E>,
 ): Promise<RunResult<Collected<E>>>;
 export async function run(command: unknown, args?: unknown, options?: unknown): Promise<RunResult<string | Buffer>> {
   let note: Note | undefined;

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 
 import { expectTypeOf } from 'expect-type';
 
-import { Flags, MaxBufferError, run, type RunOptions, type RunResult } from '../lib';
+import { Flags, MaxBufferError, type Plan, plan, run, type RunOptions, type RunResult } from '../lib';
 import { rootOnly } from './support/capability';
 import { owned } from './support/inside';
 import { lasting } from './support/lasting';
@@ -408,6 +408,42 @@ test('an error of the caller’s own stream is never uncaught', () => {
        return nsclone.run('cat', [], { input }).then(() => 'resolved', (error) => error.message);`,
     ),
   ).toBe('broken');
+});
+
+describe('a plan', () => {
+  const made = plan('/bin/sh', ['-c', 'cat; echo $A; exit 3'], { env: { A: 'planned' }, timeout: slow(60_000) });
+
+  test('is run as often as wanted', async () => {
+    for (const input of ['one\n', 'two\n'])
+      expect(await run(made, { input })).toMatchObject({ code: 3, stdout: `${input}planned\n` });
+  });
+  test('with what is said of a start', async () => {
+    const { stdout } = await run(made, { env: { A: 'said' }, encoding: 'buffer', input: '' });
+    expect(stdout).toEqual(Buffer.from('said\n'));
+    await expect(run(made, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+    await expect(run(made, { maxBuffer: 3, input: '' })).rejects.toThrow(/maxBuffer/);
+  });
+  test('has its own `timeout` for whoever holds the output open', async () => {
+    const holds = (timeout: number): Plan => plan('/bin/sh', ['-c', 'sleep 40 & echo $!'], { timeout });
+    const { endedBy, stdout } = await inTime(
+      (timeout) => run(holds(timeout)),
+      (result) => result.stdout !== '',
+    );
+    expect(endedBy).toBe('timeout');
+    process.kill(Number(stdout), 'SIGKILL');
+  });
+  test('has neither arguments nor options of a command', async () => {
+    for (const options of [{ hostname: 'x' }, { killTree: true }, { cwd: '/' }])
+      await expect(run(made, options as never)).rejects.toMatchObject({ option: Object.keys(options)[0] });
+    await expect(run(made, ['x'] as never)).rejects.toThrow(/options.*must be a plain object/);
+  });
+  test('that holds its child, has a terminal, or no pipe for the input, cannot be run', async () => {
+    await expect(run(plan('/bin/true', { hold: true }))).rejects.toMatchObject({ option: 'hold' });
+    await expect(run(plan('/bin/true', { pty: true }))).rejects.toMatchObject({ option: 'pty' });
+    const ignoring = plan('/bin/true', { stdio: 'ignore' });
+    await expect(run(ignoring, { input: 'x' })).rejects.toMatchObject({ option: 'input' });
+    expect(await run(ignoring)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
 });
 
 test('types: Buffers for encoding buffer, strings otherwise', () => {

@@ -127,8 +127,12 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   domainname?: string | undefined;
   /** Shifts of the monotonic and the boot clock. Needs `Flags.NEWTIME`. */
   timeOffsets?: { monotonic?: TimeOffset | undefined; boottime?: TimeOffset | undefined } | undefined;
-  /** A folder of the cgroup v2 hierarchy, by path or descriptor, that the program is in from its birth. */
-  cgroup?: string | number | undefined;
+  /**
+   * Folders of cgroup hierarchies, by path or descriptor, one of each hierarchy, see cgroups(7). In that of version 2 the program is
+   * from its birth; those of version 1 (`'/sys/fs/cgroup/pids/jobs'`) are entered first of all, before a new cgroup namespace, which has
+   * them for its roots. Those of version 1 and of a list must be there when the options are checked.
+   */
+  cgroup?: string | number | readonly (string | number)[] | undefined;
   /**
    * Kernel parameters by name ('net.ipv4.ip_forward'), see sysctl(8). Each belongs to a namespace that must be new: net.* to
    * net, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* to ipc, user.* to user; others are refused.
@@ -255,6 +259,19 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   killSignal?: Signal | undefined;
   /** Milliseconds from `killSignal` to SIGKILL. Default 5000. */
   killGrace?: number | undefined;
+  /**
+   * Whether `signal`, `timeout` and a disposal end all that the command has started, too. Refused where nothing tells its processes from
+   * others'. Of these the first that is there does:
+   * - `Flags.NEWPID`: all end with pid 1. With `init` the command is sent `killSignal`, and SIGKILL is for pid 1.
+   * - `cgroup`: all that are in it or below it are sent `killSignal`, and SIGKILL by its `cgroup.kill`. It must be there, with no process
+   *   in it; in version 1 it is one of the freezer. Who is moved into it later ends with the others.
+   * - `processGroup` 0, `detached` or `pty`: all that are in the process group of the command. Whoever has left it, by setsid(2) or as a
+   *   job of an interactive shell, lives on.
+   *
+   * When `killSignal` has ended the command, the others have the rest of `killGrace`; `exited` resolves when they have ended, too.
+   * A command that ends by itself ends alone, but in a pid namespace. `kill()` is for the command. Default false.
+   */
+  killTree?: boolean | undefined;
   /**
    * Stop the set-up, resolve, and wait for `child.start()`, which goes on to the next stop, or to the exec. `true` is 'exec'; of several
    * the order is that of the set-up. A command

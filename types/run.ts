@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 
 import type { ExitStatus } from './child';
-import type { CloneOptions } from './options';
+import type { CloneOptions, StartOptions } from './options';
 
 /** How output is told: as a string in one of Buffer's encodings, or for 'buffer' and null as a Buffer. */
 export type OutputEncoding = BufferEncoding | 'buffer' | null;
@@ -16,6 +16,10 @@ export interface RunOptions<E extends OutputEncoding = BufferEncoding> extends O
   /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */
   maxBuffer?: number | undefined;
 }
+
+/** What of a plan may differ from one run to the next, and how output is collected. */
+export interface RunStartOptions<E extends OutputEncoding = BufferEncoding>
+  extends StartOptions, Pick<RunOptions<E>, 'input' | 'encoding' | 'maxBuffer'> {}
 
 /**
  * How a command ended and what it wrote: strings, or Buffers where `encoding` is 'buffer' or null. `endedBy` is also there

@@ -1,6 +1,7 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
 import type { SchedulerPolicy } from '../../types/limits';
 import type { IdMapping, Propagation } from '../../types/options';
+import type { Entry as CgroupEntry } from '../cgroup-folder';
 import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
 import type { Writer } from '../program/writer';
@@ -233,8 +234,10 @@ export class Request {
   domainname: string | undefined;
   timeOffsets: readonly TimeOffset[] = none;
   loopback = false;
-  /** A path, or a descriptor of ours. */
+  /** The cgroup of version 2: a path, or a descriptor of ours. */
   cgroup: string | number | undefined;
+  /** The folders that we open for each start: those of a list, those of version 1, and the one that is ended as a whole. */
+  cgroups: readonly CgroupEntry[] = none;
   sysctl: readonly Parameter[] = none;
   propagation: Propagation | undefined;
   root: Parts | undefined;
@@ -323,6 +326,8 @@ export class Request {
   timeout: number | undefined;
   killSignal: number | undefined;
   killGrace = 5000;
+  /** What it has started ends with it, wherever we end it. */
+  killTree = false;
   /** The steps that are asked only where one of their options is given, a bit each. */
   given = 0;
   /** Where the copies of what is joined are kept, once the program is being written. */
@@ -350,6 +355,26 @@ export class Request {
     const copy = Object.assign(new Request(), this, { facts: [...this.facts] });
     copy.#own = this.#own;
     return copy;
+  }
+
+  /** By what all that the command has started is found and ended; undefined where it is not to be, or cannot be. */
+  get treeWay(): 'pid namespace' | 'cgroup' | 'group' | undefined {
+    if (!this.killTree) return undefined;
+    if (this.creates(Flags.NEWPID)) return 'pid namespace';
+    if (this.cgroup !== undefined || this.treeCgroup >= 0) return 'cgroup';
+    return this.processGroup === 0 || this.detached || this.pty !== undefined ? 'group' : undefined;
+  }
+
+  /** All folders of `cgroup`. */
+  get cgroupSources(): readonly (string | number)[] {
+    if (this.cgroups.length > 0) return this.cgroups.map(({ source }) => source);
+    return this.cgroup === undefined ? none : [this.cgroup];
+  }
+
+  /** Which of `cgroups` is ended as a whole. */
+  get treeCgroup(): number {
+    const unified = this.cgroups.findIndex(({ version }) => version === 2);
+    return unified >= 0 ? unified : this.cgroups.findIndex(({ freezes }) => freezes);
   }
 
   /** Descriptors of ours that stay open where all others are closed, one behind the other from {@link firstCarried} on. */

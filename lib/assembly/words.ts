@@ -12,6 +12,11 @@ export function joinWord(request: Request, index: number): number {
   return sourceWord(request.stdio.length + index);
 }
 
+/** Folder `index` of `cgroup` that is opened for a start, behind those. */
+export function cgroupWord(request: Request, index: number): number {
+  return joinWord(request, request.targets.length + index);
+}
+
 /** Where what is carried lies once all else is closed: behind the channel. */
 export function firstCarried(request: Request): number {
   return lowestFree(request) + 1;

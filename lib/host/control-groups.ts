@@ -5,8 +5,8 @@ import type { Refusal } from '../../types/probe';
 import { host } from './host';
 import { type MountLine, mountTable } from './mount-table';
 
-/** The `cgroup` option of a child: a path, or a descriptor of ours; undefined where it is in ours. */
-type Given = string | number | undefined;
+/** The `cgroup` option of a child: paths, or descriptors of ours; none where it is in ours. */
+export type Given = readonly (string | number)[];
 
 /** A folder and those above it, up to the root of the hierarchy, or to what we see of it. */
 function upwards(folder: string | undefined): string[] {
@@ -14,6 +14,10 @@ function upwards(folder: string | undefined): string[] {
   if (folder === undefined) return folders;
   for (let at = resolve(folder); host.stat(`${at}/cgroup.procs`) !== undefined; at = dirname(at)) folders.push(at);
   return folders;
+}
+
+function foldersOf(given: Given): string[] {
+  return given.flatMap((one) => upwards(folderOf(one)));
 }
 
 function folderOf(given: string | number): string | undefined {
@@ -48,8 +52,15 @@ export function ownCgroup(): string | undefined {
   return path === undefined || mount === undefined ? undefined : seenAt(mount, path);
 }
 
-function foldersFor(given: Given, controller: string): string[] {
-  return upwards(given === undefined ? ownFolder(controller) : folderOf(given));
+/** What a cgroup has of a controller of version 1. */
+const fileOf = { pids: 'pids.max', memory: 'memory.limit_in_bytes' } as const;
+
+function foldersFor(given: Given, controller: keyof typeof fileOf): string[] {
+  const folders = foldersOf(given);
+  // Of the hierarchies of version 1 it may be given others.
+  return given.length === 1 || folders.some((folder) => host.stat(`${folder}/${fileOf[controller]}`) !== undefined)
+    ? folders
+    : upwards(ownFolder(controller));
 }
 
 /** The number behind a word of a file such as memory.events; 0 where there is none. */
@@ -65,7 +76,7 @@ const processLimits: Refusal = {
 };
 
 /** Which `pids.max` has refused a process, where it was one. */
-export function whyNoMoreProcesses(given?: Given): Refusal {
+export function whyNoMoreProcesses(given: Given = []): Refusal {
   let refused = false;
   for (const folder of foldersFor(given, 'pids')) {
     // Who asked has ended since, so that there may be room by now. Some kernels count below the limit, others at it.
@@ -79,7 +90,7 @@ export function whyNoMoreProcesses(given?: Given): Refusal {
 }
 
 /** Where the kernel has killed for want of memory. */
-export function whyKilled(given?: Given): Refusal | undefined {
+export function whyKilled(given: Given = []): Refusal | undefined {
   for (const folder of foldersFor(given, 'memory')) {
     const limit = host.read(`${folder}/memory.max`) ?? host.read(`${folder}/memory.limit_in_bytes`);
     const kills = count(`${folder}/memory.events`, 'oom_kill') + count(`${folder}/memory.oom_control`, 'oom_kill');
@@ -92,17 +103,28 @@ export function whyKilled(given?: Given): Refusal | undefined {
   return undefined;
 }
 
+/** Linux 6.18 kills whoever is born into a cgroup whose cgroup.kill was ever written, but not whoever goes there. */
+export function whyKilledAtBirth(given: string | number | undefined): Refusal | undefined {
+  const folder = given === undefined ? undefined : folderOf(given);
+  if (folder === undefined || host.stat(`${folder}/cgroup.kill`) === undefined) return undefined;
+  const detail = `where the cgroup.kill of ${folder} was ever written, this kernel may kill whoever is born into it`;
+  return { cause: 'cgroup', detail, hint: 'make another cgroup' };
+}
+
 /** What keeps every process of a cgroup from running. */
 export function whyStopped(given: Given): Refusal | undefined {
-  const folders = upwards(given === undefined ? undefined : folderOf(given));
-  const frozen = folders.find((folder) => host.read(`${folder}/cgroup.freeze`) === '1');
-  return frozen === undefined
-    ? undefined
-    : { cause: 'cgroup', detail: `the cgroup ${frozen} is frozen`, hint: 'write 0 to its cgroup.freeze' };
+  for (const folder of foldersOf(given)) {
+    const detail = `the cgroup ${folder} is frozen`;
+    if (host.read(`${folder}/cgroup.freeze`) === '1')
+      return { cause: 'cgroup', detail, hint: 'write 0 to its cgroup.freeze' };
+    if (host.read(`${folder}/freezer.self_freezing`) === '1')
+      return { cause: 'cgroup', detail, hint: 'write THAWED to its freezer.state' };
+  }
+  return undefined;
 }
 
 /** Why a cgroup takes no process at all (EOPNOTSUPP). */
-export function whyNotSupported(given: Given): Refusal | undefined {
+export function whyNotSupported(given: string | number | undefined): Refusal | undefined {
   const folder = given === undefined ? undefined : folderOf(given);
   const type = folder === undefined ? undefined : host.read(`${folder}/cgroup.type`);
   if (type === undefined || type === 'domain') return undefined;

@@ -10,6 +10,7 @@ import type { Birth } from '../process/birth';
 import { Child } from '../process/child';
 import { readFailure } from '../process/failure';
 import { imageOf } from '../process/image';
+import { none as noTree } from '../process/tree';
 import { launchFailure } from '../process/launch-failure';
 import { procForStub } from '../proc';
 import { ProcWord } from '../program/format';
@@ -141,7 +142,7 @@ class Line implements Birth<undefined> {
     }
     for (const descriptor of this.#asking.descriptors ?? []) writer.keepOpen(descriptor);
     const started = new Promise<Outcome>((resolve) => (this.#resolve = resolve));
-    this.#id = addon().launch(...imageOf(writer), 3, writer.forks, false, false, false);
+    this.#id = addon().launch(...imageOf(writer), 3, writer.forks, false, false, false, ...noTree);
     if (this.#id < 0) throw launchFailure(-this.#id, 'clone');
     new Child(this.#id, this);
     return started;

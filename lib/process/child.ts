@@ -147,7 +147,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
       case News.Started:
         return this.#started();
       case News.Ended:
-        return this.#ended();
+        return this.#ended(mailbox[Mail.Error]);
       case News.Failed:
         return this.#failed();
     }
@@ -199,7 +199,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     this.#birth.reject(error);
   }
 
-  #ended(): void {
+  /** `left` is why something that was to end with it runs on: an errno. */
+  #ended(left = 0): void {
     const cause = this.#madeSetUp?.cause;
     if (cause !== undefined && this.#held === 'no') {
       const failure = new SyscallError({ code: 'ECHILD', step: 'command', syscall: 'execve', signal: 'SIGKILL' });
@@ -208,7 +209,7 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     forget(this.#id);
     this.#pidfd = -1;
     const status = readExitStatus(this.#birth.ownMemory);
-    this.#madeKilling?.done();
+    this.#madeKilling?.done(left);
     const endedBy = this.#madeKilling?.endedBy;
     if (endedBy !== undefined) status.endedBy = endedBy;
     this.exitCode = status.code;

@@ -83,13 +83,14 @@ export class Command implements Birth<undefined> {
 }
 
 function endingOf(request: Request): EndingOptions {
-  const { signal, timeout, killSignal, killGrace } = request;
+  const { signal, timeout, killSignal, killGrace, killTree } = request;
   // A pid 1 ignores every signal that it has no handler for.
   return {
     signal,
     timeout,
     killSignal: killSignal ?? (request.creates(Flags.NEWPID) && !request.init ? 9 : 15),
     killGrace,
-    whyLate: () => whyStopped(request.cgroup),
+    killTree,
+    whyLate: () => whyStopped(request.cgroupSources),
   };
 }

@@ -14,6 +14,8 @@ export interface EndingOptions {
   readonly killSignal: number;
   /** Milliseconds. */
   readonly killGrace: number;
+  /** What it has started ends with it. */
+  readonly killTree?: boolean;
   /** Why set-up may be late, as the host shows it. */
   readonly whyLate?: () => Hint | undefined;
 }
@@ -27,8 +29,8 @@ export interface Mortal {
   readonly started: boolean;
   /** SIGKILL for all of it, before the exec; what the call then rejects with. */
   endSetUp(cause: Cause): void;
-  /** Sends a signal; -errno where it could not be sent, ESRCH for a process that has ended. */
-  signal(signal: number): number;
+  /** Sends a signal that is to end it; -errno where it could not be sent, ESRCH for a process that has ended. */
+  end(signal: number): number;
   /** It runs on, as it may not be sent a signal. */
   refused(error: SyscallError): void;
 }
@@ -38,6 +40,12 @@ export function refusedKill(result: number, option?: string, cause?: Error): Sys
   const code = errnoName(result);
   const hint = code === 'EPERM' ? 'the program runs on: it has other ids than it was started with' : undefined;
   return new SyscallError({ code, errno: -result, syscall: 'pidfd_send_signal', option, hint, cause });
+}
+
+/** Of what has ended together with the command as far as it could be ended. */
+export function refusedTree(errno: number): SyscallError {
+  const hint = 'what the command has started runs on: it has other ids, or a cgroup above is frozen';
+  return new SyscallError({ errno, syscall: 'kill', option: 'killTree', hint });
 }
 
 const SIGKILL = 9;
@@ -131,7 +139,7 @@ export class Ending {
   }
 
   #send(signal: number): void {
-    const result = this.#child.signal(signal);
+    const result = this.#child.end(signal);
     if (result === 0) this.by = this.#reason;
     else if (errnoName(result) !== 'ESRCH') {
       this.#child.refused(refusedKill(result, this.#reason === 'abort' ? 'signal' : this.#reason));

@@ -2,7 +2,7 @@
 import { addon } from '../addon';
 import { type Hint, wordsOf } from '../errors/hint';
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
-import { whyKilled } from '../host/control-groups';
+import { whyKilled, whyKilledAtBirth } from '../host/control-groups';
 import { whoKills, whoRefuses } from '../host/ourselves';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
@@ -107,7 +107,9 @@ function whyKilledBy(
   request: Request,
   filtered: boolean,
 ): Hint | undefined {
-  if (signal === 'SIGKILL') return whyKilled(request.cgroup);
+  const { cgroup, cgroupSources } = request;
+  if (signal === 'SIGKILL')
+    return whyKilled(cgroupSources) ?? (syscall === 'clone3' ? whyKilledAtBirth(cgroup) : undefined);
   if (signal !== 'SIGSYS' || syscall === undefined) return undefined;
   if (!filtered) return whoKills(syscall);
   // Before the exec it was to let the rest of the set-up through.

@@ -3,7 +3,7 @@ import { addon } from '../addon';
 import type { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno-texts';
 import type { ExitStatus } from '../../types/child';
-import { type Cause, Ending, type EndingOptions, type Mortal, refusedKill } from './ending';
+import { type Cause, Ending, type EndingOptions, type Mortal, refusedKill, refusedTree } from './ending';
 import type { SetUp } from './set-up';
 
 const SIGKILL = 9;
@@ -53,6 +53,19 @@ export class Killing implements Mortal {
     this.killed = true;
   }
 
+  /** Where we end it: with all that ends together with it. */
+  end(signal: number): number {
+    if (this.#options?.killTree !== true) return this.signal(signal);
+    const result = addon().killTree(this.#id, signal);
+    if (result === 0) this.killed = true;
+    return result;
+  }
+
+  /** Whether its end is told only when it is let go of, or all that ends together with it has been ended. */
+  hold(isHeld: boolean): void {
+    if (this.#options?.killTree === true) addon().holdTree(this.#id, isHeld);
+  }
+
   /** Sends it through the pidfd. Returns 0, or -errno. */
   signal(signal: number): number {
     const result = addon().kill(this.#id, signal);
@@ -67,7 +80,7 @@ export class Killing implements Mortal {
   /** SIGKILL at once; `option` and `cause` tell what for. */
   kill(option?: string, cause?: Error): void {
     if (!this.started) return this.endSetUp(undefined);
-    const result = this.signal(SIGKILL);
+    const result = this.end(SIGKILL);
     if (result < 0 && errnoName(result) !== 'ESRCH') this.refused(refusedKill(result, option, cause));
   }
 
@@ -78,8 +91,9 @@ export class Killing implements Mortal {
     this.#ending.endRunning();
   }
 
-  /** The child has ended. */
-  done(): void {
+  /** The child has ended; `errno` tells why something that was to end with it runs on. */
+  done(errno = 0): void {
     this.#ending?.done();
+    if (errno !== 0) this.refused(refusedTree(errno));
   }
 }

@@ -39,6 +39,11 @@ function withoutCall(code: string): { option?: string; reason?: string } {
     };
   }
   if (code === 'EAGAIN') return { reason: '128 children of this kind are on their way already' };
+  if (code === 'EBUSY')
+    return { option: 'killTree', reason: 'another child of this process has this cgroup for its own' };
+  if (code === 'ENOTEMPTY') {
+    return { option: 'killTree', reason: 'there are processes in its cgroup already, which are not to end with it' };
+  }
   if (code === 'ESHUTDOWN') return { reason: 'the environment that this runs in is ending' };
   return {};
 }

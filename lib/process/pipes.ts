@@ -32,6 +32,8 @@ function useOf(request: Request, descriptor: number): Use | undefined {
   const { stdio, cgroup, heldMounts, carried, ownLines, landlock, commandFd, heldBy, pty } = request;
   const index = stdio.findIndex((source) => source.kind === 'descriptor' && source.descriptor === descriptor);
   if (index >= 0) return { step: 'stdio', option: `stdio[${index}]`, syscall: 'dup3' };
+  const folder = request.cgroups.find(({ source }) => source === descriptor);
+  if (folder !== undefined) return { step: 'cgroup', option: folder.option, syscall: 'fcntl' };
   if (cgroup === descriptor) return { step: 'cgroup', option: 'cgroup', syscall: 'fcntl' };
   const mount = heldMounts.find(({ held }) => held.descriptor === descriptor);
   if (mount !== undefined) return { step: mount.option, option: nameOf(mount), syscall: 'open_tree' };

@@ -5,6 +5,7 @@ import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { AbortError } from '../errors/abort-error';
 import { rehearseNote } from '../errors/caller';
+import { type OpenFolder, reopenCgroup } from '../cgroup-folder';
 import { handsOver } from '../handed-namespaces';
 import type { Opened } from '../join-target';
 import { procForStub } from '../proc';
@@ -12,7 +13,7 @@ import { ProcWord } from '../program/format';
 import type { Writer } from '../program/writer';
 import { checkStart } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
-import { joinWord, lowestFree } from '../assembly/words';
+import { cgroupWord, joinWord, lowestFree } from '../assembly/words';
 import { Plan } from '../plan';
 import { isWatching, openWatch } from '../watch';
 import { Child } from './child';
@@ -21,6 +22,7 @@ import { imageOf } from './image';
 import { launchFailure } from './launch-failure';
 import { Pipes, stopReadingSources } from './pipes';
 import { StartDescriptor } from './start-descriptor';
+import { closeTree, openTree, type TreeArguments } from './tree';
 import { programOf, type Written, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
@@ -104,24 +106,32 @@ function launch(
   // What only this start has is not part of a plan.
   const kept = writer.keptCount;
   try {
-    if (request.targets.length === 0) clone(writer, request, resolve, reject);
-    else cloneJoining(writer, request, resolve, reject);
+    if (request.targets.length + request.cgroups.length === 0) clone(writer, request, resolve, reject);
+    else cloneEntering(writer, request, resolve, reject);
   } finally {
     writer.keptCount = kept;
   }
 }
 
-function cloneJoining(
+function cloneEntering(
   writer: Writer,
   request: Request,
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
 ): void {
   const joins = openJoins(request, writer);
+  const folders: OpenFolder[] = [];
   try {
-    clone(writer, request, resolve, reject);
+    for (const entry of request.cgroups) {
+      const folder = reopenCgroup(entry);
+      writer.setInt32(cgroupWord(request, folders.length), folder.descriptor);
+      writer.keepOpen(folder.descriptor);
+      folders.push(folder);
+    }
+    clone(writer, request, resolve, reject, folders);
   } finally {
     // The child has its own copies.
+    for (const folder of folders) folder.close();
     for (const { descriptor, own } of joins) if (own) addon().close(descriptor);
   }
 }
@@ -148,6 +158,7 @@ function clone(
   request: Request,
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
+  folders: readonly OpenFolder[] = [],
 ): void {
   const { procOption } = request;
   const proc = procOption === undefined ? -1 : procForStub(procOption, request.listener !== undefined);
@@ -160,13 +171,25 @@ function clone(
   }
   const { forks } = writer;
   const { detached, init, exposed } = request;
-  const id = addon().launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed);
+  const tree = treeOf(request, folders, pipes);
+  const id = addon().launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed, ...tree);
   if (id < 0) {
     const failure = launchFailure(-id, 'clone');
     pipes.closeAll();
+    closeTree(tree);
     throw failure;
   }
   pipes.closeChildEnds();
   const child = new Child(id, new Command(request, writer, pipes, starter, resolve, reject));
   if (request.handsOver && !request.holdsAt('maps')) handsOver(child, id);
+}
+
+/** What ends together with the child. */
+function treeOf(request: Request, folders: readonly OpenFolder[], pipes: Pipes): TreeArguments {
+  try {
+    return openTree(request, folders);
+  } catch (error) {
+    pipes.closeAll();
+    throw error;
+  }
 }

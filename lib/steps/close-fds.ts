@@ -11,7 +11,7 @@ import * as call from '../assembly/calls';
 import type { Carried, OwnLine, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { moveBelow } from '../assembly/until-exec';
-import { aboveKept, firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
+import { aboveKept, cgroupWord, firstCarried, joinWord, lowestFree, sourceWord } from '../assembly/words';
 
 const { F_DUPFD_CLOEXEC, F_GETFD, FD_CLOEXEC, O_CLOEXEC } = constants;
 const last = 0xffffffff;
@@ -46,6 +46,7 @@ function closeOurs(writer: Writer, request: Request): void {
     else if (source.kind === 'descriptor' && source.descriptor >= stdio.length) closeGiven(writer, source.descriptor);
   });
   request.targets.forEach((_, index) => closeGivenAt(writer, joinWord(request, index)));
+  request.cgroups.forEach((_, index) => closeGivenAt(writer, cgroupWord(request, index)));
   if (cgroup !== undefined) writer.add(call.close, request.cgroupSlot);
   if (typeof cgroup === 'number' && cgroup >= stdio.length) closeGiven(writer, cgroup);
   for (const { path } of landlock?.rules ?? [])

@@ -142,6 +142,6 @@ export const init: Step = {
 
   hint(code, { option }, request) {
     if (option === 'init.seccomp') return whyNotInstalled(code);
-    return code === 'EAGAIN' ? whyNoMoreProcesses(request.cgroup) : undefined;
+    return code === 'EAGAIN' ? whyNoMoreProcesses(request.cgroupSources) : undefined;
   },
 };

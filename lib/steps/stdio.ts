@@ -81,7 +81,7 @@ export const stdioSources: Step = {
 
   emit(writer, request) {
     const { stdio } = request;
-    writer.sources = stdio.length + request.targets.length;
+    writer.sources = stdio.length + request.targets.length + request.cgroups.length;
     writer.reserve(writer.sources * 4);
     const none = stdio.findIndex((source) => source.kind === 'null');
     if (none < 0) return;

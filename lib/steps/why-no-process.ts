@@ -17,6 +17,6 @@ export function whyNoProcess(code: string, request: Request): Hint | undefined {
   }
   if (code === 'EINVAL' && request.creates(Flags.NEWPID) && request.joinsAny(Flags.NEWPID))
     return 'the pid namespace that was joined belongs to a user namespace, in which the new one must be made; join that one too';
-  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup);
+  if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroupSources);
   return undefined;
 }

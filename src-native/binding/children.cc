@@ -55,11 +55,12 @@ Fault TakeFault(Environment* environment) {
 }
 
 Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Launched launched, Descriptor wake,
-                  ChildTraits traits) {
+                  ChildTraits traits, std::unique_ptr<Tree> tree = nullptr) {
   environment->mailbox()[kMailPid] = launched.pid;
   environment->mailbox()[kMailPidfd] = launched.pidfd.number();
   auto child = std::make_unique<Child>(std::move(launched), traits);
   child->Keep(std::move(wake));
+  child->Plant(std::move(tree));
   return Number(info, environment->watch().Add(std::move(child)));
 }
 
@@ -78,18 +79,40 @@ Napi::Value Prepare(const Napi::CallbackInfo& info) {
   return Refused(info, error);
 }
 
-// launch(…image, lowest, forks, detached, init, exposed) -> id
+// What ends together with a command: none, its process group, or a cgroup by descriptors, which are the tree's from
+// here on.
+enum class TreeWay : uint32_t { kNone, kGroup, kCgroup, kFreezer };
+
+std::unique_ptr<Tree> TreeOf(TreeWay way, const int (&numbers)[3], Napi::Env env) {
+  if (way == TreeWay::kNone) return nullptr;
+  if (way == TreeWay::kGroup) return GroupTree();
+  for (const int number : numbers) Lent::Of(env)->Remove(number);
+  Descriptor folder(numbers[0]);
+  if (way == TreeWay::kFreezer) return FreezerTree(std::move(folder), Descriptor(numbers[1]));
+  return CgroupTree(std::move(folder), Descriptor(numbers[1]), Descriptor(numbers[2]));
+}
+
+// launch(…image, lowest, forks, detached, init, exposed, tree, …its descriptors) -> id
 Napi::Value Launch(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});
   ReapAdopted();
   InStub how = {.stub = -1, .lowest = Integer(info[8]), .forks = Truth(info[9])};
   if (const Errno error = OpenStub("", &how.stub)) return Refused(info, environment, error);
+  const auto way = static_cast<TreeWay>(Count(info[13]));
+  const int tree[] = {Integer(info[14]), Integer(info[15]), Integer(info[16])};
+  const bool takes = way == TreeWay::kCgroup || way == TreeWay::kFreezer;
+  const int untaken = takes ? TakeCgroup(tree[0], tree[2]) : 0;
+  if (untaken != 0) return Refused(info, environment, {untaken, -1});
   Launched launched;
   const Errno error = LaunchStub(ImageOf(info), how, TakeFault(environment), &launched);
-  if (error) return Refused(info, environment, error);
+  if (error) {
+    if (takes) LeaveCgroup(tree[0]);
+    return Refused(info, environment, error);
+  }
   return Added(info, environment, std::move(launched), {},
-               {.forks = how.forks, .detached = Truth(info[10]), .init = Truth(info[11]), .exposed = Truth(info[12])});
+               {.forks = how.forks, .detached = Truth(info[10]), .init = Truth(info[11]), .exposed = Truth(info[12])},
+               TreeOf(way, tree, info.Env()));
 }
 
 // launchInPlace(…image, flags, exitSignal, executes) -> id
@@ -157,6 +180,18 @@ Napi::Value Go(const Napi::CallbackInfo& info) {
 Napi::Value Kill(const Napi::CallbackInfo& info) {
   Child* child = Known(info);
   return Number(info, child == nullptr ? -ESRCH : -child->Signal(Integer(info[1])));
+}
+
+// killTree(id, signal) -> 0: for all that ends together with it
+Napi::Value KillTree(const Napi::CallbackInfo& info) {
+  if (Known(info) == nullptr) return Number(info, -ESRCH);
+  return Number(info, -Environment::Of(info.Env())->watch().SignalTree(Count(info[0]), Integer(info[1])));
+}
+
+// holdTree(id, hold): whether its end is told only when it is let go of
+Napi::Value HoldTree(const Napi::CallbackInfo& info) {
+  if (Known(info) != nullptr) Environment::Of(info.Env())->watch().HoldTree(Count(info[0]), Truth(info[1]));
+  return Number(info, 0);
 }
 
 // look(id): tells now what there is to be heard of a child
@@ -272,6 +307,8 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "perform", Entry<PerformHere>);
   Export(env, exports, "go", Entry<Go>);
   Export(env, exports, "kill", Entry<Kill>);
+  Export(env, exports, "killTree", Entry<KillTree>);
+  Export(env, exports, "holdTree", Entry<HoldTree>);
   Export(env, exports, "look", Entry<LookAt>);
   Export(env, exports, "end", Entry<EndChild>);
   Export(env, exports, "setRef", Entry<SetRef>);

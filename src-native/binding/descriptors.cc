@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -142,6 +143,14 @@ Napi::Value IdentifyFile(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), 0);
 }
 
+// fileSystem(descriptor) -> the type of the file system that it is on
+Napi::Value FileSystem(const Napi::CallbackInfo& info) {
+  struct statfs about = {};
+  const int64_t result = fstatfs(info[0].As<Napi::Number>().Int32Value(), &about);
+  if (result != 0) return Answer(info, result);
+  return Napi::Number::New(info.Env(), static_cast<double>(about.f_type));
+}
+
 // setNonBlocking(descriptor) -> 0
 Napi::Value SetNonBlocking(const Napi::CallbackInfo& info) {
   int on = 1;
@@ -213,6 +222,7 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
   Export(env, exports, "await", Entry<Await>);
   Export(env, exports, "identify", Entry<IdentifyFile>);
+  Export(env, exports, "fileSystem", Entry<FileSystem>);
   Export(env, exports, "setNonBlocking", Entry<SetNonBlocking>);
   Export(env, exports, "read", Entry<Read>);
   Export(env, exports, "write", Entry<Write>);

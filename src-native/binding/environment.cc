@@ -1,6 +1,7 @@
 // One environment's life: opened by its first use, closed by a cleanup hook that waits for the last close callback.
 #include "binding/environment.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include "binding/instance.h"
@@ -96,6 +97,7 @@ bool Environment::Hear(uint32_t id, News news, const Child& child) {
       mailbox_[kMailPidfd] = child.middle().pidfd();
     }
   }
+  if (news == News::kEnded) mailbox_[kMailError] = child.tree_left() ? EPERM : 0;
   if (news == News::kEnded || news == News::kFailed) PostEnd(child.end(), mailbox_);
   told_id_ = id;
   told_ = &child;

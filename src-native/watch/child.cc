@@ -21,6 +21,8 @@ namespace {
 
 // Rounds of a millisecond for a process to die in.
 constexpr uint32_t kPatience = 100;
+// The same for one that we have killed in set-up.
+constexpr uint32_t kMostDying = 1000;
 // Kinds of namespaces.
 constexpr size_t kMostNamespaces = 8;
 
@@ -146,7 +148,7 @@ bool Child::ReceiveOne(bool* waiting) {
 void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (!traits_.forks || program_.known()) return;
   program_ = Process::Born(pid, std::move(pidfd));
-  if (ending_) program_.Signal(SIGKILL);
+  if (ending_) KillProgram();
 }
 
 // A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
@@ -165,11 +167,16 @@ void Child::Kill() {
   }
   first_.Signal(SIGKILL);
   middle_.Signal(SIGKILL);
-  program_.Signal(SIGKILL);
+  KillProgram();
   // What is not known yet, as it has not said a word, is found by looking.
   unsure_ = true;
 }
 
+// It may be past its exec, with nobody having looked since.
+void Child::KillProgram() {
+  if (program_.known()) SignalTree(SIGKILL);
+  program_.Signal(SIGKILL);
+}
 int Child::Signal(int signal) {
   // Before it goes on: else its first read would stop it again.
   if (signal == SIGCONT) foreground_.GiveAgain(program_.pid());
@@ -179,6 +186,38 @@ int Child::Signal(int signal) {
 bool Child::WatchForeground() {
   if (!foreground_.given()) return false;
   if (program_.HasStopped()) foreground_.TakeBackForNow();
+  return true;
+}
+
+int Child::SignalTree(int signal) {
+  if (tree_ == nullptr) return Signal(signal);
+  const bool by_itself = !tree_ending_ && !tree_held_ && program_.Ended();
+  if (phase_ == Phase::kEnded || by_itself) return ESRCH;
+  const int error = tree_->Signal(program_, signal);
+  if (error != 0 && error != ESRCH) return error;
+  tree_ending_ = true;
+  if (signal == SIGKILL && rounds_killed_ == 0) rounds_killed_ = 1;
+  return error;
+}
+
+// The end of the command is the end of all once nobody is left of what ends together with it.
+bool Child::TreeIsOver() {
+  if (tree_ == nullptr) return true;
+  waits_for_tree_ = true;
+  if (!tree_ending_ && tree_held_) return false;
+  const Left left = tree_ending_ ? tree_->Look(program_) : Left::kNobody;
+  if (left != Left::kNobody) {
+    if (rounds_killed_ != 0) rounds_killed_++;
+    const bool lost = left != Left::kSomebody && rounds_killed_ > kPatience;
+    if (!lost) {
+      if (!tree_->needs_leader()) static_cast<void>(ReapProgram());
+      if (rounds_killed_ != 0) tree_->KillOn(program_);
+      return false;
+    }
+    tree_left_ = left == Left::kKept;
+  }
+  waits_for_tree_ = false;
+  tree_ = nullptr;
   return true;
 }
 
@@ -325,9 +364,13 @@ bool Child::Advance() {
         phase_ = Phase::kStarted;
         return true;
       }
-      if (verdict != Verdict::kFailed || is_between()) return false;
-      // Whoever waits for a set-up that we have killed does not wait for its tracer too, which may keep it for ever.
-      if (!ReapProgram() && !(ending_ && program_.traced())) return false;
+      // Whoever waits for a set-up that we have killed does not wait for whoever may keep it for ever: its tracer, or a
+      // frozen cgroup of version 1, in which SIGKILL waits, too.
+      const bool kept = ending_ && !is_thread() && ++dying_rounds_ > kMostDying;
+      if (ending_ && !is_thread()) unsure_ = true;
+      if (!kept && (verdict != Verdict::kFailed || is_between())) return false;
+      const bool alive = kept && program_.present() && !program_.Ended();
+      if (!alive && !ReapProgram() && !(ending_ && program_.traced())) return false;
       phase_ = Phase::kFailed;
       if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
       return true;
@@ -336,12 +379,12 @@ bool Child::Advance() {
       // Past the exec nobody maps the file any more.
       if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !is_between())
         MemoryFile::Release(std::move(file_));
-      if (!is_thread() && (!program_.Ended() || !ReapProgram())) return false;
+      if (!is_thread() && (!program_.Ended() || !TreeIsOver() || !ReapProgram())) return false;
       if (is_between()) return false;
       phase_ = Phase::kEnded;
       return true;
     case Phase::kFailed:
-      static_cast<void>(ReapProgram());
+      if (program_.present() && program_.Ended()) static_cast<void>(ReapProgram());
       return false;
     case Phase::kEnded:
       return false;
@@ -350,10 +393,12 @@ bool Child::Advance() {
 }
 
 void Child::CloseOver() {
+  // Whoever hears of the end may start the next one in the same cgroup.
+  if (phase_ == Phase::kEnded || phase_ == Phase::kFailed) tree_ = nullptr;
   if (channel_ended_) channel_.Close();
   if (first_.reaped()) first_.Close();
   if (middle_.reaped()) middle_.Close();
-  if (program_.reaped()) {
+  if (program_.reaped() && !waits_for_tree_) {
     program_.Close();
     namespaces_.clear();
     terminal_.Close();

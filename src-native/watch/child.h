@@ -10,6 +10,7 @@
 #include "launch/launch.h"
 #include "watch/foreground.h"
 #include "watch/process.h"
+#include "watch/tree.h"
 
 namespace nsclone {
 
@@ -17,7 +18,7 @@ enum class Phase : uint8_t {
   kStarting,  // in set-up
   kStarted,   // the command has been executed, or the recorded line is done
   kEnded,     // all reaped after it had started
-  kFailed,    // ended without having started; its tracer may keep the last process from being reaped
+  kFailed,    // ended without having started, or killed: its tracer, or a freezer, may keep the last process
 };
 
 struct ChildTraits {
@@ -42,8 +43,13 @@ class Child {
   bool Advance();
   // Nothing will wake us for what is to be known next: it has to be looked at again.
   bool wants_recheck() const {
-    return unsure_ || first_.present() || middle_.traced() || middle_.silent() || program_.traced() || is_silent();
+    return unsure_ || first_.present() || middle_.traced() || middle_.silent() || program_.traced() || is_silent() ||
+           (waits_for_tree() && tree_ending_);
   }
+  // Of what was to end together with it somebody lives on.
+  bool tree_left() const { return tree_left_; }
+  // The command has ended, and what it has started has not.
+  bool waits_for_tree() const { return waits_for_tree_; }
   // Closes what is at its end.
   void CloseOver();
   // For a thread: the descriptor that it writes to before its end must stay ours until then.
@@ -52,6 +58,12 @@ class Child {
   // SIGKILL for whatever there is of it, now and as it appears.
   void Kill();
   int Signal(int signal);
+  // What ends together with it.
+  void Plant(std::unique_ptr<Tree> tree) { tree_ = std::move(tree); }
+  // The same for all of that, whose end is then waited for. ESRCH once the command has ended by itself.
+  int SignalTree(int signal);
+  // Whether the end of the command is told only when it is let go of, or all of it has ended.
+  void HoldTree(bool hold) { tree_held_ = hold; }
   // Lets a waiting stub go on.
   int Go() const;
   // From now on it lives on when its environment ends.
@@ -63,10 +75,11 @@ class Child {
   Phase phase() const { return phase_; }
   // All is said, and there is nothing to reap any more.
   bool over() const {
-    return phase_ == Phase::kEnded || (phase_ == Phase::kFailed && (is_thread() || !program_.present()));
+    return phase_ == Phase::kEnded ||
+           (phase_ == Phase::kFailed && (is_thread() || (!program_.present() && !middle_.present())));
   }
   // Killed, and about to be gone.
-  bool dying() const { return ending_ && !is_thread(); }
+  bool dying() const { return (ending_ || rounds_killed_ != 0) && !is_thread(); }
   // Whether the report and the data are still there.
   bool has_memory() const { return file_ != nullptr; }
   const ChildTraits& traits() const { return traits_; }
@@ -123,6 +136,8 @@ class Child {
   Verdict JudgeHere();
   Verdict JudgeThread();
   bool ReapProgram();
+  void KillProgram();
+  bool TreeIsOver();
 
   ChildTraits traits_;
   Phase phase_ = Phase::kStarting;
@@ -131,6 +146,7 @@ class Child {
   bool unsure_ = false;
   bool channel_ended_ = false;
   uint32_t unclear_rounds_ = 0;
+  uint32_t dying_rounds_ = 0;
   pid_t inner_ = 0;  // the program's process beside a pid 1
   int refusal_ = 0;  // why there is no pidfd of the program
   char name_[16];
@@ -139,6 +155,12 @@ class Child {
   Process first_;  // with two middle ones the one that is about to end
   Process middle_;
   Process program_;
+  std::unique_ptr<Tree> tree_;
+  bool tree_held_ = false;
+  bool tree_ending_ = false;
+  bool tree_left_ = false;
+  bool waits_for_tree_ = false;
+  uint32_t rounds_killed_ = 0;  // after a SIGKILL for the tree; 0 before
   size_t stack_;
   Descriptor wake_;
   std::vector<Descriptor> namespaces_;

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include "watch/reaper.h"
@@ -60,9 +61,10 @@ void Children::Follow(uint32_t id, Entry* entry) {
   const auto pidfd = [](const Process& process) {
     return process.present() && !process.traced() ? process.pidfd() : -1;
   };
+  const int program = child.waits_for_tree() ? -1 : pidfd(child.program());
   bool clear = FollowOne(id, child.channel(), &entry->channel);
   clear = FollowOne(id, child.needs_middle() ? pidfd(child.middle()) : -1, &entry->middle) && clear;
-  clear = FollowOne(id, pidfd(child.program()), &entry->program) && clear;
+  clear = FollowOne(id, program, &entry->program) && clear;
   child.CloseOver();
   if (clear && !child.wants_recheck()) {
     unclear_.erase(id);
@@ -129,6 +131,22 @@ void Children::End(uint32_t id) {
   if (found == entries_.end()) return;
   found->second.child->Kill();
   Follow(id, &found->second);
+}
+
+int Children::SignalTree(uint32_t id, int signal) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return ESRCH;
+  const int error = found->second.child->SignalTree(signal);
+  Follow(id, &found->second);
+  return error;
+}
+
+void Children::HoldTree(uint32_t id, bool hold) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  found->second.child->HoldTree(hold);
+  // It may have ended, which nothing tells once more.
+  if (!hold) unclear_.insert(id);
 }
 
 void Children::TakeAll(const std::function<void(std::unique_ptr<Child>)>& take) {

@@ -44,6 +44,10 @@ class Children {
   bool has_unclear() const { return !unclear_.empty(); }
   // SIGKILL for every process of a child.
   void End(uint32_t id);
+  // A signal for a child and what it has started: 0, or an errno.
+  int SignalTree(uint32_t id, int signal);
+  // The end of a child is told only when it is let go of.
+  void HoldTree(uint32_t id, bool hold);
   // Gives them all away.
   void TakeAll(const std::function<void(std::unique_ptr<Child>)>& take);
   bool AnyDying() const;

@@ -93,6 +93,14 @@ int Process::Open() {
   return short_of ? EAGAIN : error == ESRCH ? 0 : error;
 }
 
+bool Process::IsOurs() const {
+  if (!present()) return false;
+  siginfo_t info = {};
+  const bool silent = !pidfd_.open();
+  return Wait(silent ? P_PID : static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(silent ? pid_ : pidfd_.number()),
+              &info, WNOWAIT, nullptr) == 0;
+}
+
 bool Process::Ended() const {
   if (reaped_) return true;
   if (!pidfd_.open()) {

@@ -52,6 +52,8 @@ class Process {
   // refusal that will not change.
   int Open();
 
+  // Nobody has reaped it, so that its number is still its own.
+  bool IsOurs() const;
   // It has ended; it may still have to be reaped.
   bool Ended() const;
   // It has been stopped since this was asked last, see WUNTRACED in wait(2).

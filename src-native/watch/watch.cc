@@ -67,6 +67,17 @@ void Watch::End(uint32_t id) {
   Recheck();
 }
 
+int Watch::SignalTree(uint32_t id, int signal) {
+  const int error = children_.SignalTree(id, signal);
+  Recheck();
+  return error;
+}
+
+void Watch::HoldTree(uint32_t id, bool hold) {
+  children_.HoldTree(id, hold);
+  Recheck();
+}
+
 bool Watch::Hear(uint32_t id, News news, const Child& child) {
   if (news == News::kEnded || news == News::kFailed) {
     unreferenced_.erase(id);

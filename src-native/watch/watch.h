@@ -32,6 +32,8 @@ class Watch : private Listener, private Wakeable {
   void Look(uint32_t id);
   // SIGKILL for every process of a child.
   void End(uint32_t id);
+  int SignalTree(uint32_t id, int signal);
+  void HoldTree(uint32_t id, bool hold);
   // Whether this child keeps the event loop alive; at first it does.
   void SetRef(uint32_t id, bool ref);
   // Tells once of one of these events (EPOLLIN, EPOLLOUT), and keeps the event loop alive until then where `ref`.

@@ -115,6 +115,7 @@ describe('types', () => {
     timeout: ['5', null, true, -1, 1.5],
     killSignal: [null, true, {}, [], 65],
     killGrace: ['5', null, true, -1, 1.5],
+    killTree: ['yes', null, 1, 0, {}, []],
     hold: [0, null, 'true', {}, []],
     steps: [0, null, true, 'start', [null], [{ at: 'start' }], [{ at: 'never', run() {} }]],
   };

@@ -106,6 +106,7 @@ const anybody: CloneOptions = {
   parentDeathSignal: 'SIGTERM',
   killSignal: 'SIGINT',
   killGrace: 100,
+  killTree: true,
   timeout: 60_000,
   init: true,
 };

@@ -3,11 +3,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from '
 
 import { clone, type CloneOptions, Flags, type SyscallError } from '../../lib';
 import { calls, failAt, killed } from '../support/fault';
+import { makeCgroups, withHierarchies } from '../support/cgroups';
 import { onHost } from '../support/host';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { needing } from '../support/capability';
 import { evaluate } from '../support/own-process';
+import { slow } from '../support/slow';
 
 leavesNothing();
 
@@ -166,6 +168,12 @@ describe('memory', () => {
     expect(hint).toBeUndefined();
     expect((await setUpKilled({})).hint).toBeUndefined();
   });
+  test('nor is it where cgroup.kill may have been the cause', async () => {
+    const { hint } = await setUpKilled(folders({ '/jobs/one/cgroup.kill': '' }));
+    expect(hint).toBe(
+      'where the cgroup.kill of /jobs/one was ever written, this kernel may kill whoever is born into it: make another cgroup',
+    );
+  });
   test('of version 1, for the cgroup that we are in', async () => {
     const given = {
       ...folders({ '/sys/fs/cgroup/memory/app/memory.limit_in_bytes': '8192' }),
@@ -177,6 +185,17 @@ describe('memory', () => {
     expect(error.hint).toBe(
       'the cgroup /sys/fs/cgroup/memory/app may have 8192 bytes, and the kernel has killed in it for want of memory',
     );
+  });
+});
+
+withHierarchies(['freezer'], 'a frozen one of version 1 is why set-up was not done in time', async () => {
+  const [folder] = makeCgroups('freezer');
+  writeFileSync(`${folder!}/freezer.state`, 'FROZEN');
+  const late = clone('/bin/true', { cgroup: folder!, timeout: slow(100), stdio: 'ignore' });
+  // Whoever is in there dies when it is thawed.
+  await expect(late).rejects.toMatchObject({
+    code: 'ETIMEDOUT',
+    hint: `the cgroup ${folder!} is frozen: write THAWED to its freezer.state`,
   });
 });
 

@@ -51,6 +51,7 @@ test('every option of the types has an owner', () => {
     keyring: true,
     killGrace: true,
     killSignal: true,
+    killTree: true,
     landlock: true,
     loopback: true,
     memoryPolicy: true,

@@ -21,7 +21,10 @@ function withCgroup(name: string, body: () => void): void {
 }
 
 /** What of the options a script makes by itself: the cgroup's folder, and a container to join. */
-type Options = Omit<CloneOptions, 'cgroup' | 'join' | 'stdio'> & { cgroup?: 'path' | 'descriptor'; join?: 'container' };
+type Options = Omit<CloneOptions, 'cgroup' | 'join' | 'stdio'> & {
+  cgroup?: 'path' | 'descriptor' | 'list';
+  join?: 'container';
+};
 
 /** A Node that was started with a folder of the host open, which its children would inherit. */
 const leaky = ['/bin/sh', '-c', 'exec 9</etc; exec "$@"', 'sh'];
@@ -54,7 +57,7 @@ const openIn = (options: Options, stdio: readonly string[]): Open =>
      const inheritable = open('self').filter((line) => parseInt(line) > 2 && isInheritable(line));
      const options = { ...${JSON.stringify(options)}, stdio: ${JSON.stringify(stdio)} };
      const folder = ${JSON.stringify(cgroup ?? '')};
-     if (options.cgroup !== undefined) options.cgroup = options.cgroup === 'path' ? folder : fs.openSync(folder, 'r');
+     if (options.cgroup !== undefined) options.cgroup = options.cgroup === 'path' ? folder : options.cgroup === 'list' ? [folder] : fs.openSync(folder, 'r');
      const container = { flags: ${NEWUSER | NEWPID | NEWNS | NEWUTS}, uidMap: 'root', gidMap: 'root', stdio: 'ignore' };
      const children = [];
      if (options.join !== undefined) children.push((options.join = await clone('/bin/sleep', ['${longer}'], container)));
@@ -122,6 +125,7 @@ const cgroups: [string, Options][] = [
   ['a child in a cgroup by its descriptor', { cgroup: 'descriptor' }],
   ['a child in a cgroup and a pid namespace', { cgroup: 'path', flags: NEWPID | NEWNS }],
   ['a child in a cgroup that joins', { cgroup: 'path', join: 'container' }],
+  ['a child in the cgroup of a list, with all that it starts', { cgroup: 'list', killTree: true }],
 ];
 const pidOnes: [string, Options][] = [
   ['a child in a pid namespace', { flags: NEWPID | NEWNS }],

@@ -10,6 +10,7 @@ import {
   type ClonedProcess,
   type CloneOptions,
   Flags,
+  Namespace,
   plan,
   type Plan,
   type Program,
@@ -55,6 +56,11 @@ test('each form takes its own options', () => {
     void clone('ls', undefined, options);
     void clone(made, { stdio: 'inherit' });
     void clone(program, { flags: Flags.VM });
+    void run(made, { timeout: 5, input: 'x', encoding: null });
+    // @ts-expect-error -- of a command
+    void run(made, { hostname: 'x' });
+    // @ts-expect-error -- a plan has its arguments
+    void run(made, [], {});
     // @ts-expect-error -- no such option
     void clone('ls', { hostnam: 'x' });
     // @ts-expect-error -- nor behind arguments
@@ -196,4 +202,16 @@ test('a line of its own is recorded at once: one that waits does not compile, an
   expect(started((c) => c.umask(0))).not.toThrow();
   // @ts-expect-error -- what is recorded after a wait would be lost
   expect(started(async (c) => void c.umask(0))).toThrow(/must not be async/);
+});
+
+test('namespace() of a child is a Namespace, and of that kind', async () => {
+  const child = await clone('/bin/true', { hold: true, stdio: 'ignore' });
+  const net: Namespace<'net'> = child.namespace('net');
+  const owner: Namespace<'user'> | null = net.owner();
+  // @ts-expect-error -- of another kind
+  const uts: Namespace<'uts'> = net;
+  expect(uts).toBeInstanceOf(Namespace);
+  net.close();
+  owner?.close();
+  await child[Symbol.asyncDispose]();
 });

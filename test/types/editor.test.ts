@@ -117,6 +117,7 @@ const errors: readonly (readonly [call: string, at: string, says: string])[] = [
   ['clone(record(() => {}), { hold: true })', 'hold:', "'hold' does not exist in type 'RecordedOptions'."],
   ["run('ls', { maxBufer: 1 })", 'maxBufer:', "Did you mean to write 'maxBuffer'?"],
   ["run('ls', [], { maxBufer: 1 })", 'maxBufer:', "Did you mean to write 'maxBuffer'?"],
+  ["run(plan('ls'), { hostname: 'x' })", 'hostname:', "'hostname' does not exist in type 'RunStartOptions"],
   [
     "runIn('/run/netns/blue', async () => 5)",
     '5)',

@@ -1,0 +1,301 @@
+// A cgroup that is a child's own, with those below it. Its files are read and written by descriptors that were opened
+// before the child was made, so that nothing depends on what lies at a path later.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "watch/tree.h"
+
+namespace nsclone {
+namespace {
+
+// As deep as somebody who makes one cgroup below the other can lead us.
+constexpr int kDeepest = 32;
+// How often members are looked for that have come since.
+constexpr int kMostPasses = 8;
+
+struct Taken {
+  std::mutex mutex;
+  std::set<std::pair<dev_t, ino_t>> folders;
+};
+
+// Never destroyed: the last Worker may end while the process exits.
+Taken& AllTaken() {
+  static Taken* const taken = new Taken;
+  return *taken;
+}
+
+// Fits kilobytes of numbers; from the beginning of the file.
+std::string ReadAll(int descriptor) {
+  std::string text;
+  char part[4096];
+  ssize_t length = 0;
+  while ((length = pread(descriptor, part, sizeof(part), static_cast<off_t>(text.size()))) > 0)
+    text.append(part, length);
+  return text;
+}
+
+bool Write(int descriptor, const char* text) {
+  const auto length = static_cast<ssize_t>(strlen(text));
+  return pwrite(descriptor, text, length, 0) == length;
+}
+
+struct Members {
+  std::set<pid_t> pids;
+  // Why not all of them are known: an errno, EMFILE for one.
+  int error = 0;
+};
+
+// A cgroup that was removed has none.
+bool IsGone(int error) { return error == ENOENT || error == ENODEV; }
+
+void AddMembers(int folder, Members* members) {
+  const Descriptor procs(openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC));
+  if (!procs.open()) {
+    if (!IsGone(errno)) members->error = errno;
+    return;
+  }
+  const std::string text = ReadAll(procs.number());
+  for (const char* at = text.c_str(); *at != '\0';) {
+    char* end = nullptr;
+    const long pid = strtol(at, &end, 10);
+    if (end == at) break;
+    // 0 is one of another pid namespace, which has no number here.
+    if (pid > 0) members->pids.insert(static_cast<pid_t>(pid));
+    at = *end == '\n' ? end + 1 : end;
+  }
+}
+
+// Those in a cgroup and in all below it.
+void AddAllMembers(int folder, int depth, Members* members) {
+  AddMembers(folder, members);
+  if (depth == kDeepest) return;
+  DIR* const all = OpenFolder(folder);
+  if (all == nullptr) {
+    if (!IsGone(errno)) members->error = errno;
+    return;
+  }
+  while (const dirent* const entry = readdir(all)) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    const Descriptor below(openat(folder, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (below.open()) {
+      AddAllMembers(below.number(), depth + 1, members);
+    } else if (!IsGone(errno)) {
+      members->error = errno;
+    }
+  }
+  closedir(all);
+}
+
+Members MembersOf(int folder) {
+  Members members;
+  AddAllMembers(folder, 0, &members);
+  return members;
+}
+
+// Sends a signal to every member, and tells whether one could not be sent: an errno. A number that was read may be a
+// stranger's a moment later. So each process is opened first, and signalled if the number is still in the cgroup then:
+// either it is that process, or the one that was opened has ended.
+int SignalMembers(int folder, int signal, std::set<pid_t>* signalled, int* sent) {
+  int error = 0;
+  for (int pass = 0; pass < kMostPasses; pass++) {
+    std::vector<std::pair<pid_t, Descriptor>> opened;
+    const Members members = MembersOf(folder);
+    if (members.error != 0) error = members.error;
+    for (const pid_t pid : members.pids) {
+      if (signalled->count(pid) != 0 || pid == getpid()) continue;
+      Descriptor pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+      if (pidfd.open())
+        opened.emplace_back(pid, std::move(pidfd));
+      else if (errno != ESRCH)
+        error = errno;
+    }
+    if (opened.empty()) break;
+    const std::set<pid_t> still = MembersOf(folder).pids;
+    for (const auto& [pid, pidfd] : opened) {
+      if (still.count(pid) == 0) continue;
+      signalled->insert(pid);
+      if (syscall(SYS_pidfd_send_signal, pidfd.number(), signal, nullptr, 0) == 0)
+        (*sent)++;
+      else if (errno != ESRCH)
+        error = errno;
+    }
+  }
+  return error;
+}
+
+// By cgroup.events: neither in it nor below it is a process, of whatever pid namespace.
+bool IsVacant(int events) {
+  char text[256];
+  const ssize_t length = pread(events, text, sizeof(text), 0);
+  if (length < 0) return IsGone(errno);
+  return std::string_view(text, length).find("populated 0") != std::string_view::npos;
+}
+
+class Cgroup : public Tree {
+ public:
+  explicit Cgroup(Descriptor folder) : folder_(std::move(folder)) {}
+  ~Cgroup() override { LeaveCgroup(folder_.number()); }
+
+ protected:
+  // The command itself, too, where somebody has taken it out of the cgroup.
+  int SignalAll(const Process& leader, int signal) const {
+    std::set<pid_t> signalled;
+    int sent = 0;
+    const int error = SignalMembers(folder_.number(), signal, &signalled, &sent);
+    if (signalled.count(leader.pid()) == 0 && leader.Signal(signal) == 0) sent++;
+    // As kill(2) has it of a group.
+    return sent > 0 ? 0 : error != 0 ? error : ESRCH;
+  }
+
+  const Descriptor folder_;
+};
+
+class KillableCgroup : public Cgroup {
+ public:
+  KillableCgroup(Descriptor folder, Descriptor kill, Descriptor events)
+      : Cgroup(std::move(folder)), kill_(std::move(kill)), events_(std::move(events)) {}
+
+  int Signal(const Process& leader, int signal) override {
+    if (signal != SIGKILL || !KillAtOnce()) return SignalAll(leader, signal);
+    static_cast<void>(leader.Signal(SIGKILL));
+    return 0;
+  }
+
+  void KillOn(const Process& leader) override {
+    if (!at_once_ && !KillAtOnce()) static_cast<void>(SignalAll(leader, SIGKILL));
+  }
+
+  Left Look(const Process& leader) override {
+    if (!leader.Ended()) return Left::kSomebody;
+    if (IsVacant(events_.number())) return Left::kNobody;
+    // Somebody may have put us into it.
+    if (!pace_.Due()) return Left::kSomebody;
+    const Members members = MembersOf(folder_.number());
+    pace_.Looked();
+    return members.pids == std::set<pid_t>{getpid()} && members.error == 0 ? Left::kNobody : Left::kSomebody;
+  }
+
+ private:
+  // The kernel sees to those that are being forked. Not where somebody has put us into it, or that cannot be told.
+  bool KillAtOnce() {
+    const Members members = MembersOf(folder_.number());
+    return at_once_ = members.error == 0 && members.pids.count(getpid()) == 0 && Write(kill_.number(), "1");
+  }
+
+  const Descriptor kill_;
+  const Descriptor events_;
+  bool at_once_ = false;
+  Pace pace_;
+};
+
+class Freezer : public Cgroup {
+ public:
+  Freezer(Descriptor folder, Descriptor state) : Cgroup(std::move(folder)), state_(std::move(state)) {}
+
+  ~Freezer() override {
+    if (freezing_) Write(state_.number(), "THAWED");
+  }
+
+  int Signal(const Process& leader, int signal) override { return SignalAll(leader, signal); }
+
+  // Whoever starts processes faster than they are killed is frozen first: it dies once it is thawed.
+  void KillOn(const Process& leader) override {
+    rounds_++;
+    if (rounds_ < kBeforeFreezing) return static_cast<void>(SignalAll(leader, SIGKILL));
+    // Nobody would thaw us, where somebody has put us into it.
+    const Members members = MembersOf(folder_.number());
+    const bool alone = members.error == 0 && members.pids.count(getpid()) == 0;
+    if (!freezing_ && alone) {
+      freezing_ = Write(state_.number(), "FROZEN");
+      frozen_since_ = rounds_;
+    }
+    // One that waits for a disk is not to keep the others.
+    const bool frozen = ReadAll(state_.number()).find("FROZEN") == 0;
+    if (freezing_ && !frozen && rounds_ - frozen_since_ < kMostFreezing) return;
+    SignalAll(leader, SIGKILL);
+    if (!freezing_) return;
+    Write(state_.number(), "THAWED");
+    freezing_ = false;
+    thawed_ = true;
+  }
+
+  Left Look(const Process& leader) override {
+    if (!leader.Ended()) return Left::kSomebody;
+    auto [members, error] = MembersOf(folder_.number());
+    members.erase(getpid());
+    if (error != 0) return Left::kSomebody;
+    if (members.empty()) return Left::kNobody;
+    // One above it may be frozen by somebody else: SIGKILL is of no use until it is thawed.
+    const bool frozen = thawed_ && ReadAll(state_.number()).find("THAWED") != 0;
+    const auto refuses = [](pid_t pid) { return kill(pid, 0) != 0 && errno == EPERM; };
+    return frozen || std::all_of(members.begin(), members.end(), refuses) ? Left::kKept : Left::kSomebody;
+  }
+
+ private:
+  static constexpr uint32_t kBeforeFreezing = 8;
+  static constexpr uint32_t kMostFreezing = 50;
+
+  const Descriptor state_;
+  uint32_t rounds_ = 0;
+  uint32_t frozen_since_ = 0;
+  bool freezing_ = false;
+  bool thawed_ = false;
+};
+
+std::pair<dev_t, ino_t> IdentityOf(int folder) {
+  struct stat about = {};
+  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
+  syscall(SYS_fstat, folder, &about);
+  return {about.st_dev, about.st_ino};
+}
+
+}  // namespace
+
+DIR* OpenFolder(int folder) {
+  const int opened = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return opened < 0 ? nullptr : fdopendir(opened);
+}
+
+std::unique_ptr<Tree> CgroupTree(Descriptor folder, Descriptor kill, Descriptor events) {
+  return std::make_unique<KillableCgroup>(std::move(folder), std::move(kill), std::move(events));
+}
+
+std::unique_ptr<Tree> FreezerTree(Descriptor folder, Descriptor state) {
+  return std::make_unique<Freezer>(std::move(folder), std::move(state));
+}
+
+int TakeCgroup(int folder, int events) {
+  Taken& taken = AllTaken();
+  const std::lock_guard lock(taken.mutex);
+  const std::pair<dev_t, ino_t> identity = IdentityOf(folder);
+  if (taken.folders.count(identity) != 0) return EBUSY;
+  const Members members = events >= 0 ? Members() : MembersOf(folder);
+  if (members.error != 0) return members.error;
+  if (events >= 0 ? !IsVacant(events) : !members.pids.empty()) return ENOTEMPTY;
+  taken.folders.insert(identity);
+  return 0;
+}
+
+void LeaveCgroup(int folder) {
+  Taken& taken = AllTaken();
+  const std::lock_guard lock(taken.mutex);
+  taken.folders.erase(IdentityOf(folder));
+}
+
+}  // namespace nsclone

@@ -1,0 +1,252 @@
+// What `killTree` ends, attacked: trees that fork as fast as they can, that leave, and cgroups that are not the child's alone.
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { clone, type ClonedProcess, type CloneOptions, Flags, run } from '../../lib';
+import { endAll, isAlive } from '../support/alive';
+import { Bystanders, longer, nextLine } from '../support/attack';
+import { rootOnly } from '../support/capability';
+import { makeBelow, makeCgroup, makeCgroups, membersOf, hierarchy, withHierarchies } from '../support/cgroups';
+import { compiled, withCompiler } from '../support/compiled';
+import { owned, read } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { evaluate } from '../support/own-process';
+import { slow, until } from '../support/slow';
+
+leavesNothing();
+
+const forkOn = compiled('trust/fork-on');
+
+async function start(command: string, args: string[], options: CloneOptions): Promise<ClonedProcess> {
+  const child = await clone(command, args, { ...options, killTree: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  expect(await nextLine(child.stdout!)).toBe('ready');
+  return child;
+}
+
+describe('a tree whose processes are never the same for long', () => {
+  const ends = async (options: CloneOptions, ...more: string[]): Promise<void> => {
+    const child = await start(forkOn.path, ['6', longer, ...more], { ...options, killGrace: slow(20) });
+    await child[Symbol.asyncDispose]();
+    // At its end when nobody has it open any more.
+    await read(child.stdout);
+  };
+  const ways: [string, string | undefined, () => CloneOptions][] = [
+    ['a pid namespace', undefined, () => owned(Flags.NEWPID)],
+    ['a cgroup', 'cgroup2', () => ({ cgroup: makeCgroups('cgroup2')[0]! })],
+    ['a cgroup of the freezer', 'freezer', () => ({ cgroup: makeCgroups('freezer')[0]! })],
+  ];
+  withCompiler('ends: in a process group', () => ends({ processGroup: 0 }));
+  for (const [name, kind, options] of ways) {
+    const body = (): void => {
+      withCompiler(`ends: in ${name}`, () => ends(options()));
+      withCompiler(`ends, each in a session of its own: in ${name}`, () => ends(options(), 'setsid'));
+    };
+    if (kind === undefined || hierarchy(kind) !== undefined) body();
+    else withHierarchies([kind], `ends: in ${name}`, () => {});
+  }
+});
+
+describe('who has left', () => {
+  const leaves = `setsid sh -c 'echo $$; exec sleep ${longer} >/dev/null' & read -r nothing; wait`;
+
+  test('a process group lives on, whatever is told of the command, and its pipes are not waited for', async () => {
+    const holds = `setsid sh -c 'echo $$; exec sleep ${longer}' & wait`;
+    const { stdout, endedBy, signal } = await run('/bin/sh', ['-c', holds], {
+      processGroup: 0,
+      killTree: true,
+      timeout: slow(400),
+    });
+    expect([endedBy, signal]).toEqual(['timeout', 'SIGTERM']);
+    expect(isAlive(Number(stdout))).toBe(true);
+    endAll([Number(stdout)]);
+  });
+  withHierarchies(['cgroup2'], 'a process group, but not the cgroup, ends', async () => {
+    const [cgroup] = makeCgroups('cgroup2');
+    const child = await clone('/bin/sh', ['-c', leaves], {
+      cgroup: cgroup!,
+      detached: true,
+      killTree: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const pid = Number(await nextLine(child.stdout));
+    await child[Symbol.asyncDispose]();
+    expect(isAlive(pid)).toBe(false);
+    expect(membersOf(cgroup!)).toEqual([]);
+  });
+  withHierarchies(['cgroup2'], 'to a cgroup below ends, also where that is frozen', async () => {
+    const [cgroup] = makeCgroups('cgroup2');
+    const below = makeBelow(cgroup!, 'below');
+    const script = `sh -c 'echo $$ > ${below}/cgroup.procs; echo ready; exec sleep ${longer}' & wait`;
+    const child = await start('/bin/sh', ['-c', script], { cgroup: cgroup! });
+    writeFileSync(`${below}/cgroup.freeze`, '1');
+    child[Symbol.dispose]();
+    await Promise.all([read(child.stdout), child.exited]);
+    expect(membersOf(below)).toEqual([]);
+  });
+});
+
+test('the leader that has ended and was reaped by nobody: no other group is signalled', async () => {
+  const bystanders = await Bystanders.start(3);
+  const child = await start('/bin/sh', ['-c', `sleep ${longer} & echo ready; exec sleep 0.01`], { processGroup: 0 });
+  child[Symbol.dispose]();
+  await child.exited;
+  expect(bystanders.dead()).toEqual([]);
+  await bystanders.end();
+});
+
+describe('a cgroup that others are in', () => {
+  for (const kind of ['cgroup2', 'freezer']) {
+    withHierarchies([kind], `is refused, and nobody is signalled: of ${kind}`, async () => {
+      const [cgroup] = makeCgroups(kind);
+      const bystanders = await Bystanders.start(1);
+      writeFileSync(`${cgroup!}/cgroup.procs`, String(bystanders.pids[0]));
+      const options = { cgroup: cgroup!, killTree: true, stdio: 'ignore' } as const;
+      await expect(clone('/bin/sleep', [longer], options)).rejects.toMatchObject({
+        code: 'ENOTEMPTY',
+        option: 'killTree',
+      });
+      expect(bystanders.dead()).toEqual([]);
+      await bystanders.end();
+    });
+    withHierarchies([kind], `is refused where they are below it: of ${kind}`, async () => {
+      const [cgroup] = makeCgroups(kind);
+      const below = makeBelow(cgroup!, 'below');
+      const bystanders = await Bystanders.start(1);
+      writeFileSync(`${below}/cgroup.procs`, String(bystanders.pids[0]));
+      const options = { cgroup: cgroup!, killTree: true, stdio: 'ignore' } as const;
+      await expect(clone('/bin/sleep', [longer], options)).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+      expect(bystanders.dead()).toEqual([]);
+      await bystanders.end();
+    });
+    withHierarchies([kind], `is one child's at a time: of ${kind}`, async () => {
+      const [cgroup] = makeCgroups(kind);
+      const options = { cgroup: cgroup!, killTree: true, stdio: 'ignore' } as const;
+      const first = await clone('/bin/sleep', [longer], options);
+      await expect(clone('/bin/true', [], options)).rejects.toMatchObject({ code: 'EBUSY', option: 'killTree' });
+      expect(first.exitCode ?? first.signalCode).toBeNull();
+      await first[Symbol.asyncDispose]();
+      // Once it has ended it is the next one's.
+      const { code } = await run('/bin/sh', ['-c', 'exit 6'], { ...options, stdio: 'pipe' });
+      expect(code).toBe(6);
+    });
+    withHierarchies([kind], `is refused where it is Node's own, or one above: of ${kind}`, () => {
+      const [above] = makeCgroups(kind);
+      const own = makeBelow(above!, 'node');
+      const codes = evaluate<string[]>(
+        `const tell = (cgroup) => nsclone.run('true', { cgroup, killTree: true }).then(() => 'it ran', ({ code }) => code);
+         return [await tell(${JSON.stringify(own)}), await tell(${JSON.stringify(above)})];`,
+        ['/bin/sh', '-c', `echo $$ > ${own}/cgroup.procs; exec "$@"`, 'sh'],
+      );
+      expect(codes).toEqual(['ENOTEMPTY', 'ENOTEMPTY']);
+    });
+    withHierarchies([kind], `lets Node live that somebody has put there since: of ${kind}`, () => {
+      const [cgroup] = makeCgroups(kind);
+      const told = evaluate<unknown[]>(
+        `const cgroup = ${JSON.stringify(cgroup)};
+         const child = await nsclone.clone('sh', ['-c', 'trap "" TERM; sleep ${longer} & wait'], { cgroup, killTree: true, killGrace: 20, stdio: 'ignore' });
+         await until(() => fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').trim().split('\\n').length === 2);
+         fs.writeFileSync(cgroup + '/cgroup.procs', String(process.pid));
+         await child[Symbol.asyncDispose]();
+         return [child.signalCode, fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').trim() === String(process.pid)];`,
+      );
+      expect(told).toEqual(['SIGKILL', true]);
+    });
+  }
+  for (const kind of ['cgroup2', 'freezer']) {
+    withHierarchies([kind], `ends where Node has no descriptor left, and spares it: of ${kind}`, () => {
+      const [cgroup] = makeCgroups(kind);
+      const told = evaluate<unknown[]>(
+        `const cgroup = ${JSON.stringify(cgroup)};
+         const child = await nsclone.clone('sh', ['-c', 'sleep ${longer} & wait'], { cgroup, killTree: true, killSignal: 'SIGKILL', stdio: 'ignore' });
+         const members = fs.openSync(cgroup + '/cgroup.procs', 'r+');
+         const read = () => { const text = Buffer.alloc(100); return text.toString('utf8', 0, fs.readSync(members, text, 0, 100, 0)).trim(); };
+         await until(() => read().split('\\n').length === 2);
+         fs.writeSync(members, String(process.pid));
+         const taken = [];
+         try { for (;;) taken.push(fs.openSync('/dev/null')); } catch {}
+         const ended = child[Symbol.asyncDispose]();
+         await new Promise((resolve) => setTimeout(resolve, slow(100)));
+         for (const descriptor of taken) fs.closeSync(descriptor);
+         await ended;
+         return [child.signalCode, read() === String(process.pid)];`,
+        ['prlimit', '--nofile=64'],
+      );
+      expect(told).toEqual(['SIGKILL', true]);
+    });
+    withHierarchies([kind], `that was removed by then is one in which nobody is left: of ${kind}`, () => {
+      const [cgroup] = makeCgroups(kind);
+      const told = evaluate<unknown[]>(
+        `const cgroup = ${JSON.stringify(cgroup)};
+         const child = await nsclone.clone('sh', ['-c', 'sleep ${longer} & wait'], { cgroup, killTree: true, killSignal: 'SIGKILL', stdio: 'ignore' });
+         const ended = child[Symbol.asyncDispose]();
+         // The event loop hears of nothing meanwhile.
+         for (;;) { try { fs.rmdirSync(cgroup); break; } catch (error) { if (error.code !== 'EBUSY') throw error; } }
+         await ended;
+         return [child.signalCode, fs.existsSync(cgroup)];`,
+      );
+      expect(told).toEqual(['SIGKILL', false]);
+    });
+  }
+  withHierarchies(['cgroup2'], 'is another one when a folder was put in its place', async () => {
+    const [cgroup, other] = makeCgroups('cgroup2', 'cgroup2');
+    const child = await start('/bin/sh', ['-c', `sleep ${longer} & echo ready; wait`], { cgroup: cgroup! });
+    const bystanders = await Bystanders.start(1);
+    writeFileSync(`${other!}/cgroup.procs`, String(bystanders.pids[0]));
+    // What is ended was opened before the child was made.
+    child[Symbol.dispose]();
+    await Promise.all([read(child.stdout), child.exited]);
+    expect(bystanders.dead()).toEqual([]);
+    await bystanders.end();
+  });
+});
+
+test('an end that comes while the command is being executed is that of all', async () => {
+  const parent = hierarchy('cgroup2');
+  for (let i = 0; i < 20; i++) {
+    const control = new AbortController();
+    const cgroup = parent === undefined ? {} : { cgroup: makeCgroup(parent) };
+    const options: CloneOptions = {
+      processGroup: 0,
+      ...cgroup,
+      killTree: true,
+      killSignal: 'SIGKILL',
+      stdio: 'ignore',
+    };
+    const starting = clone('/bin/sh', ['-c', `sleep ${longer} & sleep ${longer}`], {
+      ...options,
+      signal: control.signal,
+    });
+    setTimeout(() => control.abort(), i / 4);
+    await starting.then(
+      (child) => child.exited,
+      () => {},
+    );
+    if (cgroup.cgroup !== undefined) await until(() => membersOf(cgroup.cgroup).length === 0);
+  }
+});
+
+describe('a member that has become root by itself, of a Node that is not,', () => {
+  rootOnly('lives on, and run() rejects with that', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-test-'));
+    try {
+      chmodSync(folder, 0o755);
+      const asRoot = join(folder, 'setpriv');
+      copyFileSync('/usr/bin/setpriv', asRoot);
+      chmodSync(asRoot, 0o4755);
+      const script = `${asRoot} --reuid 0 --regid 0 --clear-groups sh -c 'echo $$; exec sleep ${longer}' & sleep ${longer} & wait`;
+      const told = evaluate<Record<string, string>>(
+        `return inTime(
+           (timeout) => nsclone.run('sh', ['-c', ${JSON.stringify(script)}], { processGroup: 0, killTree: true, timeout, killGrace: 50 })
+             .catch(({ name, code, option, stdout }) => ({ name, code, option, stdout })),
+           ({ code, stdout }) => code === 'EPERM' && stdout !== '');`,
+        ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
+      );
+      expect(told).toMatchObject({ name: 'SyscallError', code: 'EPERM', option: 'killTree' });
+      expect(isAlive(Number(told['stdout']))).toBe(true);
+      endAll([Number(told['stdout'])]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
