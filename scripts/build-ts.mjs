@@ -22,6 +22,7 @@ import { compileFunction } from 'node:vm';
 
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { build, transform } from 'esbuild';
+import { minify } from 'terser';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist/lib');
@@ -358,8 +359,20 @@ function withoutExports(text) {
 
 /** Whose lines people come across: in a debugger that steps into a call, in a profile. */
 const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].includes(name);
-/** The others are a fifth smaller without their indentation; names stay. */
-const dense = { minifyWhitespace: true };
+/**
+ * The others are two fifths smaller without their indentation and the names of their variables. Those of functions and classes stay,
+ * which a stack has, and a profile.
+ */
+async function dense({ code, map }) {
+  const keep = { keep_classnames: true, keep_fnames: true };
+  return minify(code, {
+    compress: keep,
+    mangle: keep,
+    toplevel: true,
+    format: { ascii_only: true },
+    sourceMap: { content: map },
+  });
+}
 /** So long is a line of those. */
 const longest = 120;
 
@@ -367,7 +380,7 @@ const longest = 120;
  * Breaks lines behind a brace, a comma or a semicolon, where a map says that something begins. Not by esbuild's own limit, which breaks
  * within strings: bundlers that indent what they take in change these.
  */
-function broken(code, map) {
+function broken({ code, map }) {
   const { mappings, ...rest } = JSON.parse(map);
   const decoded = decode(mappings);
   const lines = [];
@@ -402,30 +415,29 @@ async function writeCommonJS([name, text]) {
   const transformed = await transform(body, {
     ...common,
     minifySyntax: true,
-    ...(isSeen(name) ? {} : dense),
     format: 'cjs',
     sourcemap: 'external',
     sourcefile: name,
   });
-  const { code, map } = isSeen(name) ? transformed : broken(transformed.code, transformed.map);
-  const known = new Map();
   const fields = exported.map(([local, name]) =>
     live.includes(name) ? `get ${name}() { return ${local}; }` : `${name}: ${local}`,
   );
   const exports = `module.exports = {\n  ${fields.join(',\n  ')}\n};\n`;
+  // The last line of the front may need them.
+  transformed.code = transformed.code.replace(/(^warm\(\);\n)?(?![^])/m, `${exports}$1`);
+  const { code, map } = isSeen(name) ? transformed : broken(await dense(transformed));
+  const known = new Map();
   const js = code
     // What a module of Node's has is looked through at each call.
-    .replaceAll(/\b(\w+)( ?= ?)require\("(node:[^"]+)"\)/g, (_, variable, is, id) => {
+    .replaceAll(/([\w$]+)( ?= ?)require\("(node:[^"]+)"\)/g, (_, variable, is, id) => {
       const first = known.get(id);
       if (first === undefined) known.set(id, variable);
       return `${variable}${is}${first ?? `process.getBuiltinModule("${id}")`}`;
     })
     .replace('__lateFiles__', `{ ${lateNames.map((group) => `${group}: () => require("./${group}.js")`).join(', ')} }`)
-    .replace('__front__', 'module.exports')
-    // The last line of the front may need them.
-    .replace(/(^warm\(\);\n)?(?![^])/m, `${exports}$1`);
+    .replace('__front__', 'module.exports');
   const path = join(dist, name);
-  writeFileSync(path, `${js}//# sourceMappingURL=${name}.map\n`);
+  writeFileSync(path, `${js.trimEnd()}\n//# sourceMappingURL=${name}.map\n`);
   writeFileSync(`${path}.map`, byLines(map));
 }
 

@@ -7,7 +7,6 @@ import { join, posix } from 'node:path';
 import { install, pack, root, run, use } from './packed.mjs';
 
 const wanted = [
-  'CHANGELOG.md',
   'LICENSE',
   'README.md',
   'SECURITY.md',
