@@ -205,6 +205,13 @@ export interface ReadonlyEntry extends MountEntry {
   recursive?: boolean | undefined;
 }
 
+/** Other attributes of the mount that is there, in the place of laying another upon it. Its target must be a mount point. */
+export interface Remount extends MountEntry {
+  type: 'remount';
+  /** With `'r'` in front for the mounts below as well. */
+  attributes: readonly MountAttribute[];
+}
+
 /** A file with this content: resolv.conf, hosts, a secret. */
 export interface FileMount extends MountEntry {
   type: 'file';
@@ -264,6 +271,7 @@ export type Mount =
   | FilesystemMount
   | Mask
   | ReadonlyEntry
+  | Remount
   | FileMount
   | SymlinkEntry
   | DirectoryEntry

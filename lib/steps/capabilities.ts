@@ -42,7 +42,8 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
         `would be lost at the exec, because capabilities.bounding leaves them out: ${listNames(taken)}; put them into bounding, inheritable or ambient`,
       );
     }
-    for (const name of ['permitted', 'effective'] as const) {
+    // With no_new_privs an exec gives no capability that was not permitted: its root is as small as it was made.
+    for (const name of request.noNewPrivileges === true ? [] : (['permitted', 'effective'] as const)) {
       const set = sets[name];
       if (set === undefined || (filled & ~set) === emptySet) continue;
       const more = listNames(filled & ~set);

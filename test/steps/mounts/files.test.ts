@@ -203,7 +203,7 @@ describe('file, seen from inside', () => {
     });
     expect(readFileSync(folder.at('a/b/file'), 'utf8')).toBe('');
     expect(statSync(folder.at('a')).mode & 0o777).toBe(0o755);
-    expect(statSync(folder.at('a/b/file')).mode & 0o777).toBe(0o644);
+    expect(statSync(folder.at('a/b/file')).mode & 0o777).toBe(0o444);
   });
   test('the working directory stays as it is', async () => {
     folder.file('target', '');

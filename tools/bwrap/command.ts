@@ -1,0 +1,91 @@
+// `nsclone bwrap`: the command, as bubblewrap has it to the message and the exit code.
+import { readlinkSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+import { clone, constants, perform, record, type CloneOptions, type SyscallError } from '../../lib/index';
+import { readLine, usage, type Line } from './arguments';
+import { bwrapExitCode, commandOf, type BwrapCommand } from './index';
+import { type Inherited, restoring, takeInherited } from './inherited';
+import { isRefusal, refusal, version } from './words';
+
+/** What /proc calls the executable of whoever looks: of bubblewrap, another one of it. */
+const ownExecutable = '/proc/self/exe';
+
+/** How the command was called. */
+export interface Called {
+  /** What its usage calls it. */
+  readonly name: string;
+  /** What starts it again. */
+  readonly again: readonly string[];
+}
+
+/** A line in which the same command is asked for by what it executes. */
+function itself(command: BwrapCommand, { again }: Called): BwrapCommand {
+  if (command.command !== ownExecutable) return command;
+  const [program, ...args] = again;
+  return { ...command, command: program!, args: [...args, ...command.args] };
+}
+
+/** As ttyname(3) of stdout. */
+function terminal(): string | undefined {
+  if (!isatty(1)) return undefined;
+  const name = readlinkSync('/proc/self/fd/1');
+  return name.startsWith('/dev/') ? name : undefined;
+}
+
+/** All that clone() gets. */
+function optionsOf(command: BwrapCommand, line: Line, inherited: Inherited): CloneOptions {
+  const { steps = [], ...restored } = restoring(inherited, line.used);
+  const all = [...(command.options.steps ?? []), ...steps];
+  return { ...command.options, ...restored, ...(all.length > 0 && { steps: all }) };
+}
+
+async function start(line: Line, called: Called, inherited: Inherited): Promise<number> {
+  const command = itself(commandOf(line, terminal()), called);
+  // As clone() sets it for the child: when the process ends that has started this one, all of it does.
+  if (line.set.has('die-with-parent')) perform(record((c) => void c.prctl(constants.PR_SET_PDEATHSIG, 9)));
+  try {
+    const child = await clone(command.command, command.args, optionsOf(command, line, inherited));
+    await command.attend?.(child);
+    return await bwrapExitCode(child);
+  } catch (error) {
+    throw (error as SyscallError).syscall === undefined ? error : refusal(command.messageOf(error as SyscallError));
+  }
+}
+
+/** @returns what `run` does; what is wrong is told, and warned of before that */
+async function told(run: (line: Line) => Promise<number>, argv: readonly string[]): Promise<number> {
+  const warnings: string[] = [];
+  let line: Line | undefined;
+  // Where it was asked for, before whatever it would be about.
+  const prefixed = (level: number): string => (argv.includes('--level-prefix') ? `<${level}>` : '');
+  let problem: string | undefined;
+  let code = 1;
+  try {
+    line = readLine(argv, warnings);
+    warnings.splice(0).forEach((warning) => writeSync(2, `${prefixed(4)}bwrap: ${warning}\n`));
+    code = await run(line);
+  } catch (error) {
+    problem = (error as Error).message;
+    if (!isRefusal(error) && process.env['NODE_DEBUG'] !== undefined) problem = String((error as Error).stack);
+  }
+  warnings.forEach((warning) => writeSync(2, `${prefixed(4)}bwrap: ${warning}\n`));
+  if (problem !== undefined) writeSync(2, `${prefixed(3)}bwrap: ${problem}\n`);
+  return code;
+}
+
+/** @returns the exit code */
+export async function runBwrap(argv: readonly string[], called: Called): Promise<number> {
+  const inherited = takeInherited();
+  const misused = (): number => {
+    writeSync(2, usage(called.name));
+    return 1;
+  };
+  if (argv.length === 0) return misused();
+  return told(async (line) => {
+    if (line.asksFor === 'help') writeSync(1, usage(called.name));
+    if (line.asksFor === 'version') writeSync(1, `bubblewrap ${version} (nsclone)\n`);
+    if (line.asksFor !== undefined) return 0;
+    return start(line, called, inherited);
+  }, argv);
+}

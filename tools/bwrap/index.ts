@@ -1,0 +1,110 @@
+// `nsclone/bwrap`: a command line of bubblewrap as options of clone().
+import { readlinkSync } from 'node:fs';
+import { constants as system } from 'node:os';
+import { posix } from 'node:path';
+
+import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
+import { readLine, type Line } from './arguments';
+import { identityOf, namespacesOf } from './namespaces';
+import { type Made, mountsOf, type Operation, pathOutside } from './operations';
+import { attendance, holdsOf, lockFiles } from './status';
+import { entryOf, exitCode, messageOf, refusal } from './words';
+
+/** What a command line of bubblewrap asks for. */
+export interface BwrapCommand {
+  /** For `clone(command, args, options)`. */
+  readonly command: string;
+  readonly args: string[];
+  /** `stdio` is not among them: it is yours. */
+  readonly options: CloneOptions;
+  /** What bubblewrap would warn of. */
+  readonly warnings: readonly string[];
+  /**
+   * There where the line has `--info-fd`, `--json-status-fd`, `--block-fd` or `--userns-block-fd`, for which `options.hold` stops the
+   * set-up: call it with the child. It writes the reports, waits, and starts the command. With `--json-status-fd` it resolves when
+   * the command has ended.
+   * @throws SyscallError of `child.start()`
+   */
+  readonly attend?: (child: ClonedProcess) => Promise<void>;
+  /** Descriptors that were opened for `--lock-file`, which hold the locks. Close them when the child has ended. */
+  readonly locks: readonly number[];
+  /** What bubblewrap says where the kernel refuses this: `Can't find source path /nowhere: No such file or directory`. */
+  messageOf(error: SyscallError): string;
+}
+
+/** Of a link that says something else: what it says, where that can be seen from outside. */
+function linkInTheWay(
+  { code }: SyscallError,
+  entry: Made | undefined,
+  operations: readonly Operation[],
+): string | undefined {
+  if (entry?.type !== 'symlink' || code !== 'EEXIST') return undefined;
+  const path = pathOutside(entry.target, operations);
+  try {
+    return path && `Can't make symlink at ${entry.operation.dest}: existing destination is ${readlinkSync(path)}`;
+  } catch {
+    return `Can't make symlink at ${entry.operation.dest}: destination exists and is not a symlink`;
+  }
+}
+
+/** The exit code of bubblewrap for a child that has ended: 128 and the signal's number for one that was killed. */
+export async function bwrapExitCode(child: ClonedProcess): Promise<number> {
+  const { code, signal } = await child.exited;
+  return exitCode(code, signal === null ? 0 : (system.signals[signal as NodeJS.Signals] ?? 0));
+}
+
+/** @internal What a line that has been read comes to; `terminal` is what its --dev has as console. */
+export function commandOf(line: Line, terminal?: string): BwrapCommand {
+  const identity = identityOf(line);
+  const [command, ...args] = line.command;
+  if (command === undefined) throw refusal('a command is missing');
+  const { texts, env, operations, descriptors } = line;
+  const { root, mounts, made, top } = mountsOf(operations, {
+    ownPids: line.unshare.has('pid') || descriptors.has('pidns'),
+    isRoot: process.getuid!() === 0 && (!identity.newUser || identity.uid === 0),
+    terminal,
+  });
+  const own = namespacesOf(line, identity);
+  const folder = texts.get('chdir');
+
+  const cwd = folder !== undefined ? posix.resolve('/', folder) : [process.cwd(), ...(env['HOME'] ? [env['HOME']] : []), '/'];
+  const argv0 = texts.get('argv0');
+  const locks = lockFiles(line);
+  const sync = descriptors.get('sync-fd');
+  const keep = [...locks, ...(sync === undefined ? [] : [sync])];
+  const attend = attendance(line, bwrapExitCode);
+  return {
+    command,
+    args,
+    options: {
+      ...own,
+      propagation: 'slave',
+      root,
+      ...(mounts.length > 0 && { mounts }),
+      ...(typeof own.init === 'object' && keep.length > 0 && { init: { ...own.init, keep } }),
+      cwd,
+      env: folder === undefined ? env : { ...env, PWD: folder },
+      ...(argv0 !== undefined && { argv0 }),
+      ...holdsOf(line),
+    },
+    warnings: line.warnings,
+    ...(attend !== undefined && { attend }),
+    locks,
+    messageOf(error) {
+      const entry = error.option === 'root' ? top : made[entryOf(error)];
+      return linkInTheWay(error, entry, operations) ?? messageOf(error, entry, command, folder);
+    },
+  };
+}
+
+/**
+ * Reads a command line of bubblewrap, as of 0.11, without `bwrap` itself: `fromBwrap(['--ro-bind', '/', '/', 'ls'])`. What is read from
+ * descriptors (`--args`, `--file`, `--bind-data`, filters) is read now. An ordinary user gets a new user namespace, root does where the
+ * line says so.
+ * @throws TypeError ERR_INVALID_ARG_VALUE, whose message is what bubblewrap says
+ */
+export function fromBwrap(argv: readonly string[]): BwrapCommand {
+  const line = readLine(argv, []);
+  if (line.asksFor !== undefined) throw refusal(`--${line.asksFor} starts nothing`);
+  return commandOf(line);
+}
