@@ -172,6 +172,9 @@ describe('clone(plan)', () => {
     await child.exited;
     expect(await output(echo)).toBe('planned\n0\n1\n2\n3\n');
   });
+  test('names the nearest option of a start', async () => {
+    await expect(clone(made, { timout: 1 } as object)).rejects.toThrow('did you mean "timeout"?');
+  });
   test('the PATH of another environment is the one that is searched', async () => {
     const echo = plan('true', { env: { PATH: '/nonexistent' }, stdio: ['ignore', 'pipe', 'inherit'] });
     await expect(clone(echo)).rejects.toMatchObject({ code: 'ENOENT' });
@@ -184,7 +187,11 @@ describe('clone(plan)', () => {
     ['argv0', 'x'],
   ])('refuses to override %s', async (name, value) => {
     await expect(clone(made, { [name]: value } as object)).rejects.toThrow(
-      refusal('ERR_INVALID_ARG_VALUE', name, 'unknown'),
+      refusal(
+        'ERR_INVALID_ARG_VALUE',
+        name,
+        'is an option of plan(): of its own a start has env, stdio, signal, timeout',
+      ),
     );
   });
   test('refuses what is no option', async () => {

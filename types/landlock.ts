@@ -37,6 +37,8 @@ export interface LandlockRule {
   /** An absolute path in the root that the program has, or a descriptor of ours. */
   path: string | URL | number;
   access: readonly LandlockAccess[];
+  /** A path that is missing is nothing to allow. Default: false, it is an error (ENOENT). */
+  optional?: boolean | undefined;
 }
 
 /** Allows a TCP port: to listen on it, or to connect to it, wherever that is. */

@@ -1,5 +1,5 @@
 // Lines of the caller's own in the set-up of a command.
-import type { Recorder } from './record';
+import type { Recorder, Returned } from './record';
 
 /**
  * When a line runs. All of them run in the command's own process, which is not a thread of Node's and does not share its memory.
@@ -26,5 +26,5 @@ export interface Step {
    * Descriptors are numbers of this process; 0, 1 and 2 are those of the child. At 'exec' and 'filtered' all others are closed, unless
    * `closeFds` is false. To `c.syscall()` and the like hand `{ fd }`, so that it is known to be one.
    */
-  readonly run: (c: Recorder) => void;
+  readonly run: (c: Recorder) => Returned | void;
 }

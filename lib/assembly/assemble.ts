@@ -156,7 +156,12 @@ const startOptions = ['env', 'stdio', 'signal', 'timeout'] as const satisfies re
 
 /** The request of a plan with what may differ from one start to the next. */
 export function checkStart(request: Request, options: unknown): Request {
-  const given = plainObject<(typeof startOptions)[number]>(options, 'options argument', startOptions);
+  const given = plainObject<OptionName>(options, 'options argument');
+  for (const name of Object.keys(given)) {
+    if ((startOptions as readonly string[]).includes(name)) continue;
+    if (!owners.has(name)) throw unknownOption(name, name, startOptions);
+    throw refusedOption(name, `is an option of plan(): of its own a start has ${startOptions.join(', ')}`);
+  }
   const changed = request.copy();
   check(given, changed);
   settle(changed);

@@ -77,6 +77,7 @@ export interface PathRule {
   readonly path: string | number;
   /** Rights by their names, and by words that say less of a file than of a folder. */
   readonly access: { readonly named: number; readonly byWord: number };
+  readonly optional: boolean;
 }
 
 /** `landlock`. */

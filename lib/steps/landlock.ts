@@ -3,7 +3,7 @@
 // The rules are made as soon as the final root is there, by paths in it, and the ruleset is kept: nothing that leads to a file stays open.
 // It is put upon the process last, before the filter.
 import type { Landlock, LandlockPort, LandlockRule } from '../../types/landlock';
-import { array, fileDescriptor, integer, oneOf, path, plainObject } from '../check';
+import { array, boolean, fileDescriptor, integer, oneOf, path, plainObject } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
 import { stepConstants } from '../kernel/step-constants';
@@ -67,13 +67,16 @@ function checkPath(value: unknown, option: string): string | number {
 }
 
 function checkRule(value: unknown, option: string): PathRule {
-  const given = plainObject<keyof LandlockRule>(value, option, ['path', 'access']);
+  const given = plainObject<keyof LandlockRule>(value, option, ['path', 'access', 'optional']);
   const file = checkPath(given.path, `${option}.path`);
   const names = array(given.access, `${option}.access`);
   if (names.length === 0)
     throw invalidArgValue(`${option}.access`, names, 'must not be empty: what no rule allows is refused');
   const access = accessOf(names.map((name, index) => oneOf(name, `${option}.access[${index}]`, accessNames)));
-  return { option, path: file, access };
+  const optional = given.optional === undefined ? false : boolean(given.optional, `${option}.optional`);
+  if (optional && typeof file === 'number')
+    throw refusedOption(`${option}.optional`, 'must not be true beside a descriptor, which is there');
+  return { option, path: file, access, optional };
 }
 
 function checkPort(value: unknown, option: string): { option: string; port: number; access: number } {
@@ -219,10 +222,11 @@ export const landlockRules: Step = {
     if (isNothing(given)) return;
     const ruleset = makeRuleset(writer.about(this.name, 'landlock'), request, given);
     let free: Slot | undefined;
-    given.rules?.forEach(({ option, path: file, access }, index) => {
+    given.rules?.forEach(({ option, path: file, access, optional }, index) => {
       const { always, ofFolders } = parts(access, rightsKnownBy(given.abi));
       writer.about(this.name, option).subject(typeof file === 'string' ? file : `descriptor ${file}`);
       const opened = typeof file === 'string' ? (free = openPath(writer, file, free)) : request.landlockSlots[index]!;
+      const opening = writer.count - 1;
       if (always !== 0) addPath(writer, ruleset, opened, always);
       // A word says of a file what there is to say of files.
       if (ofFolders !== 0) {
@@ -230,6 +234,8 @@ export const landlockRules: Step = {
         writer.accept('EINVAL');
       }
       writer.add(call.close, opened);
+      if (!optional) return;
+      for (const errno of ['ENOENT', 'ENOTDIR']) writer.at(opening).skip(errno, writer.count - opening - 1);
     });
     if (given.abi < neededFor.net) return;
     given.net?.forEach(({ option, port, access }) => addPort(writer.about(this.name, option), ruleset, port, access));
@@ -246,6 +252,8 @@ export const landlockRules: Step = {
         return 'this kernel is built without TCP';
       case 'EBADFD':
         return 'it is no file of a file system that is mounted';
+      case 'ENOENT':
+        return 'it is missing in the root that the program has; with optional: true there is nothing to allow then';
       case 'ELOOP':
         return 'links such as those in /proc/self/fd are not followed; give the descriptor';
       case 'EINVAL': {

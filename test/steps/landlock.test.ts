@@ -40,6 +40,14 @@ const usual = { path: '/', access: ['read', 'execute'] } as const;
 describe('landlock rejects', () => {
   beforeEach(() => onVersion(7));
 
+  test('an optional descriptor', () => {
+    expect(rule({ path: 0, access: ['read'], optional: true })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'landlock.rules[0].optional', 'must not be true beside a descriptor'),
+    );
+    expect(rule({ path: '/', access: ['read'], optional: 1 })).toThrow(
+      refusal('ERR_INVALID_ARG_TYPE', 'landlock.rules[0].optional'),
+    );
+  });
   test('nothing to restrict', () => {
     for (const value of [{}, { scope: [] }, { minimumAbi: 1 }])
       expect(given(value)).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'landlock', 'must have rules, net or scope'));
@@ -355,6 +363,25 @@ describe('landlock, seen from inside', () => {
     };
     expect(await each(['touch /data/file', 'touch /file'], options)).toEqual(['yes', 'no']);
   });
+  withRules('an optional path that is missing is nothing to allow, and the next rule holds', async () => {
+    const optional = true;
+    const write = ['write'] as const;
+    folder.file('file', '');
+    mkdirSync(folder.at('open'));
+    const landlock: Landlock = {
+      rules: [
+        usual,
+        quiet,
+        { path: folder.at('missing'), access: write, optional },
+        { path: folder.at('file/below'), access: write, optional },
+        { path: folder.at('open'), access: write, optional },
+      ],
+    };
+    for (const [, options] of places)
+      expect(
+        await each([`touch ${folder.at('open')}/file`, `touch ${folder.at('other')}`], { ...options, landlock }),
+      ).toEqual(['yes', 'no']);
+  });
   withRules('nothing of it is open in the program', async () => {
     const descriptor = openSync(folder.path, 'r');
     try {
@@ -460,15 +487,15 @@ describe('landlock, when the kernel refuses', () => {
   beforeEach(() => onVersion(Math.max(version, 7)));
 
   test('names the path', async () => {
-    const error = await onHost({ files: hosts.free }, () => refused('openat2', 'ENOENT'));
+    const error = await onHost({ files: hosts.free }, () => refused('openat2', 'EIO'));
     expect(fieldsOf(error)).toEqual({
-      code: 'ENOENT',
-      errno: -2,
+      code: 'EIO',
+      errno: -5,
       step: 'landlock rules',
       option: 'landlock.rules[0]',
       syscall: 'openat2',
       path: '/',
-      message: 'ENOENT: no such file or directory, openat2 / (landlock.rules[0])',
+      message: 'EIO: i/o error, openat2 / (landlock.rules[0])',
     });
   });
   test('a path that is missing', async () => {
@@ -477,6 +504,7 @@ describe('landlock, when the kernel refuses', () => {
       code: 'ENOENT',
       option: 'landlock.rules[0]',
       path: '/no/such',
+      hint: 'it is missing in the root that the program has; with optional: true there is nothing to allow then',
     });
   });
   test('a descriptor that is not open', async () => {

@@ -18,6 +18,7 @@ import {
   run,
   type RunOptions,
   type RunResult,
+  type Step,
   type Stdio,
 } from '../../lib';
 import { leavesNothing } from '../support/leftovers';
@@ -184,4 +185,15 @@ test('run() brings strings or Buffers, as its encoding says', async () => {
     void wrong;
   };
   expect(unknown).toBeDefined();
+});
+
+test('a line of its own is recorded at once: one that waits does not compile, and is refused', () => {
+  const started =
+    (run: Step['run']): (() => unknown) =>
+    () =>
+      plan('/bin/true', { steps: [{ at: 'exec', run }] });
+  expect(started((c) => void c.umask(0))).not.toThrow();
+  expect(started((c) => c.umask(0))).not.toThrow();
+  // @ts-expect-error -- what is recorded after a wait would be lost
+  expect(started(async (c) => void c.umask(0))).toThrow(/must not be async/);
 });
