@@ -107,6 +107,7 @@ export type {
   HoldPoint,
   IdMap,
   IdMapping,
+  InnerUserNamespace,
   InitOptions,
   Propagation,
   Limit,

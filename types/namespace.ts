@@ -1,5 +1,6 @@
 // Namespaces as objects: one that is held by a descriptor, one that is listed, and how new ones are made.
 import type { NamespaceKind } from './flags';
+import type { JoinTarget } from './join-target';
 import type { CloneOptions } from './options';
 
 /** A namespace, see namespaces(7). It lives as long as this object is open, whether or not a process is in it. */
@@ -51,7 +52,7 @@ export interface ListedNamespace {
  * Options of `createNamespaces()`, with the meaning that they have in `clone()`: each acts on a namespace that is new in the same
  * call. `signal` and `timeout` end the making.
  */
-export type NamespaceOptions = Pick<
+export interface NamespaceOptions extends Pick<
   CloneOptions,
   | 'uidMap'
   | 'gidMap'
@@ -63,4 +64,10 @@ export type NamespaceOptions = Pick<
   | 'sysctl'
   | 'signal'
   | 'timeout'
->;
+> {
+  /**
+   * A user namespace to make them in, which they then belong to: of a set, a process or a child it is that one. So an ordinary user makes
+   * a second network for the same root. Default: ours, or the new one.
+   */
+  join?: JoinTarget | undefined;
+}

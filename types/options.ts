@@ -28,6 +28,24 @@ export interface IdMapping {
  */
 export type IdMap = 'root' | 'keep' | 'auto' | readonly IdMapping[];
 
+/** What `inner` is to be. */
+export interface InnerUserNamespace {
+  /**
+   * 'keep': the program has the user id that we have outside; 'root': it is 0. Or up to 340 ranges, whose `hostID` is an id of the first
+   * user namespace, as the program of `uidMap` would see it. Default 'keep'.
+   */
+  readonly uidMap?: 'root' | 'keep' | readonly IdMapping[] | undefined;
+  /** Group ids, as `uidMap`. Default 'keep'. */
+  readonly gidMap?: 'root' | 'keep' | readonly IdMapping[] | undefined;
+  /** Whether setgroups(2) stays possible in it. Default: as in the first one; what that denies stays denied. */
+  readonly setgroups?: 'allow' | 'deny' | undefined;
+  /**
+   * A user namespace to enter in the place of a new one. It must be below the one that the option `join` enters, and has its maps; `uid` and
+   * `gid` are 0 where they are not given.
+   */
+  readonly join?: JoinTarget | undefined;
+}
+
 /** A shift of a clock, see time_namespaces(7). */
 export interface TimeOffset {
   seconds: number;
@@ -80,12 +98,14 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    */
   flags?: number | undefined;
   /**
-   * Namespaces to enter, see setns(2); those that `flags` create must not be among them. With a user namespace `uid` and `gid`
-   * are 0 where they are not given, as nsenter(1) has it. Entering a mount namespace, the working directory is its root.
+   * Namespaces to enter, see setns(2); those that `flags` create must not be among them, but for `user` and `pid`: the new one is
+   * made below the one that is entered. With a user namespace `uid` and `gid` are 0 where they are not given, as nsenter(1) has it.
+   * Entering a mount namespace, the working directory is its root.
    */
   join?: JoinTarget | readonly JoinTarget[] | undefined;
   /**
-   * User ids of a new user namespace. Needs `Flags.NEWUSER`. Default: no map, so that the ids inside are the overflow ids.
+   * User ids of a new user namespace. Needs `Flags.NEWUSER`. Default: no map, so that the ids inside are the overflow ids. Below a
+   * user namespace of `join` it is one id: `hostID` is that of the joined one where we are 0, which 'root' and 'keep' map to 0.
    */
   uidMap?: IdMap | undefined;
   /** Group ids of a new user namespace, as `uidMap`. Needs `Flags.NEWUSER`. */
@@ -95,6 +115,12 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    * kernel asks for it before an unprivileged gid map. Needs `gidMap`.
    */
   setgroups?: 'allow' | 'deny' | undefined;
+  /**
+   * A second user namespace, below the new or joined one, that the program is in: it is entered when all is mounted, and from there on
+   * nothing has rights over the mounts any more. `{}` maps our own ids to themselves. `uid`, `gid`, `groups`, `capabilities`,
+   * `noNewPrivileges`, `seccomp` and `steps` at 'exec' act in it; so is a pid 1 of `init`. Default none.
+   */
+  inner?: InnerUserNamespace | undefined;
   /** The host name, up to 64 bytes, see sethostname(2). Needs `Flags.NEWUTS`. */
   hostname?: string | undefined;
   /** The NIS domain name, up to 64 bytes, see setdomainname(2). Needs `Flags.NEWUTS`. */

@@ -92,6 +92,7 @@ export function copyOptions(options: unknown): Given {
 
 /** The options of createNamespaces(). */
 export const namespaceOptions = [
+  'join',
   'uidMap',
   'gidMap',
   'setgroups',

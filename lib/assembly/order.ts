@@ -13,7 +13,8 @@ import { hold, holdMounts, holdPidOne } from '../steps/hold';
 import { hostname } from '../steps/hostname';
 import { init } from '../steps/init';
 import { identity } from '../steps/identity';
-import { handover } from '../steps/handover';
+import { handover, lateHandover } from '../steps/handover';
+import { inner, innerNamespace, innerSource } from '../steps/inner';
 import { join, joinSources } from '../steps/join';
 import { ioPriority } from '../steps/io-priority';
 import { keyring } from '../steps/keyring';
@@ -63,6 +64,7 @@ export const order: readonly Step[] = [
   // While we have all of our rights, and our own view.
   stdioSources,
   joinSources,
+  innerSource,
   cgroupFolder,
   mountSources,
   landlockSources,
@@ -86,6 +88,7 @@ export const order: readonly Step[] = [
   user,
   time,
   owner,
+  innerNamespace,
   dumpable,
   process,
   namespaces,
@@ -104,6 +107,8 @@ export const order: readonly Step[] = [
   rootSwitch,
   linesInRoot,
   landlockRules,
+  inner,
+  lateHandover,
   // From here on somebody else may act, while the process waits or in the folder that it goes to.
   closeFds,
   // The process itself.

@@ -32,6 +32,23 @@ export interface IdMap {
   readonly ranges: readonly IdMapping[];
   /** Who may write it: the stub maps our own id by itself; more takes our privilege, or the helper's. */
   readonly writer: 'stub' | 'parent' | 'helper';
+  /** Where it was asked for by a word. */
+  readonly word?: 'root' | 'keep' | 'auto' | undefined;
+}
+
+/** Ids of a map as they were asked for: of our own id, or ranges. */
+export type WantedIds = 'root' | 'keep' | readonly IdMapping[];
+
+/** `inner`: the user namespace that the program is in, below the one that its mounts are made in. */
+export interface Inner {
+  /** What it was asked for, and once all options are known, as ranges in ids of the one above. */
+  readonly uids: WantedIds;
+  readonly gids: WantedIds;
+  readonly uidMap?: readonly IdMapping[];
+  readonly gidMap?: readonly IdMapping[];
+  readonly setgroups: 'allow' | 'deny' | undefined;
+  /** One to enter in its place; nothing is mapped then. */
+  readonly join: JoinEntry | undefined;
 }
 
 export interface Rlimit {
@@ -177,6 +194,11 @@ export class Request {
   uidMap: IdMap | undefined;
   gidMap: IdMap | undefined;
   setgroups: 'allow' | 'deny' | undefined;
+  /** Nobody asked for it. */
+  setgroupsByDefault = false;
+  inner: Inner | undefined;
+  /** Where the descriptor of that user namespace is kept until it is entered, once the program is being written. */
+  innerSlot = 0;
   hostname: string | undefined;
   domainname: string | undefined;
   timeOffsets: readonly TimeOffset[] = none;
@@ -320,7 +342,7 @@ export class Request {
    * beside the program. Nobody may look into it, and nothing of it serves another child.
    */
   get exposed(): boolean {
-    return this.joins.length > 0 || this.isHeld || this.init;
+    return this.joins.length > 0 || this.isHeld || this.init || this.inner?.join !== undefined;
   }
 
   /** The option that has the stub open something below /proc, by a descriptor of ours; undefined where none has. */
@@ -333,6 +355,7 @@ export class Request {
       if (this.gidMap?.writer === 'stub') return 'gidMap';
       if (this.setgroups === 'deny') return 'setgroups';
     }
+    if (this.inner !== undefined && this.inner.join === undefined) return 'inner';
     if (this.timeOffsets.length > 0) return 'timeOffsets';
     if (this.sysctl.length > 0) return `sysctl.${this.sysctl[0]!.name}`;
     if (this.handsOver) return this.handoverOption;
@@ -364,7 +387,9 @@ export class Request {
 
   /** All that is opened for each start, by words in the data. */
   get targets(): readonly JoinEntry[] {
-    return this.idmapTargets.length === 0 ? this.joins : [...this.joins, ...this.idmapTargets];
+    const inner = this.inner?.join;
+    if (this.idmapTargets.length === 0 && inner === undefined) return this.joins;
+    return [...this.joins, ...this.idmapTargets, ...(inner === undefined ? [] : [inner])];
   }
 
   /** What of `root` and `mounts` is mounted by a descriptor. */
@@ -399,8 +424,16 @@ export class Request {
     return this.joinsAny(Flags.NEWUSER);
   }
 
+  /** Whether the program is in a user namespace whose maps only the kernel knows: a joined one, and the last that is entered. */
+  get endsInJoinedUser(): boolean {
+    if (this.inner !== undefined) return this.inner.join !== undefined;
+    return this.joinsUser && !this.creates(Flags.NEWUSER);
+  }
+
   /** Whether setgroups(2) is impossible in the new user namespace, or in ours where there is none. */
   get setgroupsDenied(): boolean {
+    if (this.inner?.join !== undefined) return false;
+    if (this.inner?.setgroups === 'deny') return true;
     if (this.creates(Flags.NEWUSER)) return this.setgroups !== 'allow';
     return !this.joinsUser && isSetgroupsDenied();
   }
@@ -414,28 +447,53 @@ export class Request {
   /** Whether the stub becomes 0:0 inside, as our own id has no place there. */
   get changesOwner(): boolean {
     const { uidMap, gidMap } = this;
-    if (mapsZero(uidMap) && insideID(uidMap, this.own.uid) !== 0) return true;
-    return mapsZero(gidMap) && insideID(gidMap, this.own.gid) !== 0;
+    if (mapsZero(uidMap) && insideID(uidMap, this.ownUid) !== 0) return true;
+    return mapsZero(gidMap) && insideID(gidMap, this.ownGid) !== 0;
+  }
+
+  /** Our own id, as the maps of the new user namespace have it outside. Below a joined one that is the id that we take there. */
+  get ownUid(): number {
+    return this.joinsUser ? ownBelow(this.uidMap) : this.own.uid;
+  }
+
+  get ownGid(): number {
+    return this.joinsUser ? ownBelow(this.gidMap) : this.own.gid;
+  }
+
+  /** The user id that set-up has in the new or joined user namespace; the overflow id where it has none. */
+  get setUpUid(): number {
+    if (this.creates(Flags.NEWUSER)) return takenID(this.uidMap, this.ownUid);
+    return this.joinsUser ? 0 : this.own.uid;
+  }
+
+  /** The same for its group. */
+  get setUpGid(): number {
+    if (this.creates(Flags.NEWUSER)) return takenID(this.gidMap, this.ownGid);
+    return this.joinsUser ? 0 : this.own.gid;
   }
 
   /** The user id that the program has, as seen inside; the overflow id where it has none. */
   finalUid(): number {
     if (this.uid !== undefined) return this.uid;
-    const own = this.own.uid;
-    if (this.joinsUser) return 0;
-    if (!this.creates(Flags.NEWUSER)) return own;
-    if (mapsZero(this.uidMap)) return 0;
-    return insideID(this.uidMap, own) ?? overflowId;
+    if (this.inner === undefined) return this.setUpUid;
+    return this.inner.join === undefined ? takenID({ ranges: this.inner.uidMap! }, this.setUpUid) : 0;
   }
 
   /** The same for its group. */
   finalGid(): number {
     if (this.gid !== undefined) return this.gid;
-    const own = this.own.gid;
-    if (this.joinsUser) return 0;
-    if (!this.creates(Flags.NEWUSER)) return own;
-    if (mapsZero(this.gidMap)) return 0;
-    return insideID(this.gidMap, own) ?? overflowId;
+    if (this.inner === undefined) return this.setUpGid;
+    return this.inner.join === undefined ? takenID({ ranges: this.inner.gidMap! }, this.setUpGid) : 0;
+  }
+
+  /** The map of user ids from those of the program to ours; undefined where there is none. */
+  get programUids(): Ranges | undefined {
+    return this.inner?.uidMap === undefined ? this.uidMap : through(this.inner.uidMap, this.uidMap);
+  }
+
+  /** The same for groups. */
+  get programGids(): Ranges | undefined {
+    return this.inner?.gidMap === undefined ? this.gidMap : through(this.inner.gidMap, this.gidMap);
   }
 
   note(text: string): void {
@@ -449,23 +507,56 @@ export function nameOf({ option, index }: MountName): string {
   return index < 0 ? option : `${option}[${index}]`;
 }
 
+/** The ranges of a map. */
+interface Ranges {
+  readonly ranges: readonly IdMapping[];
+}
+
 /** Whether a map has a place for root. */
-export function mapsZero(map: IdMap | undefined): boolean {
+export function mapsZero(map: Ranges | undefined): boolean {
   if (map === undefined) return false;
   for (const range of map.ranges) if (range.containerID === 0) return true;
   return false;
 }
 
 /** What an id of ours is inside; undefined where the map leaves it out. */
-export function insideID(map: IdMap | undefined, own: number): number | undefined {
+export function insideID(map: Ranges | undefined, own: number): number | undefined {
   const range = map?.ranges.find(({ hostID, size }) => own >= hostID && own < hostID + size);
   return range === undefined ? undefined : range.containerID + (own - range.hostID);
 }
 
 /** What an id inside is to us; undefined where the map leaves it out. */
-export function outsideID(map: IdMap | undefined, inside: number): number | undefined {
+export function outsideID(map: Ranges | undefined, inside: number): number | undefined {
   const range = map?.ranges.find(({ containerID, size }) => inside >= containerID && inside < containerID + size);
   return range === undefined ? undefined : range.hostID + (inside - range.containerID);
+}
+
+/** The id that set-up takes inside: 0, where that is mapped, else its own. */
+function takenID(map: Ranges | undefined, own: number): number {
+  return mapsZero(map) ? 0 : (insideID(map, own) ?? overflowId);
+}
+
+/** In a joined user namespace we become 0 where that is mapped; one that has no 0 keeps us, and a map that names another id says so. */
+function ownBelow(map: Ranges | undefined): number {
+  return map?.ranges[0]?.hostID ?? 0;
+}
+
+/** A map of a map: what has no place in the outer one is left out. */
+function through(ranges: readonly IdMapping[], outer: Ranges | undefined): Ranges {
+  const found: IdMapping[] = [];
+  for (const { containerID, hostID, size } of ranges) {
+    for (const line of outer?.ranges ?? none) {
+      const from = Math.max(hostID, line.containerID);
+      const to = Math.min(hostID + size, line.containerID + line.size);
+      if (from >= to) continue;
+      found.push({
+        containerID: containerID + from - hostID,
+        hostID: line.hostID + from - line.containerID,
+        size: to - from,
+      });
+    }
+  }
+  return { ranges: found };
 }
 
 const pipe: StdioSource = { kind: 'pipe', socket: false };

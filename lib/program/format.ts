@@ -69,4 +69,5 @@ export const enum Message {
   Born = 3,
   Program = 4,
   Namespaces = 5,
+  Middle = 7,
 }

@@ -75,6 +75,8 @@ export const closeFds: Step = {
     handover: 'it opens its files below a /proc of ours',
     mounts: 'from here on the set-up opens nothing',
     'landlock rules': 'it opens the paths of the rules',
+    inner: 'its descriptor is open until then',
+    'late handover': 'it opens its files below a /proc of ours',
   },
 
   check(given, request) {

@@ -6,6 +6,7 @@ import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openOwnNamespace } from './proc-file';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
 const { MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } = constants;
@@ -38,6 +39,23 @@ function reserveMessage(writer: Writer, count: number): { message: number; descr
   return { message, descriptors: control + controlHeaderSize };
 }
 
+function handOver(writer: Writer, request: Request): void {
+  writer.about('handover', request.handoverOption);
+  const kinds = request.forNamespaces ? kindsOf(request.flags) : handedKinds();
+  const { message, descriptors } = reserveMessage(writer, kinds.length);
+  const slots = kinds.map((kind, index) => {
+    writer.subject(`/proc/self/ns/${kind}`);
+    const slot = openOwnNamespace(writer, kind);
+    writer.store(slot, descriptors + index * 4, 4);
+    return slot;
+  });
+  // unix(7): as many descriptors are on their way between processes of our user as we may have open. They are lost then, as they
+  // are where Node has no number left for them, and are told to be.
+  writer.subject(undefined).add(call.sendmsg, ChannelWord, message, MSG_NOSIGNAL).accept('ETOOMANYREFS');
+  if (request.forNamespaces) writer.exit(0);
+  else for (const slot of slots) writer.add(call.close, slot);
+}
+
 export const handover: Step = {
   name: 'handover',
   options: [],
@@ -45,19 +63,18 @@ export const handover: Step = {
 
   emit(writer, request) {
     if (!request.handsOver) return;
-    writer.about(this.name, request.handoverOption);
-    const kinds = request.forNamespaces ? kindsOf(request.flags) : handedKinds();
-    const { message, descriptors } = reserveMessage(writer, kinds.length);
-    const slots = kinds.map((kind, index) => {
-      writer.subject(`/proc/self/ns/${kind}`);
-      const slot = openOwnNamespace(writer, kind);
-      writer.store(slot, descriptors + index * 4, 4);
-      return slot;
-    });
-    // unix(7): as many descriptors are on their way between processes of our user as we may have open. They are lost then, as they
-    // are where Node has no number left for them, and are told to be.
-    writer.subject(undefined).add(call.sendmsg, ChannelWord, message, MSG_NOSIGNAL).accept('ETOOMANYREFS');
-    if (request.forNamespaces) writer.exit(0);
-    else for (const slot of slots) writer.add(call.close, slot);
+    if (request.inner === undefined || request.holdsAt('mounts')) handOver(writer, request);
+  },
+};
+
+/** In the place of the other one, or of what that has handed over. */
+export const lateHandover: Step = {
+  name: 'late handover',
+  options: [],
+  onlyWhenGiven: 'inner',
+  after: { inner: 'the program is in that user namespace' },
+
+  emit(writer, request) {
+    if (request.handsOver) handOver(writer, request);
   },
 };

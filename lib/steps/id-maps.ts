@@ -76,6 +76,10 @@ function lentRanges(option: MapName, request: Request): IdMapping[] {
 
 const words = ['root', 'keep', 'auto'] as const;
 
+function wordOf(value: unknown): IdMap['word'] {
+  return typeof value === 'string' ? (value as IdMap['word']) : undefined;
+}
+
 function rangesOf(value: unknown, option: MapName, own: number, request: Request): IdMapping[] {
   if (typeof value !== 'string') return checkRanges(value, option);
   switch (oneOf(value, option, words)) {
@@ -97,8 +101,9 @@ function isOwnID(ranges: readonly IdMapping[], own: number): boolean {
 export function uidMapOf(value: unknown, request: Request): IdMap {
   const { own } = request;
   const ranges = rangesOf(value, 'uidMap', own.uid, request);
-  if (isOwnID(ranges, own.uid)) return { ranges, writer: 'stub' };
-  return { ranges, writer: own.has(CAP_SETUID) ? 'parent' : 'helper' };
+  const word = wordOf(value);
+  if (isOwnID(ranges, own.uid)) return { ranges, word, writer: 'stub' };
+  return { ranges, word, writer: own.has(CAP_SETUID) ? 'parent' : 'helper' };
 }
 
 /** Decides `setgroups` too: what is written with privilege leaves it allowed. @throws as {@link uidMapOf} */
@@ -111,10 +116,49 @@ export function gidMapOf(value: unknown, request: Request): IdMap {
   if (denied && request.setgroups === 'allow') {
     throw refusedOption('setgroups', "cannot be 'allow': it is 'deny' in our own user namespace, and in all below it");
   }
+  request.setgroupsByDefault = request.setgroups === undefined;
   request.setgroups ??= (privileged || !onlyOwn) && !denied ? 'allow' : 'deny';
-  if (onlyOwn && request.setgroups === 'deny') return { ranges, writer: 'stub' };
+  const word = wordOf(value);
+  if (onlyOwn && request.setgroups === 'deny') return { ranges, word, writer: 'stub' };
   if (onlyOwn && !privileged) {
     throw refusedOption('setgroups', "cannot be 'allow' without CAP_SETGID: the kernel refuses such a gid map");
   }
-  return { ranges, writer: privileged ? 'parent' : 'helper' };
+  return { ranges, word, writer: privileged ? 'parent' : 'helper' };
+}
+
+const soleID = [{ containerID: 0, hostID: 0, size: 1 }] as const;
+
+function mapBelow({ ranges, word }: IdMap, option: MapName): IdMap {
+  if (word === 'auto')
+    throw refusedOption(
+      option,
+      "cannot be 'auto' below a user namespace that is joined: what we were lent are ids outside of it",
+    );
+  if (word === undefined && (ranges.length > 1 || ranges[0]!.size > 1)) {
+    throw refusedOption(
+      option,
+      'must be one id below a user namespace that is joined: more would be written by a process that others there could look into',
+    );
+  }
+  // Who joins is 0 there, so that is kept, and is root.
+  return { ranges: word === undefined ? ranges : soleID, word, writer: 'stub' };
+}
+
+/**
+ * The maps of a new user namespace below a joined one are of ids of that one. Nobody may write them but who is in one of the two, so the
+ * stub does, and without privilege over the joined one any more.
+ * @throws ArgumentError
+ */
+export function belowJoined(request: Request): void {
+  const { uidMap, gidMap } = request;
+  if (uidMap !== undefined) request.uidMap = mapBelow(uidMap, 'uidMap');
+  if (gidMap === undefined) return;
+  request.gidMap = mapBelow(gidMap, 'gidMap');
+  if (request.setgroups === 'allow' && !request.setgroupsByDefault) {
+    throw refusedOption(
+      'setgroups',
+      "cannot be 'allow' below a user namespace that is joined: the kernel refuses the gid map to who is in the new one",
+    );
+  }
+  request.setgroups = 'deny';
 }

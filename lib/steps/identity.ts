@@ -78,7 +78,7 @@ export const identity: Step = {
   },
 
   settle(request) {
-    if (request.joinsUser) {
+    if (request.endsInJoinedUser) {
       // As nsenter: a process with unmapped ids would lose all capabilities at its exec.
       request.uid ??= 0;
       request.gid ??= 0;
@@ -114,7 +114,7 @@ export const identity: Step = {
     if (groups !== undefined) {
       const { groupsByDefault } = request;
       const option = !groupsByDefault ? 'groups' : uid === undefined ? 'gid' : 'uid';
-      emitGroups(writer, groups, option, groupsByDefault && request.joinsUser);
+      emitGroups(writer, groups, option, groupsByDefault && request.endsInJoinedUser);
     }
     if (gid !== undefined) writer.about(this.name, 'gid').add(call.setresgid, gid, gid, gid);
     if (uid !== undefined) {
@@ -131,9 +131,9 @@ export const identity: Step = {
 
   hint(code, label, request) {
     if (code === 'EINVAL' && /^(?:uid|gid|groups)$/.test(label.option ?? '')) {
-      if (request.joinsUser)
+      if (request.endsInJoinedUser)
         return 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap';
-      return `this id has no place in the user namespace; map it with ${label.option === 'uid' ? 'uidMap' : 'gidMap'}`;
+      return `this id has no place in the user namespace; map it with ${request.inner === undefined ? '' : 'inner.'}${label.option === 'uid' ? 'uidMap' : 'gidMap'}`;
     }
     if (code !== 'EPERM') return undefined;
     if (label.option === 'capabilities') return whyNoCapabilities(request.capabilities!);

@@ -14,6 +14,9 @@ import { joinWord, lowestFree } from '../assembly/words';
 
 const { F_DUPFD_CLOEXEC } = constants;
 
+/** The new one is made below the one that is joined. */
+const nesting = Flags.NEWUSER | Flags.NEWPID;
+
 function hasUser({ flags }: JoinEntry): boolean {
   return (flags & Flags.NEWUSER) !== 0;
 }
@@ -67,7 +70,9 @@ export const join: Step = {
     request.joins = targets
       .flatMap((target, index) => {
         const option = Array.isArray(given.join) ? `join[${index}]` : 'join';
-        return checkTargets(target, option).map((one) => ({ option, ...one }));
+        // Namespaces that are only made are made in another user namespace; nothing else is entered for them.
+        const wanted = request.forNamespaces ? Flags.NEWUSER : undefined;
+        return checkTargets(target, option, wanted).map((one) => ({ option, ...one }));
       })
       .filter(({ flags }) => flags !== 0);
   },
@@ -79,7 +84,7 @@ export const join: Step = {
       if (twice !== 0) throw refusedOption(option, `enters ${formatFlags(twice)} a second time`);
       all |= flags;
     }
-    const both = (all & request.flags) >>> 0;
+    const both = (all & request.flags & ~nesting) >>> 0;
     if (both === 0) return;
     throw refusedOption(
       'join',

@@ -13,9 +13,9 @@ type Owner = { readonly from: 'outside' | 'inside'; readonly uid: number; readon
 
 function ownerOf(request: Request): Owner {
   // What its root is outside, only the kernel knows.
-  if (request.joinsUser) return 'unknown';
+  if (request.joinsUser || request.inner?.join !== undefined) return 'unknown';
   if (request.uid === undefined && !request.creates(Flags.NEWUSER)) return 'same';
-  const { own, uidMap, gidMap } = request;
+  const { own, programUids: uids, programGids: gids } = request;
   const uid = request.finalUid();
   const gid = request.finalGid();
   const mayGive = own.has(CAP_CHOWN);
@@ -23,12 +23,12 @@ function ownerOf(request: Request): Owner {
     if (uid === own.uid) return 'same';
     return mayGive ? { from: 'outside', uid, gid } : 'unknown';
   }
-  const before = insideID(uidMap, own.uid);
-  if (uidMap === undefined || before === uid) return 'same';
-  const outside = outsideID(uidMap, uid);
-  if (mayGive && outside !== undefined) return { from: 'outside', uid: outside, gid: outsideID(gidMap, gid) ?? -1 };
+  const before = insideID(uids, own.uid);
+  if (uids === undefined || before === uid) return 'same';
+  const outside = outsideID(uids, uid);
+  if (mayGive && outside !== undefined) return { from: 'outside', uid: outside, gid: outsideID(gids, gid) ?? -1 };
   // Inside it takes a place for both ids of who owns them now.
-  if (before === undefined || insideID(gidMap, own.gid) === undefined) return 'unknown';
+  if (before === undefined || insideID(gids, own.gid) === undefined) return 'unknown';
   return { from: 'inside', uid, gid };
 }
 
@@ -64,7 +64,11 @@ export const pipeOwnerOutside: Step = {
 export const pipeOwner: Step = {
   name: 'pipe owner',
   options: [],
-  after: { user: 'its ids are those inside', owner: 'it takes the rights of root inside' },
+  after: {
+    user: 'its ids are those inside',
+    owner: 'it takes the rights of root inside',
+    inner: 'its ids are those inside',
+  },
 
   emit(writer, request) {
     const owner = ownerOf(request);

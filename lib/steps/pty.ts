@@ -14,8 +14,10 @@ const usual = { columns: 80, rows: 24 };
 
 /** Whether our own id has no place in the new user namespace: nobody in it can give away what is ours. */
 function isOwnerLeftOut(request: Request): boolean {
-  const { pty, uidMap } = request;
-  return pty !== undefined && uidMap !== undefined && insideID(uidMap, request.own.uid) === undefined;
+  // Of a joined user namespace only the kernel knows.
+  if (request.pty === undefined || request.joinsUser) return false;
+  const { programUids } = request;
+  return programUids !== undefined && insideID(programUids, request.own.uid) === undefined;
 }
 
 /** The terminal was made by us; who has another id could not even open it by its path. */
@@ -32,7 +34,7 @@ export const ptyOwner: Step = {
 
   emit(writer, request) {
     if (!isOwnerLeftOut(request) || !request.own.has(CAP_CHOWN)) return;
-    const uid = outsideID(request.uidMap, request.finalUid());
+    const uid = outsideID(request.programUids, request.finalUid());
     if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, 0, uid, -1);
   },
 };
@@ -41,7 +43,7 @@ export const pty: Step = {
   name: 'pty',
   options: ['pty'],
   onlyWhenGiven: true,
-  after: { session: 'only the leader of a session can take a controlling terminal' },
+  after: { session: 'only the leader of a session can take a controlling terminal', inner: 'ids are those inside' },
 
   check(given, request) {
     if (typeof given.pty === 'boolean') {
@@ -74,11 +76,11 @@ export const pty: Step = {
   emit(writer, request) {
     if (request.pty === undefined) return;
     writer.about(this.name, 'pty');
-    const uid = request.uid ?? insideID(request.uidMap, request.own.uid);
+    const uid = request.uid ?? (request.joinsUser ? undefined : insideID(request.programUids, request.own.uid));
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
     if (uid !== undefined && !isOwnerLeftOut(request)) {
       writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
-      if (request.joinsUser) writer.accept('EPERM');
+      if (request.joinsUser || request.inner?.join !== undefined) writer.accept('EPERM');
     }
     writer.add(call.ioctlNumber, 0, TIOCSCTTY);
   },

@@ -10,6 +10,11 @@ export function flagsOf(request: Request): number {
   return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
 }
 
+/** A process in the pid namespace that was joined, and nothing but that: the next one is the program. */
+export function cloneMiddle(writer: Writer): void {
+  writer.add(call.clone, Flags.PARENT | Flags.PARENT_SETTID, 0, ReportPid).fork();
+}
+
 /** Whether the program is born once more, into what only a new process can enter. */
 export function clonesAgain(request: Request): boolean {
   return (

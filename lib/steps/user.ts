@@ -8,7 +8,7 @@ import * as call from '../assembly/calls';
 import { whileDumpable } from './closed-to-others';
 import { whyForbidden } from './forbidden-user-namespaces';
 import { explain, mapText, serveMaps, writingWhat } from './id-map-writers';
-import { gidMapOf, type MapName, ownID, uidMapOf } from './id-maps';
+import { belowJoined, gidMapOf, type MapName, uidMapOf } from './id-maps';
 import { needs } from '../assembly/needs';
 import { fillProcFile, openProcFile } from './proc-file';
 import { holdHere } from './wait-for-start';
@@ -22,7 +22,7 @@ const SIGKILL = 9;
 function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
   const map = request[option];
   if (request.forNamespaces || map === undefined || mapsZero(map) || request[id] !== undefined) return;
-  if (insideID(map, ownID(option, request)) !== undefined) return;
+  if (insideID(map, id === 'uid' ? request.ownUid : request.ownGid) !== undefined) return;
   throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
 }
 
@@ -32,6 +32,18 @@ function writeMap(writer: Writer, request: Request, option: string, file: string
   let descriptor: Slot = 0;
   whileDumpable(writer, request, () => (descriptor = openProcFile(writer, path)));
   fillProcFile(writer, descriptor, text);
+}
+
+/**
+ * In a joined user namespace, as who joins one is: whoever makes one below it must have an id there, see EPERM in user_namespaces(7).
+ * One that has no 0 may have our own id; the call that makes the other one tells where it has not.
+ */
+function becomeRoot(writer: Writer): void {
+  writer.about('user', 'join').add(call.setgroups, 0, writer.reserve(8)).accept('EPERM');
+  writer.add(call.setresgid, 0, 0, 0).accept('EINVAL');
+  writer.add(call.setresuid, 0, 0, 0).accept('EINVAL');
+  // A change of ids clears it.
+  writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
 }
 
 export const user: Step = {
@@ -52,6 +64,7 @@ export const user: Step = {
   },
 
   settle(request) {
+    if (request.joinsUser && request.creates(Flags.NEWUSER)) belowJoined(request);
     const { uidMap, gidMap, setgroups } = request;
     if (uidMap !== undefined) needs(request, 'uidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace', false);
     if (gidMap !== undefined) needs(request, 'gidMap', Flags.NEWUSER, 'it maps the ids of a new user namespace', false);
@@ -75,6 +88,7 @@ export const user: Step = {
     if (!request.creates(Flags.NEWUSER)) return;
     const { uidMap, gidMap, setgroups } = request;
     const denies = setgroups === 'deny';
+    if (request.joinsUser) becomeRoot(writer);
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
     if (request.holdsAt('maps')) holdHere(writer, request, 'maps');
     if (uidMap?.writer === 'stub') writeMap(writer, request, 'uidMap', 'uid_map', mapText(uidMap));
@@ -88,7 +102,13 @@ export const user: Step = {
 
   serve: serveMaps,
 
-  hint(code, label, { uidMap, gidMap }) {
+  hint(code, label, request) {
+    const { uidMap, gidMap } = request;
+    if (request.joinsUser && request.creates(Flags.NEWUSER) && code === 'EPERM') {
+      if (label.option === 'flags')
+        return 'neither 0 nor our own id has a place in the user namespace that was joined, or user namespaces are forbidden there';
+      return 'below a user namespace that was joined the one id is 0 of it; where it has no 0, our own id in it';
+    }
     if (label.option === 'flags') return whyForbidden(code);
     if (label.option === 'uidMap' && uidMap !== undefined) return explain(code, uidMap, 'uid').hint;
     if (label.option === 'gidMap' && gidMap !== undefined) return explain(code, gidMap, 'gid').hint;
@@ -115,12 +135,12 @@ export const owner: Step = {
 
   emit(writer, request) {
     if (!request.changesOwner) return;
-    const { uidMap, gidMap, own } = request;
+    const { uidMap, gidMap, ownUid, ownGid } = request;
     // Groups first, then the group: the uid takes the right to both.
     if (!request.setgroupsDenied) writer.about(this.name, 'gidMap').add(call.setgroups, 0, writer.reserve(8));
-    if (mapsZero(gidMap) && insideID(gidMap, own.gid) !== 0)
+    if (mapsZero(gidMap) && insideID(gidMap, ownGid) !== 0)
       writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
-    if (mapsZero(uidMap) && insideID(uidMap, own.uid) !== 0)
+    if (mapsZero(uidMap) && insideID(uidMap, ownUid) !== 0)
       writer.about(this.name, 'uidMap').add(call.setresuid, 0, 0, 0);
     // A change of ids clears it.
     writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);

@@ -15,6 +15,8 @@ export function whyNoProcess(code: string, request: Request): Hint | undefined {
   if (code === 'ENOMEM' && request.joinsAny(Flags.NEWPID)) {
     return 'the pid 1 of the pid namespace that was joined has ended: no process can be born there any more';
   }
+  if (code === 'EINVAL' && request.creates(Flags.NEWPID) && request.joinsAny(Flags.NEWPID))
+    return 'the pid namespace that was joined belongs to a user namespace, in which the new one must be made; join that one too';
   if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroup);
   return undefined;
 }

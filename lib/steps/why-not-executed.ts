@@ -6,18 +6,19 @@ import { whyNotExecuted } from '../host/executable';
 import { host } from '../host/host';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import { type IdMap, insideID, outsideID, type Request } from '../assembly/request';
+import { insideID, outsideID, type Request } from '../assembly/request';
 
 /** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
 export function whyNotExecutedBy(request: Request): string | undefined {
   if (request.joinsAny(Flags.NEWNS | Flags.NEWUSER) || request.capabilities !== undefined) return undefined;
   // Which of them it has entered, only the child knows.
   if (request.cwds.length > 0) return undefined;
-  const { own, uid, gid, uidMap, gidMap } = request;
+  if (request.inner?.join !== undefined) return undefined;
+  const { own, uid, gid, programUids: uidMap, programGids: gidMap } = request;
   const isNew = request.creates(Flags.NEWUSER);
   const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
   // Where 0 is mapped and nothing else is asked for, the child became that.
-  const outside = (id: number | undefined, map: IdMap | undefined, before: number): number | undefined =>
+  const outside = (id: number | undefined, map: Request['programUids'], before: number): number | undefined =>
     isNew ? (outsideID(map, id ?? 0) ?? (id === undefined ? before : undefined)) : (id ?? before);
   const group = outside(gid, gidMap, own.gid);
   const user = outside(uid, uidMap, own.uid);

@@ -94,6 +94,7 @@ enum class Message : uint8_t {
   kProgram = 4,      // beside a pid 1: the last word of the program's process, before its exec
   kNamespaces = 5,   // with descriptors of its namespaces
   kEndYourself = 6,  // of a test build: its fault asks for the end of Node
+  kMiddle = 7,       // the first word of a process that clones the program, and is not the first one
 };
 
 // In the place of a fault's errno: the child is killed there; or Node is, and the child goes on.

@@ -112,14 +112,19 @@ bool Child::ReceiveOne(bool* waiting) {
     case Message::kWaiting:
       *waiting = true;
       break;
+    case Message::kMiddle:
+      FindMiddle(received.sender, std::move(received.pidfd));
+      break;
     case Message::kBorn:
+      if (!program_.known()) spoken_ = true;
       FindProgram(received.sender, std::move(received.pidfd));
       break;
     case Message::kProgram:
       if (traits_.init && inner_ == 0) inner_ = received.sender;
       break;
     case Message::kNamespaces:
-      if (inner_ == 0 && namespaces_.empty()) namespaces_ = std::move(received.descriptors);
+      // A second time where it has gone on into another user namespace.
+      if (inner_ == 0) namespaces_ = std::move(received.descriptors);
       break;
 #ifdef NSCLONE_FAULTS
     case Message::kKillMe:
@@ -141,11 +146,34 @@ void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (ending_) program_.Signal(SIGKILL);
 }
 
+// A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
+// has nothing more to do than to end.
+void Child::FindMiddle(pid_t pid, Descriptor pidfd) {
+  if (!traits_.forks || program_.known() || first_.known()) return;
+  first_ = std::move(middle_);
+  middle_ = Process::Born(pid, std::move(pidfd));
+  if (ending_) middle_.Signal(SIGKILL);
+}
+
+// True where what was taken for the program was a middle process that had not said a word: the kernel has written
+// another number since, and nobody can any more.
+bool Child::FindSuccessor() {
+  if (spoken_ || first_.known() || !program_.reaped()) return false;
+  const pid_t pid = file_->report()->pid;
+  if (pid == program_.pid()) return false;
+  first_ = std::move(middle_);
+  middle_ = std::move(program_);
+  program_ = {};
+  FindProgram(pid, {});
+  return program_.known();
+}
+
 void Child::Kill() {
   if (!ending_) {
     ending_ = true;
     Listen();
   }
+  first_.Signal(SIGKILL);
   middle_.Signal(SIGKILL);
   program_.Signal(SIGKILL);
   // What is not known yet, as it has not said a word, is found by looking.
@@ -181,8 +209,9 @@ Child::Verdict Child::Judge() {
 // A command. Its channel is closed by the exec and by death, so its end says that there is something to find out.
 Child::Verdict Child::JudgeStub() {
   if (traits_.forks && !program_.known()) {
-    if (middle_.present()) return Verdict::kWait;
-    const pid_t pid = file_->report()->pid;
+    if (is_between()) return Verdict::kWait;
+    pid_t pid = file_->report()->pid;
+    if (pid == middle_.pid()) pid = 0;
     // Where there is a second process, its first word comes, or the end of the channel.
     if (pid != 0 && channel() >= 0 && !ending_) return Verdict::kWait;
     // It has not said a word, so nobody but the kernel can have written its number.
@@ -261,7 +290,10 @@ Child::Verdict Child::JudgeThread() {
 }
 
 bool Child::Advance() {
-  if (middle_.present() && middle_.Ended()) middle_.Reap();
+  for (Process* one : {&first_, &middle_}) {
+    static_cast<void>(one->Open());
+    if (one->present() && one->Ended()) one->Reap();
+  }
   if (const int error = is_thread() ? 0 : program_.Open(); error != 0 && error != EAGAIN) {
     // There will never be a pidfd of it, and nobody can be given such a child.
     refusal_ = error;
@@ -277,19 +309,23 @@ bool Child::Advance() {
         phase_ = Phase::kStarted;
         return true;
       }
-      if (verdict != Verdict::kFailed || middle_.present()) return false;
+      if (verdict != Verdict::kFailed || is_between()) return false;
       // Whoever waits for a set-up that we have killed does not wait for its tracer too, which may keep it for ever.
       if (!ReapProgram() && !(ending_ && program_.traced())) return false;
+      if (traits_.forks && FindSuccessor()) {
+        unsure_ = true;
+        return false;
+      }
       phase_ = Phase::kFailed;
       if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
       return true;
     }
     case Phase::kStarted:
       // Past the exec nobody maps the file any more.
-      if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !middle_.present())
+      if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !is_between())
         MemoryFile::Release(std::move(file_));
       if (!is_thread() && (!program_.Ended() || !ReapProgram())) return false;
-      if (middle_.present()) return false;
+      if (is_between()) return false;
       phase_ = Phase::kEnded;
       return true;
     case Phase::kFailed:
@@ -303,6 +339,7 @@ bool Child::Advance() {
 
 void Child::CloseOver() {
   if (channel_ended_) channel_.Close();
+  if (first_.reaped()) first_.Close();
   if (middle_.reaped()) middle_.Close();
   if (program_.reaped()) {
     program_.Close();

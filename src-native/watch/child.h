@@ -24,7 +24,7 @@ struct ChildTraits {
   enum class Place : uint8_t { kStub, kHere, kThread };
   Place place = Place::kStub;
   bool executes = false;  // in place, and the program ends in an execve(2)
-  bool forks = false;     // a second clone comes: the first process is only the middle one
+  bool forks = false;     // another clone comes: the first process is only the middle one
   bool detached = false;
   bool init = false;     // the program runs beside a pid 1 of ours
   bool exposed = false;  // others may run beside it while it has the report mapped
@@ -40,7 +40,9 @@ class Child {
   // Takes one step along the phases where the facts allow it, never waiting. True when the phase has changed.
   bool Advance();
   // Nothing will wake us for what is to be known next: it has to be looked at again.
-  bool wants_recheck() const { return unsure_ || middle_.traced() || program_.traced() || is_silent(); }
+  bool wants_recheck() const {
+    return unsure_ || first_.present() || middle_.traced() || middle_.silent() || program_.traced() || is_silent();
+  }
   // Closes what is at its end.
   void CloseOver();
   // For a thread: the descriptor that it writes to before its end must stay ours until then.
@@ -97,7 +99,11 @@ class Child {
   bool is_silent() const { return !is_thread() && program_.silent(); }
   bool is_thread() const { return traits_.place == ChildTraits::Place::kThread; }
   State state() const;
+  // A process is left that is on its way to make the program.
+  bool is_between() const { return middle_.present() || first_.present(); }
   bool ReceiveOne(bool* waiting);
+  void FindMiddle(pid_t pid, Descriptor pidfd);
+  bool FindSuccessor();
   void FindProgram(pid_t pid, Descriptor pidfd);
   Verdict Judge();
   Verdict JudgeStub();
@@ -118,8 +124,10 @@ class Child {
   char name_[16];
   std::unique_ptr<MemoryFile> file_;
   Descriptor channel_;
+  Process first_;  // with two middle ones the one that is about to end
   Process middle_;
   Process program_;
+  bool spoken_ = false;  // the program has said a word
   size_t stack_;
   Descriptor wake_;
   std::vector<Descriptor> namespaces_;

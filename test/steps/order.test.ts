@@ -44,6 +44,7 @@ test('every option of the types has an owner', () => {
     hold: true,
     hostname: true,
     init: true,
+    inner: true,
     ioPriority: true,
     join: true,
     keyring: true,
