@@ -1,7 +1,7 @@
 // Namespaces, ids and capabilities of a line, as options of clone(), with what is refused of them together.
 import { existsSync, readFileSync } from 'node:fs';
 
-import { Flags, type CloneOptions, type Step } from '../../lib/index';
+import { type Capabilities, type CapabilityName, type CloneOptions, constants, Flags, type Step } from '../../lib/index';
 import { allCapabilities } from './capabilities';
 import type { Line } from './arguments';
 import { refusal } from './words';
@@ -22,10 +22,9 @@ function areUserNamespacesOff(): boolean {
   }
 }
 
-/** What cannot be done yet, and is not done by halves. */
-function refuseMissing({ set, texts, descriptors }: Line): void {
-  if (set.has('disable-userns')) throw refusal('--disable-userns is not supported');
-  if (descriptors.has('userns2')) throw refusal('--userns2 is not supported');
+/** What is not done by halves. */
+function refuseMissing({ texts, descriptors }: Line): void {
+  if (descriptors.has('userns2') && !descriptors.has('userns')) throw refusal('--userns2 requires --userns');
   if (texts.has('file-label')) throw refusal('--file-label is not supported');
 }
 
@@ -66,7 +65,7 @@ export function identityOf(line: Line): Identity {
   return { uid, gid, newUser, flags: isCgroup ? flags | Flags.NEWCGROUP : flags };
 }
 
-function capabilitiesOf(line: Line, entersUser: boolean): CloneOptions['capabilities'] {
+function capabilitiesOf(line: Line, entersUser: boolean): Capabilities | undefined {
   const kept = [...line.capabilities];
   const all = { permitted: kept, effective: kept, inheritable: kept, ambient: kept };
   const bounding = entersUser ? { bounding: kept } : {};
@@ -80,31 +79,69 @@ const assertDisabled: Step = {
   run: (c) => void c.unshare(Flags.NEWUSER).expect('ENOSPC', 'EPERM', 'EUSERS', 'ENOSYS'),
 };
 
+/** What root has as inheritable becomes ambient, as far as that is so. */
+const raiseInherited = (kept: Iterable<CapabilityName>): Step => ({
+  at: 'exec',
+  run(c) {
+    for (const name of kept)
+      c.prctl(constants.PR_CAP_AMBIENT, constants.PR_CAP_AMBIENT_RAISE, constants[name]).accept('EPERM', 'EINVAL');
+  },
+});
+
+type Ids = Pick<Identity, 'uid' | 'gid'>;
+const mapped = ({ uid, gid }: Ids, host: Ids) => ({
+  uidMap: [{ containerID: uid, hostID: host.uid, size: 1 }],
+  gidMap: [{ containerID: gid, hostID: host.gid, size: 1 }],
+});
+
+/**
+ * The ids, in one new user namespace or in two: a devpts needs an id 0, and what shuts user namespaces off must not be where it could
+ * be undone.
+ */
+function mapsOf({ operations, set }: Line, { uid, gid }: Identity): CloneOptions {
+  const host = { uid: process.getuid!(), gid: process.getgid!() };
+  const wanted = { uid, gid };
+  const first = operations.some(({ kind }) => kind === 'dev') ? { uid: 0, gid: 0 } : wanted;
+  const isOff = set.has('disable-userns');
+  const hasSecond = isOff || first.uid !== uid || first.gid !== gid;
+  return {
+    ...mapped(first, host),
+    setgroups: 'deny',
+    ...(hasSecond && { inner: mapped(wanted, first) }),
+    ...(isOff && { sysctl: { 'user.max_user_namespaces': '1' } }),
+  };
+}
+
 /** The options of clone() that are about these. */
-export function namespacesOf(line: Line, { uid, gid, newUser, flags }: Identity): CloneOptions {
+export function namespacesOf(line: Line, identity: Identity): CloneOptions {
   const { descriptors, set, texts } = line;
+  const { uid, gid, newUser, flags } = identity;
   const joined = (['userns', 'pidns'] as const).flatMap((name) => descriptors.get(name) ?? []);
-  const [own, host] = [{ uid, gid }, { uid: process.getuid!(), gid: process.getgid!() }];
-  const map = (kind: 'uid' | 'gid') => [{ containerID: own[kind], hostID: host[kind], size: 1 }];
   const joins = descriptors.has('userns');
+  const second = descriptors.get('userns2');
   const hasMaps = newUser && !descriptors.has('userns-block-fd');
   const hasInit = (flags & Flags.NEWPID) !== 0 && !set.has('as-pid-1');
   const label = texts.get('exec-label');
   const name = texts.get('hostname');
+  const capabilities = capabilitiesOf(line, newUser || joins);
+  const isOff = set.has('disable-userns') || set.has('assert-userns-disabled');
+  const isWhole = capabilities?.ambient === undefined;
+  const steps = [...(isOff ? [assertDisabled] : []), ...(isWhole ? [raiseInherited(line.capabilities)] : [])];
   return {
     flags,
     ...(joined.length > 0 && { join: joined.map((fd) => ({ fd })) }),
-    ...(hasMaps && { uidMap: map('uid'), gidMap: map('gid'), setgroups: 'deny' as const }),
-    ...((joins || (newUser && !hasMaps)) && own),
+    ...(hasMaps && mapsOf(line, identity)),
+    ...(second !== undefined && { inner: { join: { fd: second } } }),
+    ...((joins || (newUser && !hasMaps)) && { uid, gid }),
     ...(name !== undefined && { hostname: name }),
     ...((flags & Flags.NEWNET) !== 0 && { loopback: true }),
     ...(hasInit && { init: { until: set.has('die-with-parent') ? ('command' as const) : ('last' as const) } }),
-    capabilities: capabilitiesOf(line, newUser || joins),
+    capabilities,
     noNewPrivileges: true,
     ...(line.filters.length > 0 && { seccomp: line.filters }),
     ...(label !== undefined && { selinuxLabel: label }),
     ...(set.has('new-session') && { detached: true }),
     ...(set.has('die-with-parent') && { parentDeathSignal: 'SIGKILL' as const }),
-    ...(set.has('assert-userns-disabled') && { steps: [assertDisabled] }),
+    ...(steps.length > 0 && { steps }),
   };
 }

@@ -74,6 +74,7 @@ export function messageOf(error: SyscallError, entry: Made | undefined, command:
   if (option.startsWith('capabilities')) return `capset failed: ${text}`;
   if (option.startsWith('seccomp')) return `prctl(PR_SET_SECCOMP): ${text}`;
   if (option.startsWith('join')) return `Joining specified user namespace failed: ${text}`;
+  if (error.syscall === 'unshare' && step === 'steps at exec') return 'creation of new user namespaces was not disabled as requested';
   const because = hint === undefined ? '' : ` (${hint})`;
   if (['user', 'process', 'namespaces'].includes(step)) return `Creating new namespace failed: ${text}${because}`;
   return `${error.syscall ?? step}: ${text}${because}`;
