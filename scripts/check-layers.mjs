@@ -75,6 +75,9 @@ const typescript = [
     // A step never calls another step; what steps have in common is in files that the order does not list.
     except: stepsOf('lib/assembly/order.ts'),
   },
+  // The command is a user of the package, and a tool is one too.
+  { of: 'lib/cli/bwrap', may: ['lib/cli/', 'tools/bwrap/command'] },
+  { of: 'tools/bwrap/', may: ['tools/bwrap/', 'lib/index'] },
   { of: 'lib/addon', may: ['lib/', 'types/'], packages: ['node-gyp-build'] },
   { of: 'lib/', may: ['lib/', 'types/'] },
 ];

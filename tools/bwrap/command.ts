@@ -33,11 +33,30 @@ function terminal(): string | undefined {
   return name.startsWith('/dev/') ? name : undefined;
 }
 
+/** The same open files under numbers that the command has no use for. */
+function above(least: number, descriptors: readonly number[]): number[] {
+  const { F_DUPFD_CLOEXEC } = constants;
+  const again = (descriptor: number): number =>
+    perform(record((c) => ({ it: c.fcntl(descriptor, F_DUPFD_CLOEXEC, least) }))).it;
+  return descriptors.map((descriptor) => (descriptor < least ? again(descriptor) : descriptor));
+}
+
 /** All that clone() gets. */
 function optionsOf(command: BwrapCommand, line: Line, inherited: Inherited): CloneOptions {
-  const { steps = [], ...restored } = restoring(inherited, line.used);
+  const sync = line.descriptors.get('sync-fd');
+  const used = new Set(line.used);
+  // Without a pid 1 of ours it is the command that holds it.
+  if (sync !== undefined && line.set.has('as-pid-1')) used.delete(sync);
+  const { steps = [], ...restored } = restoring(inherited, used);
   const all = [...(command.options.steps ?? []), ...steps];
-  return { ...command.options, ...restored, ...(all.length > 0 && { steps: all }) };
+  const { init } = command.options;
+  const kept = typeof init === 'object' ? init.keep : undefined;
+  return {
+    ...command.options,
+    ...restored,
+    ...(kept !== undefined && { init: { ...(init as object), keep: above((restored.stdio as unknown[]).length, kept) } }),
+    ...(all.length > 0 && { steps: all }),
+  };
 }
 
 async function start(line: Line, called: Called, inherited: Inherited): Promise<number> {

@@ -32,6 +32,18 @@ export interface BwrapCommand {
   messageOf(error: SyscallError): string;
 }
 
+/** Where the command starts, as far as it is there: our folder, HOME, the root. */
+function foldersToStartIn({ env }: Line): string[] {
+  const home = env['HOME'] ?? '';
+  const folders = [...(home === '' ? [] : [home]), '/'];
+  try {
+    return [process.cwd(), ...folders];
+  } catch {
+    // It was removed.
+    return folders;
+  }
+}
+
 /** Of a link that says something else: what it says, where that can be seen from outside. */
 function linkInTheWay(
   { code }: SyscallError,
@@ -66,8 +78,7 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
   });
   const own = namespacesOf(line, identity);
   const folder = texts.get('chdir');
-
-  const cwd = folder !== undefined ? posix.resolve('/', folder) : [process.cwd(), ...(env['HOME'] ? [env['HOME']] : []), '/'];
+  const cwd = folder !== undefined ? posix.resolve('/', folder) : foldersToStartIn(line);
   const argv0 = texts.get('argv0');
   const locks = lockFiles(line);
   const sync = descriptors.get('sync-fd');

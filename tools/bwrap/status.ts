@@ -1,5 +1,5 @@
 // What is told of a sandbox while it is there, and what it waits for: descriptors of reports, of waiting, of locks.
-import { closeSync, openSync, read, writeSync } from 'node:fs';
+import { closeSync, openSync, read, readFileSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 import { constants, perform, record, type ClonedProcess, type CloneOptions, type NamespaceKind } from '../../lib/index';
@@ -43,10 +43,28 @@ function namespacesOf(child: ClonedProcess, { unshare }: Line): [string, bigint]
     });
 }
 
-function report(child: ClonedProcess, line: Line): void {
-  const [info, json] = [line.descriptors.get('info-fd'), line.descriptors.get('json-status-fd')];
-  if (info === undefined && json === undefined) return;
-  const fields = [['child-pid', child.pid] as const, ...namespacesOf(child, line)].map(([name, value]) => `"${name}": ${value}`);
+interface Told {
+  readonly ids: readonly (readonly [string, bigint | number])[];
+  readonly pid: number;
+}
+
+/**
+ * Whom a report is of. Our pid 1 can be looked into by nobody but root, and reports are for who joins namespaces by `/proc/PID/ns`: to
+ * others the process is told that pid 1 has started, once it is there.
+ */
+function pidOf(child: ClonedProcess, hasInit: boolean): number {
+  if (!hasInit || process.getuid!() === 0) return child.pid;
+  try {
+    const [first] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
+    return Number(first) || child.pid;
+  } catch {
+    return child.pid;
+  }
+}
+
+function report({ ids, pid }: Told, { descriptors }: Line): void {
+  const fields = [['child-pid', pid] as const, ...ids].map(([name, value]) => `"${name}": ${value}`);
+  const [info, json] = [descriptors.get('info-fd'), descriptors.get('json-status-fd')];
   if (info !== undefined) write(info, `{\n    ${fields.join(',\n    ')}\n}\n`);
   if (json !== undefined) write(json, `{ ${fields.join(', ')} }\n`);
 }
@@ -64,17 +82,24 @@ export function attendance(
   exitCode: (child: ClonedProcess) => Promise<number>,
 ): ((child: ClonedProcess) => Promise<void>) | undefined {
   if (holdsOf(line).hold === undefined) return undefined;
+  const { descriptors, unshare, set } = line;
+  const hasInit = unshare.has('pid') && !set.has('as-pid-1');
+  const [maps, block, json] = (['userns-block-fd', 'block-fd', 'json-status-fd'] as const).map((name) => descriptors.get(name));
   return async (child) => {
-    const { descriptors } = line;
-    report(child, line);
-    const [maps, block] = [descriptors.get('userns-block-fd'), descriptors.get('block-fd')];
+    const ids = namespacesOf(child, line);
+    const isWaitedFor = maps !== undefined || block !== undefined;
+    // Who is waited for must know of whom.
+    if (isWaitedFor) report({ ids, pid: child.pid }, line);
     if (maps !== undefined) {
       await until(maps);
       await child.start();
     }
     if (block !== undefined) await until(block);
-    if (maps === undefined || block !== undefined) await child.start();
-    const json = descriptors.get('json-status-fd');
+    try {
+      if (maps === undefined || block !== undefined) await child.start();
+    } finally {
+      if (!isWaitedFor) report({ ids, pid: pidOf(child, hasInit) }, line);
+    }
     if (json === undefined) return;
     const code = await exitCode(child);
     try {
