@@ -168,6 +168,7 @@ function checkNative(file) {
 
 sources('types', /\.[cm]?ts$/).forEach(checkTypeScript);
 sources('lib', /\.[cm]?ts$/).forEach(checkTypeScript);
+sources('tools', /\.[cm]?ts$/).forEach(checkTypeScript);
 sources('src-native', /\.(cc|h)$/).forEach(checkNative);
 
 for (const violation of violations) console.error(violation);

@@ -212,8 +212,8 @@ export interface Remount extends MountEntry {
   attributes: readonly MountAttribute[];
 }
 
-/** A file with this content: resolv.conf, hosts, a secret. */
-export interface FileMount extends MountEntry {
+/** A file with this content: resolv.conf, hosts, a secret. What it may not be used for says nothing beside `place`. */
+export interface FileMount extends MountEntry, Pick<MountOptions, 'nosuid' | 'nodev' | 'noexec'> {
   type: 'file';
   content: string | Uint8Array;
   /** Default 0o644. */

@@ -71,6 +71,11 @@ interface Option {
 }
 
 const mostArguments = 9000;
+/** BPF_MAXINSNS of the kernel. */
+const mostInstructions = 4096;
+const noFilter =
+  'Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL. ' +
+  '(Hint: this requires a kernel configured with CONFIG_SECCOMP and CONFIG_SECCOMP_FILTER.)';
 /** Half of the address space. */
 const mostBytes = 2n ** 63n - 1n;
 
@@ -106,6 +111,7 @@ function contentOf(descriptor: number, what: string, { used }: Line): Uint8Array
 function filterOf(descriptor: number, line: Line): Uint8Array {
   const filter = contentOf(descriptor, "Can't read seccomp data", line);
   if (filter.length % 8 !== 0) throw refusal('Invalid seccomp data, must be multiple of 8');
+  if (filter.length === 0 || filter.length / 8 > mostInstructions) throw refusal(noFilter);
   return filter;
 }
 
@@ -299,7 +305,7 @@ export const options: Readonly<Record<string, Option>> = {
     values: 'VAR',
     help: 'Unset a variable',
     read([name], { line }) {
-      if (name === '' || name!.includes('=')) throw refusal('unsetenv failed: Invalid argument');
+      if (name === '' || name!.includes('=')) throw refusal('unsetenv failed');
       delete line.env[name!];
     },
   },

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { clone, constants, perform, record, type CloneOptions, type SyscallError } from '../../lib/index';
 import { readLine, usage, type Line } from './arguments';
 import { bwrapExitCode, commandOf, type BwrapCommand } from './index';
+import { identityOf } from './namespaces';
 import { type Inherited, restoring, takeInherited } from './inherited';
 import { isRefusal, refusal, version } from './words';
 
@@ -59,7 +60,16 @@ function optionsOf(command: BwrapCommand, line: Line, inherited: Inherited): Clo
   };
 }
 
+function misused({ name }: Called): number {
+  writeSync(2, usage(name));
+  return 1;
+}
+
 async function start(line: Line, called: Called, inherited: Inherited): Promise<number> {
+  if (line.command.length === 0) {
+    identityOf(line);
+    return misused(called);
+  }
   const command = itself(commandOf(line, terminal()), called);
   // As clone() sets it for the child: when the process ends that has started this one, all of it does.
   if (line.set.has('die-with-parent')) perform(record((c) => void c.prctl(constants.PR_SET_PDEATHSIG, 9)));
@@ -96,11 +106,7 @@ async function told(run: (line: Line) => Promise<number>, argv: readonly string[
 /** @returns the exit code */
 export async function runBwrap(argv: readonly string[], called: Called): Promise<number> {
   const inherited = takeInherited();
-  const misused = (): number => {
-    writeSync(2, usage(called.name));
-    return 1;
-  };
-  if (argv.length === 0) return misused();
+  if (argv.length === 0) return misused(called);
   return told(async (line) => {
     if (line.asksFor === 'help') writeSync(1, usage(called.name));
     if (line.asksFor === 'version') writeSync(1, `bubblewrap ${version} (nsclone)\n`);

@@ -1,5 +1,5 @@
 // `nsclone/bwrap`: a command line of bubblewrap as options of clone().
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync, realpathSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { posix } from 'node:path';
 
@@ -8,7 +8,7 @@ import { readLine, type Line } from './arguments';
 import { identityOf, namespacesOf } from './namespaces';
 import { type Made, mountsOf, type Operation, pathOutside } from './operations';
 import { attendance, holdsOf, lockFiles } from './status';
-import { entryOf, exitCode, messageOf, refusal } from './words';
+import { entryOf, exitCode, messageOf, refusal, textOf } from './words';
 
 /** What a command line of bubblewrap asks for. */
 export interface BwrapCommand {
@@ -59,6 +59,25 @@ function linkInTheWay(
   }
 }
 
+/** Bubblewrap looks at all sources before it does anything. */
+function firstMissing(operations: readonly Operation[]): string | undefined {
+  for (const { source, fd, kind, optional } of operations) {
+    if (source === undefined || fd !== undefined || !kind.endsWith('bind')) continue;
+    try {
+      realpathSync(source);
+    } catch (error) {
+      if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      return `Can't find source path ${source}: ${textOf(error)}`;
+    }
+  }
+  return undefined;
+}
+
+function isOutside(path: string, operations: readonly Operation[]): boolean {
+  const outside = pathOutside(path, operations);
+  return outside !== undefined && existsSync(outside);
+}
+
 /** The exit code of bubblewrap for a child that has ended: 128 and the signal's number for one that was killed. */
 export async function bwrapExitCode(child: ClonedProcess): Promise<number> {
   const { code, signal } = await child.exited;
@@ -103,7 +122,10 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
     locks,
     messageOf(error) {
       const entry = error.option === 'root' ? top : made[entryOf(error)];
-      return linkInTheWay(error, entry, operations) ?? messageOf(error, entry, command, folder);
+      const missing = firstMissing(operations);
+      if (missing !== undefined) return missing;
+      const lacksParents = entry !== undefined && !isOutside(posix.dirname(posix.resolve('/', entry.operation.dest)), operations);
+      return linkInTheWay(error, entry, operations) ?? messageOf(error, { entry, lacksParents, command, folder });
     },
   };
 }

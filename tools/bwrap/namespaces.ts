@@ -22,6 +22,9 @@ function areUserNamespacesOff(): boolean {
   }
 }
 
+/** __NEW_UTS_LEN of the kernel. */
+const longestHostname = 64;
+
 /** What is not done by halves. */
 function refuseMissing({ texts, descriptors }: Line): void {
   if (descriptors.has('userns2') && !descriptors.has('userns')) throw refusal('--userns2 requires --userns');
@@ -56,6 +59,8 @@ export function identityOf(line: Line): Identity {
   if (!newUser && !joins && gid !== ownGid) throw refusal('Specifying --gid requires --unshare-user or --userns');
   if (!unshare.has('uts') && texts.has('hostname')) throw refusal('Specifying --hostname requires --unshare-uts');
   refuseMissing(line);
+  const host = texts.get('hostname') ?? '';
+  if (Buffer.byteLength(host) > longestHostname) throw refusal(`Can't set hostname to ${host}: Invalid argument`);
   const asPidOne = set.has('as-pid-1');
   if (asPidOne && !unshare.has('pid')) throw refusal('Specifying --as-pid-1 requires --unshare-pid');
   if (asPidOne && locks.length > 0) throw refusal('Specifying --as-pid-1 and --lock-file is not permitted');

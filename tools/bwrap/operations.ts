@@ -3,6 +3,7 @@ import { accessSync, constants as access } from 'node:fs';
 import { posix } from 'node:path';
 
 import type { BindMount, Mount, RootMount } from '../../lib/index';
+import { refusal } from './words';
 
 export type OperationKind =
   | 'bind'
@@ -144,10 +145,11 @@ function entriesOf(operation: Operation, around: Surroundings): Mount[] {
     case 'file':
       return [{ type: 'file', target, content, mode, place: true }];
     case 'bind-data':
-      return [{ type: 'file', target, content, mode, writable: true, create: true }];
+      return [{ type: 'file', target, content, mode, writable: true, nodev: true, ...common }];
     case 'ro-bind-data':
-      return [{ type: 'file', target, content, mode, create: true }];
+      return [{ type: 'file', target, content, mode, nodev: true, ...common }];
     case 'symlink':
+      if (operation.source === '') throw refusal(`Can't make symlink at ${target}: No such file or directory`);
       return [{ type: 'symlink', target, to: operation.source! }];
     case 'chmod':
       return [{ type: 'chmod', target, mode: mode! }];
@@ -167,10 +169,11 @@ function parentsOf(path: string): string[] {
 
 const isTop = (path: string): boolean => posix.resolve('/', path) === '/';
 
-/** Where the root is a bind, what was made before that is covered by it: the rest is made in it. */
+/** Where the first is a bind on the root, all else is made in that, and there is no tmpfs that it would cover. */
 function splitAtRoot(operations: readonly Operation[]): [top: Operation | undefined, rest: readonly Operation[]] {
-  const at = operations.findLastIndex(({ dest, kind }) => isTop(dest) && kind.endsWith('bind'));
-  return [operations[at], operations.slice(at + 1)];
+  const [first, ...rest] = operations;
+  const isRoot = first !== undefined && isTop(first.dest) && first.kind.endsWith('bind') && first.optional !== true;
+  return isRoot ? [first, rest] : [undefined, operations];
 }
 
 function rootOf(top: Operation | undefined, around: Surroundings): RootMount {

@@ -41,14 +41,16 @@ export const refusalOf = (what: string, error: unknown): TypeError => refusal(`$
 const inside = (path: string): string => `/newroot/${path.replace(/^\/+/, '')}`;
 const fileSystems = ['proc', 'tmpfs', 'devpts', 'mqueue'];
 
+const notMounted = (path: string): string => `Unable to find "${inside(path)}" in mount table`;
+
 /** Of an entry of `mounts`. */
-function whatOfMount({ operation, type, target }: Made, { syscall }: SyscallError): string {
+function whatOfMount({ operation, type, target }: Made, { syscall, code }: SyscallError, lacksParents: boolean): string {
   const { dest, source = '', mode = 0 } = operation;
   if (type === 'bind' && syscall === 'open_tree') return `Can't find source path ${source}`;
-  if (syscall === 'mkdirat') return `Can't mkdir ${type === 'dir' ? '' : 'parents for '}${dest}`;
+  if (syscall === 'mkdirat') return `Can't mkdir ${lacksParents ? 'parents for ' : ''}${dest}`;
   if (type === 'symlink') return `Can't make symlink at ${dest}`;
-  if (type === 'chmod') return `Can't chmod 0${mode.toString(8)} ${dest}`;
-  if (type === 'remount') return `Can't remount readonly on ${inside(dest)}`;
+  if (type === 'chmod') return `Can't chmod ${mode === 0 ? '' : '0'}${mode.toString(8)} ${dest}`;
+  if (type === 'remount') return `Can't remount readonly on ${inside(dest)}: ${code === 'EINVAL' ? notMounted(dest) : 'realpath(destination)'}`;
   if (type === 'overlay') return `Can't make overlay mount on ${inside(dest)}`;
   if (fileSystems.includes(type) && syscall?.startsWith('fs')) return `Can't mount ${type} on ${inside(target)}`;
   if (type === 'file' && operation.kind === 'file') return `Can't create file ${dest}`;
@@ -61,11 +63,23 @@ function whatOfMount({ operation, type, target }: Made, { syscall }: SyscallErro
 /** The index of the entry of `mounts` that an error is of. */
 export const entryOf = ({ option = '' }: SyscallError): number => Number(/^mounts\[(\d+)\]/.exec(option)?.[1] ?? -1);
 
-/** What bubblewrap says where the kernel refuses the same. @param entry what the error is of */
-export function messageOf(error: SyscallError, entry: Made | undefined, command: string, folder?: string): string {
+/** What an error is of, beside what it says itself. */
+export interface Place {
+  readonly entry: Made | undefined;
+  /** Whether folders on the way to it are missing outside. */
+  readonly lacksParents: boolean;
+  readonly command: string;
+  readonly folder: string | undefined;
+}
+
+/** What bubblewrap says where the kernel refuses the same. */
+export function messageOf(error: SyscallError, { entry, lacksParents, command, folder }: Place): string {
   const { step = '', option = '', path, hint } = error;
   const text = textOf(error);
-  if (entry !== undefined) return `${whatOfMount(entry, error)}: ${text}`;
+  if (entry !== undefined) {
+    const what = whatOfMount(entry, error, lacksParents);
+    return what.endsWith('in mount table') ? what : `${what}: ${text}`;
+  }
   if (step === 'command' || step === 'look for command') return `execvp ${command}: ${text}`;
   if (step === 'cwd') return `Can't chdir to ${folder ?? path}: ${text}`;
   if (option === 'hostname') return `Can't set hostname to ${path ?? ''}: ${text}`;
@@ -74,7 +88,7 @@ export function messageOf(error: SyscallError, entry: Made | undefined, command:
   if (option.startsWith('capabilities')) return `capset failed: ${text}`;
   if (option.startsWith('seccomp')) return `prctl(PR_SET_SECCOMP): ${text}`;
   if (option.startsWith('join')) return `Joining specified user namespace failed: ${text}`;
-  if (error.syscall === 'unshare' && step === 'steps at exec') return 'creation of new user namespaces was not disabled as requested';
+  if (error.syscall?.startsWith('unshare ') && step === 'steps at exec') return 'creation of new user namespaces was not disabled as requested';
   const because = hint === undefined ? '' : ` (${hint})`;
   if (['user', 'process', 'namespaces'].includes(step)) return `Creating new namespace failed: ${text}${because}`;
   return `${error.syscall ?? step}: ${text}${because}`;
