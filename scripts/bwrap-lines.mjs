@@ -25,10 +25,12 @@ const roots = (folder) => [
 /** What every line can have, each as often as it stands here. */
 function options(folder, pick, number) {
   const at = (name) => `${folder}/${name}`;
-  const targets = () => pick(['/tmp/a', '/tmp/a/b', '/tmp/c/d/e', '/tmp', '/run/x', '/nowhere', '/tmp//f/../g', 'tmp/h', '/', at('dir')]);
-  const sources = () => pick([at('dir'), at('file'), at('link'), at('dir/inner'), '/dev/null', '/usr', at('missing'), 'dir', at('dead')]);
+  const targets = () => mostly(['/tmp/a', '/tmp/a/b', '/tmp/c/d/e', '/tmp', '/tmp//f/../g', 'tmp/h'], ['/run/x', '/nowhere', '/', at('dir')]);
+  const sources = () => mostly([at('dir'), at('dir'), at('link'), at('dir/inner'), '/usr', 'dir'], [at('file'), '/dev/null', at('missing'), at('dead')]);
+  /** One that is right, mostly. */
+  const mostly = (right, wrong) => pick(number() < 0.9 ? right : wrong);
   const binds = ['--bind', '--ro-bind', '--dev-bind', '--bind-try', '--ro-bind-try', '--dev-bind-try'];
-  const modes = () => pick(['0755', '0700', '1777', '0', '644', '0710', '0604', '7777', '10000', '9', '', 'x', '-1', ' 7']);
+  const modes = () => mostly(['0755', '0700', '1777', '0', '644', '0710', '0604', '7777', ' 7'], ['10000', '9', '', 'x', '-1']);
   const perms = () => (number() < 0.3 ? ['--perms', modes()] : []);
   return [
     () => [pick(binds), sources(), targets()],
@@ -36,43 +38,42 @@ function options(folder, pick, number) {
     () => [pick(binds), sources(), targets()],
     () => ['--tmpfs', '/tmp'],
     () => [...perms(), '--tmpfs', targets()],
-    () => ['--size', pick(['1048576', '0x10000', '010000', '0', '', '-1', '12k', '18446744073709551616']), '--tmpfs', targets()],
-    () => ['--proc', pick(['/proc', '/tmp/proc', '/nowhere/proc'])],
-    () => ['--dev', pick(['/dev', '/dev', '/tmp/dev', '/nowhere/dev'])],
-    () => ['--mqueue', pick(['/dev/mqueue', '/tmp/queue'])],
+    () => ['--size', mostly(['1048576', '0x10000', '010000'], ['0', '', '-1', '12k', '18446744073709551616']), '--tmpfs', targets()],
+    () => ['--proc', mostly(['/proc', '/tmp/proc'], ['/nowhere/proc'])],
+    () => ['--dev', mostly(['/dev', '/dev', '/tmp/dev'], ['/nowhere/dev'])],
+    () => ['--mqueue', mostly(['/tmp/queue'], ['/dev/mqueue'])],
     () => [...perms(), '--dir', targets()],
-    () => ['--symlink', pick(['/usr', 'a', 'usr/bin', '']), pick([targets(), '/bin', '/tmp/link'])],
-    () => [...perms(), pick(['--file', '--bind-data', '--ro-bind-data']), String(pick([given.text, given.empty, 77])), targets()],
-    () => ['--chmod', modes(), targets()],
-    () => ['--remount-ro', pick(['/', '/tmp', '/usr', targets()])],
+    () => ['--symlink', mostly(['/usr', 'a', 'usr/bin'], ['']), mostly(['/tmp/link', '/tmp/a/link'], [targets(), '/bin'])],
+    () => [...perms(), pick(['--file', '--bind-data', '--ro-bind-data']), String(mostly([given.text, given.empty], [77])), mostly(['/tmp/g', '/tmp/c/g', '/tmp/a'], [targets()])],
+    () => ['--chmod', modes(), mostly(['/tmp', '/'], [targets()])],
+    () => ['--remount-ro', mostly(['/', '/tmp'], ['/usr', targets()])],
     () => ['--unshare-all'],
     () => ['--unshare-all', '--share-net'],
     () => [`--unshare-${pick(['user', 'user-try', 'ipc', 'pid', 'net', 'uts', 'cgroup', 'cgroup-try'])}`],
     () => [`--unshare-${pick(['user', 'user-try', 'ipc', 'pid', 'net', 'uts', 'cgroup', 'cgroup-try'])}`],
-    () => ['--uid', pick(['0', '1000', '12345', '-1', 'x', ''])],
-    () => ['--gid', pick(['0', '1000', '54321', '5x'])],
+    () => ['--uid', mostly([String(process.getuid())], ['0', '12345', '-1', 'x', ''])],
+    () => ['--gid', mostly([String(process.getgid())], ['0', '54321', '5x'])],
     () => ['--unshare-user', '--uid', pick(['0', '7']), '--gid', pick(['0', '8'])],
-    () => ['--unshare-uts', '--hostname', pick(['box', '', 'x'.repeat(64), 'x'.repeat(65)])],
-    () => ['--hostname', 'box'],
-    () => ['--chdir', pick(['/', '/usr', '/nowhere', '/usr/bin/..', 'usr'])],
-    () => ['--setenv', pick(['FOO', 'PATH', '', 'A=B']), pick(['1', '', 'a b'])],
-    () => ['--unsetenv', pick(['FOO', 'HOME', '', 'A=B'])],
+    () => ['--unshare-uts', '--hostname', mostly(['box', '', 'x'.repeat(64)], ['x'.repeat(65)])],
+    () => ['--chdir', mostly(['/', '/usr', '/usr/bin/..', 'usr'], ['/nowhere'])],
+    () => ['--setenv', mostly(['FOO', 'BAR'], ['', 'A=B']), pick(['1', '', 'a b'])],
+    () => ['--unsetenv', mostly(['FOO', 'HOME'], ['', 'A=B'])],
     () => ['--clearenv'],
     () => ['--new-session'],
     () => ['--die-with-parent'],
-    () => ['--as-pid-1'],
+    () => (number() < 0.1 ? ['--as-pid-1'] : []),
     () => ['--unshare-pid', '--as-pid-1'],
-    () => [pick(['--cap-add', '--cap-drop']), pick(['ALL', 'CAP_NET_RAW', 'cap_kill', 'CAP_SYS_ADMIN', 'KILL', '5', 'CAP_NOPE', ''])],
-    () => ['--args', String(pick([given.args, given.wrongArgs, given.empty, 77]))],
+    () => [pick(['--cap-add', '--cap-drop']), mostly(['ALL', 'CAP_NET_RAW', 'cap_kill', 'CAP_SYS_ADMIN', '5'], ['KILL', 'CAP_NOPE', ''])],
+    () => ['--args', String(mostly([given.args, given.empty], [given.wrongArgs, 77]))],
     () => ['--info-fd', String(given.info)],
     () => ['--json-status-fd', String(given.json)],
     () => ['--block-fd', String(given.ready)],
     () => ['--sync-fd', String(given.text)],
-    () => ['--lock-file', pick([at('file'), '/usr/bin/env', '/nowhere'])],
-    () => [pick(['--seccomp', '--add-seccomp-fd']), String(pick([given.filter, given.filter, given.wrongFilter, given.empty]))],
-    () => ['--disable-userns'],
+    () => ['--lock-file', '/usr/bin/env'],
+    () => [pick(['--seccomp', '--add-seccomp-fd']), String(mostly([given.filter], [given.wrongFilter, given.empty]))],
+    () => (number() < 0.1 ? ['--disable-userns'] : []),
     () => ['--unshare-user', '--disable-userns'],
-    () => ['--assert-userns-disabled'],
+    () => (number() < 0.2 ? ['--assert-userns-disabled'] : []),
   ];
 }
 
@@ -85,7 +86,7 @@ export function* lines(seed, count, folder, command) {
     const number = numbers(seed * 1_000_003 + index);
     const pick = (list) => list[Math.floor(number() * list.length)];
     const all = options(folder, pick, number);
-    const line = [...pick(roots(folder)), ...(number() < 0.7 ? ['--proc', '/proc'] : []), ...(number() < 0.7 ? ['--tmpfs', '/tmp'] : [])];
+    const line = [...pick(roots(folder)), ...(number() < 0.7 ? ['--proc', '/proc'] : []), ...(number() < 0.9 ? ['--tmpfs', '/tmp'] : [])];
     const most = 1 + Math.floor(number() * 7);
     for (let made = 0; made < most; made++) line.push(...pick(all)());
     if (number() < 0.06) line.push(pick(mistakes));

@@ -71,6 +71,8 @@ interface Option {
 }
 
 const mostArguments = 9000;
+/** __NEW_UTS_LEN of the kernel. */
+const longestHostname = 64;
 /** BPF_MAXINSNS of the kernel. */
 const mostInstructions = 4096;
 const noFilter =
@@ -290,7 +292,14 @@ export const options: Readonly<Record<string, Option>> = {
   '--pidns': descriptor('Join this pid namespace', true),
   '--uid': id('uid', 'User id inside'),
   '--gid': id('gid', 'Group id inside'),
-  '--hostname': text('NAME', 'Host name inside'),
+  '--hostname': {
+    ...text('NAME', 'Host name inside'),
+    read(values, reader) {
+      const [name] = values;
+      if (Buffer.byteLength(name!) > longestHostname) throw refusal(`Can't set hostname to ${name}: Invalid argument`);
+      text('', '').read(values, reader);
+    },
+  },
   '--chdir': text('DIR', 'Working directory inside', '--chdir takes one argument'),
   '--clearenv': { values: '', help: 'Unset all variables', read: (_, { line }) => void (line.env = {}) },
   '--setenv': {
@@ -435,7 +444,7 @@ function readOptions(
 }
 
 /**
- * Reads a line, and what its descriptors hold that are read: `--args`, `--file` and their like, filters.
+ * Reads a line, and what those descriptors hold that are read with it: `--args`, `--add-seccomp-fd`.
  * @throws TypeError ERR_INVALID_ARG_VALUE
  */
 export function readLine(argv: readonly string[], warnings: string[]): Line {
@@ -460,13 +469,17 @@ export function readLine(argv: readonly string[], warnings: string[]): Line {
   line.command = readOptions(argv, line, false, { count: argv.length }, pending);
   if (line.asksFor !== undefined) return line;
   if (pending.layers.length > 0) throw refusal(afterLayers);
-  const single = line.descriptors.get('seccomp');
-  if (single !== undefined) line.filters.push(filterOf(single, line));
+  return line;
+}
+
+/** Reads what the files that the line makes are to have, and its filter. */
+export function readContents(line: Line): void {
   for (const operation of line.operations) {
     if (operation.fd === undefined || operation.mode === undefined) continue;
     operation.content = contentOf(operation.fd, `Can't write data to file ${operation.dest}`, line);
   }
-  return line;
+  const single = line.descriptors.get('seccomp');
+  if (single !== undefined) line.filters.push(filterOf(single, line));
 }
 
 /** `--help`. */

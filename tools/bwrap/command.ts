@@ -5,9 +5,8 @@ import { isatty } from 'node:tty';
 import { clone, constants, perform, record, type CloneOptions, type SyscallError } from '../../lib/index';
 import { readLine, usage, type Line } from './arguments';
 import { bwrapExitCode, commandOf, type BwrapCommand } from './index';
-import { identityOf } from './namespaces';
 import { type Inherited, restoring, takeInherited } from './inherited';
-import { isRefusal, refusal, version } from './words';
+import { isRefusal, lacksCommand, refusal, version } from './words';
 
 /** What /proc calls the executable of whoever looks: of bubblewrap, another one of it. */
 const ownExecutable = '/proc/self/exe';
@@ -66,10 +65,6 @@ function misused({ name }: Called): number {
 }
 
 async function start(line: Line, called: Called, inherited: Inherited): Promise<number> {
-  if (line.command.length === 0) {
-    identityOf(line);
-    return misused(called);
-  }
   const command = itself(commandOf(line, terminal()), called);
   // As clone() sets it for the child: when the process ends that has started this one, all of it does.
   if (line.set.has('die-with-parent')) perform(record((c) => void c.prctl(constants.PR_SET_PDEATHSIG, 9)));
@@ -107,10 +102,16 @@ async function told(run: (line: Line) => Promise<number>, argv: readonly string[
 export async function runBwrap(argv: readonly string[], called: Called): Promise<number> {
   const inherited = takeInherited();
   if (argv.length === 0) return misused(called);
-  return told(async (line) => {
+  const run = async (line: Line): Promise<number> => {
     if (line.asksFor === 'help') writeSync(1, usage(called.name));
     if (line.asksFor === 'version') writeSync(1, `bubblewrap ${version} (nsclone)\n`);
     if (line.asksFor !== undefined) return 0;
-    return start(line, called, inherited);
-  }, argv);
+    try {
+      return await start(line, called, inherited);
+    } catch (error) {
+      if (isRefusal(error) && error.message === lacksCommand) return misused(called);
+      throw error;
+    }
+  };
+  return told(run, argv);
 }

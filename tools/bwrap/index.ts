@@ -1,10 +1,10 @@
 // `nsclone/bwrap`: a command line of bubblewrap as options of clone().
-import { existsSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { posix } from 'node:path';
 
 import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
-import { readLine, type Line } from './arguments';
+import { readContents, readLine, type Line } from './arguments';
 import { identityOf, namespacesOf } from './namespaces';
 import { type Made, mountsOf, type Operation, pathOutside } from './operations';
 import { attendance, holdsOf, lockFiles } from './status';
@@ -78,6 +78,10 @@ function isOutside(path: string, operations: readonly Operation[]): boolean {
   return outside !== undefined && existsSync(outside);
 }
 
+function isFolderOutside({ source = '' }: Operation): boolean {
+  return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** The exit code of bubblewrap for a child that has ended: 128 and the signal's number for one that was killed. */
 export async function bwrapExitCode(child: ClonedProcess): Promise<number> {
   const { code, signal } = await child.exited;
@@ -87,8 +91,8 @@ export async function bwrapExitCode(child: ClonedProcess): Promise<number> {
 /** @internal What a line that has been read comes to; `terminal` is what its --dev has as console. */
 export function commandOf(line: Line, terminal?: string): BwrapCommand {
   const identity = identityOf(line);
-  const [command, ...args] = line.command;
-  if (command === undefined) throw refusal('a command is missing');
+  readContents(line);
+  const [command = '', ...args] = line.command;
   const { texts, env, operations, descriptors } = line;
   const { root, mounts, made, top } = mountsOf(operations, {
     ownPids: line.unshare.has('pid') || descriptors.has('pidns'),
@@ -125,7 +129,8 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
       const missing = firstMissing(operations);
       if (missing !== undefined) return missing;
       const lacksParents = entry !== undefined && !isOutside(posix.dirname(posix.resolve('/', entry.operation.dest)), operations);
-      return linkInTheWay(error, entry, operations) ?? messageOf(error, { entry, lacksParents, command, folder });
+      const isFolder = entry !== undefined && isFolderOutside(entry.operation);
+      return linkInTheWay(error, entry, operations) ?? messageOf(error, { entry, lacksParents, isFolder, command, folder });
     },
   };
 }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Capabilities, type CapabilityName, type CloneOptions, constants, Flags, type Step } from '../../lib/index';
 import { allCapabilities } from './capabilities';
 import type { Line } from './arguments';
-import { refusal } from './words';
+import { lacksCommand, refusal } from './words';
 
 export interface Identity {
   readonly uid: number;
@@ -21,9 +21,6 @@ function areUserNamespacesOff(): boolean {
     return false;
   }
 }
-
-/** __NEW_UTS_LEN of the kernel. */
-const longestHostname = 64;
 
 /** What is not done by halves. */
 function refuseMissing({ texts, descriptors }: Line): void {
@@ -50,6 +47,7 @@ const kinds = { ipc: Flags.NEWIPC, pid: Flags.NEWPID, net: Flags.NEWNET, uts: Fl
 export function identityOf(line: Line): Identity {
   const { unshare, ids, descriptors, set, texts, locks } = line;
   refuse(line);
+  if (line.command.length === 0) throw refusal(lacksCommand);
   const [ownUid, ownGid] = [process.getuid!(), process.getgid!()];
   const joins = descriptors.has('userns');
   const implied = ownUid !== 0 && !joins;
@@ -59,8 +57,6 @@ export function identityOf(line: Line): Identity {
   if (!newUser && !joins && gid !== ownGid) throw refusal('Specifying --gid requires --unshare-user or --userns');
   if (!unshare.has('uts') && texts.has('hostname')) throw refusal('Specifying --hostname requires --unshare-uts');
   refuseMissing(line);
-  const host = texts.get('hostname') ?? '';
-  if (Buffer.byteLength(host) > longestHostname) throw refusal(`Can't set hostname to ${host}: Invalid argument`);
   const asPidOne = set.has('as-pid-1');
   if (asPidOne && !unshare.has('pid')) throw refusal('Specifying --as-pid-1 requires --unshare-pid');
   if (asPidOne && locks.length > 0) throw refusal('Specifying --as-pid-1 and --lock-file is not permitted');

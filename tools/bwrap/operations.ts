@@ -1,5 +1,5 @@
 // The operations of a line in their order, as entries of `mounts`.
-import { accessSync, constants as access } from 'node:fs';
+import { accessSync, constants as access, statSync } from 'node:fs';
 import { posix } from 'node:path';
 
 import type { BindMount, Mount, RootMount } from '../../lib/index';
@@ -116,8 +116,12 @@ function overlay({ kind, dest, layers, source, work }: Operation): Mount {
   return kind === 'overlay' ? { ...whole, upper: source!, work: work! } : whole;
 }
 
+const isTop = (path: string): boolean => posix.resolve('/', path) === '/';
+
 function entriesOf(operation: Operation, around: Surroundings): Mount[] {
-  const { kind, dest: target, mode, optional = false, content = new Uint8Array() } = operation;
+  const { kind, dest: target, mode, content = new Uint8Array() } = operation;
+  // A root is there or it is not.
+  const optional = operation.optional === true && !isTop(target);
   const bind = { type: 'bind', target, optional, ...common } as const;
   switch (kind) {
     case 'dev-bind':
@@ -156,18 +160,28 @@ function entriesOf(operation: Operation, around: Surroundings): Mount[] {
   }
 }
 
-/** The permissions of parents that are missing: they open to nobody what is not for everybody. */
+/** The permissions of parents that are missing: they open to nobody what is not for everybody. Without --perms nothing is. */
 function modeOfParents({ mode = 0 }: Operation): number {
   return 0o755 & ~((mode & 0o070) === 0 ? 0o050 : 0) & ~((mode & 0o007) === 0 ? 0o005 : 0);
 }
 
-/** The folders on the way to a path. */
+/** The folders on the way to a path, those that it comes back from too. */
 function parentsOf(path: string): string[] {
-  const names = path.split('/').slice(1, -1);
-  return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`);
+  const names = path.split('/').slice(0, -1);
+  const all = names.map((_, index) => posix.resolve('/', ...names.slice(0, index + 1)));
+  return [...new Set(all)].filter((parent) => parent !== '/');
 }
 
-const isTop = (path: string): boolean => posix.resolve('/', path) === '/';
+/** Whether there is nothing to do: its source is not there, and need not be. */
+function isVoid({ optional, source }: Operation): boolean {
+  if (optional !== true) return false;
+  try {
+    statSync(source!);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
 
 /** Where the first is a bind on the root, all else is made in that, and there is no tmpfs that it would cover. */
 function splitAtRoot(operations: readonly Operation[]): [top: Operation | undefined, rest: readonly Operation[]] {
@@ -198,6 +212,7 @@ export function mountsOf(operations: readonly Operation[], around: Surroundings)
   const [top, rest] = splitAtRoot(operations);
   let known = new Set<string>();
   for (const given of rest) {
+    if (isVoid(given)) continue;
     const operation = { ...given, dest: posix.resolve('/', given.dest) };
     const add = (mount: Mount): void => {
       mounts.push(mount);
@@ -206,7 +221,7 @@ export function mountsOf(operations: readonly Operation[], around: Surroundings)
     const { dest, kind } = operation;
     const mode = modeOfParents(operation);
     const makesParents = kind !== 'chmod' && mode !== 0o755 && kind !== 'remount-ro';
-    for (const target of makesParents ? parentsOf(dest) : []) {
+    for (const target of makesParents ? parentsOf(given.dest.startsWith('/') ? given.dest : `/${given.dest}`) : []) {
       if (!known.has(target)) add({ type: 'dir', target, mode });
       known.add(target);
     }

@@ -5,6 +5,9 @@ import type { Made } from './operations';
 /** The version whose options these are. */
 export const version = '0.11.0';
 
+/** Of a line without one, the usage is shown. */
+export const lacksCommand = 'a command is missing';
+
 /** A line that is refused: the words that follow `bwrap: `. Nothing was done. */
 export function refusal(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' as const, option: 'argv' });
@@ -68,15 +71,22 @@ export interface Place {
   readonly entry: Made | undefined;
   /** Whether folders on the way to it are missing outside. */
   readonly lacksParents: boolean;
+  /** Whether its source is a folder. */
+  readonly isFolder: boolean;
   readonly command: string;
   readonly folder: string | undefined;
 }
 
 /** What bubblewrap says where the kernel refuses the same. */
-export function messageOf(error: SyscallError, { entry, lacksParents, command, folder }: Place): string {
+export function messageOf(error: SyscallError, { entry, lacksParents, isFolder, command, folder }: Place): string {
   const { step = '', option = '', path, hint } = error;
   const text = textOf(error);
   if (entry !== undefined) {
+    // The kernel finds it when it mounts, bubblewrap before.
+    if (error.syscall === 'move_mount' && error.code === 'EINVAL' && (entry.type === 'bind' || entry.type === 'file')) {
+      const { dest } = entry.operation;
+      return isFolder ? `Can't mkdir ${dest}: Not a directory` : `Can't create file at ${dest}: Is a directory`;
+    }
     const what = whatOfMount(entry, error, lacksParents);
     return what.endsWith('in mount table') ? what : `${what}: ${text}`;
   }
