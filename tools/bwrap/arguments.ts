@@ -32,6 +32,8 @@ export interface Line {
   readonly descriptors: Map<DescriptorName, number>;
   /** What the command does not get of the descriptors that were handed over. */
   readonly used: Set<number>;
+  /** What has been read, and is closed for bubblewrap. */
+  readonly spent: Set<number>;
   readonly filters: Uint8Array[];
   readonly locks: string[];
   env: Record<string, string>;
@@ -101,8 +103,10 @@ function size(text: string): string {
   return String(value);
 }
 
-function contentOf(descriptor: number, what: string, { used }: Line): Uint8Array {
+function contentOf(descriptor: number, what: string, { used, spent }: Line): Uint8Array {
+  if (spent.has(descriptor)) throw refusal(`${what}: Bad file descriptor`);
   used.add(descriptor);
+  spent.add(descriptor);
   try {
     return readFileSync(descriptor);
   } catch (error) {
@@ -456,6 +460,7 @@ export function readLine(argv: readonly string[], warnings: string[]): Line {
     ids: new Map(),
     descriptors: new Map(),
     used: new Set(),
+    spent: new Set(),
     filters: [],
     locks: [],
     env: { ...process.env } as Record<string, string>,

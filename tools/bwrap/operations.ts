@@ -220,7 +220,8 @@ export function mountsOf(operations: readonly Operation[], around: Surroundings)
     };
     const { dest, kind } = operation;
     const mode = modeOfParents(operation);
-    const makesParents = kind !== 'chmod' && mode !== 0o755 && kind !== 'remount-ro';
+    const isStraight = !given.dest.split('/').includes('..');
+    const makesParents = kind !== 'chmod' && kind !== 'remount-ro' && !(mode === 0o755 && isStraight);
     for (const target of makesParents ? parentsOf(given.dest.startsWith('/') ? given.dest : `/${given.dest}`) : []) {
       if (!known.has(target)) add({ type: 'dir', target, mode });
       known.add(target);
