@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 
 import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
 import { readContents, readLine, type Line } from './arguments';
-import { identityOf, namespacesOf } from './namespaces';
+import { firstIds, identityOf, namespacesOf } from './namespaces';
 import { type Made, mountsOf, type Operation, pathOutside } from './operations';
 import { attendance, holdsOf, lockFiles } from './status';
 import { entryOf, exitCode, messageOf, refusal, textOf } from './words';
@@ -96,7 +96,7 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
   const { texts, env, operations, descriptors } = line;
   const { root, mounts, made, top } = mountsOf(operations, {
     ownPids: line.unshare.has('pid') || descriptors.has('pidns'),
-    isRoot: process.getuid!() === 0 && (!identity.newUser || identity.uid === 0),
+    isRoot: process.getuid!() === 0 && (!identity.newUser || firstIds(line, identity).uid === 0),
     terminal,
   });
   const own = namespacesOf(line, identity);

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 import { type Capabilities, type CapabilityName, type CloneOptions, constants, Flags, type Step } from '../../lib/index';
-import { allCapabilities } from './capabilities';
+import { allCapabilities, ownCapabilities } from './capabilities';
 import type { Line } from './arguments';
 import { lacksCommand, refusal } from './words';
 
@@ -67,12 +67,15 @@ export function identityOf(line: Line): Identity {
 }
 
 function capabilitiesOf(line: Line, entersUser: boolean): Capabilities | undefined {
-  const kept = [...line.capabilities];
-  const all = { permitted: kept, effective: kept, inheritable: kept, ambient: kept };
+  const isRoot = process.getuid!() === 0;
+  const own = entersUser ? new Set(allCapabilities()) : ownCapabilities();
+  const kept = [...line.capabilities].filter((name) => own.has(name));
   const bounding = entersUser ? { bounding: kept } : {};
-  if (line.changesCapabilities || process.getuid!() !== 0) return { ...all, ...bounding };
-  // Root keeps what it has.
-  return entersUser && kept.length < allCapabilities().length ? bounding : undefined;
+  // Root keeps what it has, also where it asks for more.
+  const isWhole = isRoot && (!line.changesCapabilities || kept.length < line.capabilities.size) && kept.length === own.size;
+  if (isWhole) return undefined;
+  if (isRoot && !line.changesCapabilities) return entersUser ? bounding : undefined;
+  return { permitted: kept, effective: kept, inheritable: kept, ambient: kept, ...bounding };
 }
 
 const assertDisabled: Step = {
@@ -95,15 +98,20 @@ const mapped = ({ uid, gid }: Ids, host: Ids) => ({
   gidMap: [{ containerID: gid, hostID: host.gid, size: 1 }],
 });
 
+/** The ids of the set-up: a devpts needs an id 0. */
+export function firstIds({ operations }: Line, { uid, gid }: Ids): Ids {
+  return operations.some(({ kind }) => kind === 'dev') ? { uid: 0, gid: 0 } : { uid, gid };
+}
+
 /**
- * The ids, in one new user namespace or in two: a devpts needs an id 0, and what shuts user namespaces off must not be where it could
- * be undone.
+ * The ids, in one new user namespace or in two: the second has those of the command where the set-up needs others, and what shuts user
+ * namespaces off must not be where it could be undone.
  */
-function mapsOf({ operations, set }: Line, { uid, gid }: Identity): CloneOptions {
+function mapsOf(line: Line, { uid, gid }: Identity): CloneOptions {
   const host = { uid: process.getuid!(), gid: process.getgid!() };
   const wanted = { uid, gid };
-  const first = operations.some(({ kind }) => kind === 'dev') ? { uid: 0, gid: 0 } : wanted;
-  const isOff = set.has('disable-userns');
+  const first = firstIds(line, wanted);
+  const isOff = line.set.has('disable-userns');
   const hasSecond = isOff || first.uid !== uid || first.gid !== gid;
   return {
     ...mapped(first, host),
