@@ -510,7 +510,7 @@ async function buildTools() {
     lineLimit: longest,
     absWorkingDir: root,
     stdin: {
-      contents: "export * from './tools/bwrap/index'; export { runBwrap } from './tools/bwrap/command';",
+      contents: "export * from './tools/bwrap/index'; export { planBwrap, runBwrap } from './tools/bwrap/command';",
       resolveDir: root,
     },
     outfile: join(home, 'all.js'),

@@ -76,6 +76,7 @@ const typescript = [
     except: stepsOf('lib/assembly/order.ts'),
   },
   // The command is a user of the package, and a tool is one too.
+  { of: 'lib/cli/plan', may: ['lib/cli/', 'tools/bwrap/command'] },
   { of: 'lib/cli/bwrap', may: ['lib/cli/', 'tools/bwrap/command'] },
   { of: 'tools/bwrap/', may: ['tools/bwrap/', 'lib/index'] },
   { of: 'lib/addon', may: ['lib/', 'types/'], packages: ['node-gyp-build'] },

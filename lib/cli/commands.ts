@@ -5,8 +5,9 @@ import { printable } from '../errors/printable';
 import { bwrap } from './bwrap';
 import type { Command, Output, RawCommand } from './command';
 import { doctor } from './doctor';
+import { plan } from './plan';
 
-const commands: Readonly<Record<string, Command | RawCommand>> = { doctor, bwrap };
+const commands: Readonly<Record<string, Command | RawCommand>> = { doctor, plan, bwrap };
 
 /** The one that a line is for, where that reads it by itself. */
 export function rawCommand(name: string | undefined): RawCommand | undefined {

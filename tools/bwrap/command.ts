@@ -6,6 +6,7 @@ import { clone, constants, perform, record, type CloneOptions, type SyscallError
 import { readLine, usage, type Line } from './arguments';
 import { bwrapExitCode, commandOf, type BwrapCommand } from './index';
 import { type Inherited, restoring, takeInherited } from './inherited';
+import { planOf } from './typescript';
 import { isRefusal, lacksCommand, refusal, version } from './words';
 
 /** What /proc calls the executable of whoever looks: of bubblewrap, another one of it. */
@@ -96,6 +97,16 @@ async function told(run: (line: Line) => Promise<number>, argv: readonly string[
   warnings.forEach((warning) => writeSync(2, `${prefixed(4)}bwrap: ${warning}\n`));
   if (problem !== undefined) writeSync(2, `${prefixed(3)}bwrap: ${problem}\n`);
   return code;
+}
+
+/** Shows what a line would do, and does nothing. @returns the exit code */
+export async function planBwrap(argv: readonly string[]): Promise<number> {
+  takeInherited();
+  const show = (line: Line): Promise<number> => {
+    writeSync(1, planOf(commandOf(line, terminal())));
+    return Promise.resolve(0);
+  };
+  return told(show, argv);
 }
 
 /** @returns the exit code */

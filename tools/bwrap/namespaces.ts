@@ -78,19 +78,30 @@ function capabilitiesOf(line: Line, entersUser: boolean): Capabilities | undefin
   return { permitted: kept, effective: kept, inheritable: kept, ambient: kept, ...bounding };
 }
 
+/** The lines of our steps, to be shown. */
+const texts = new WeakMap<Step, string>();
+
 const assertDisabled: Step = {
   at: 'exec',
   run: (c) => void c.unshare(Flags.NEWUSER).expect('ENOSPC', 'EPERM', 'EUSERS', 'ENOSYS'),
 };
+texts.set(assertDisabled, "(c) => void c.unshare(Flags.NEWUSER).expect('ENOSPC', 'EPERM', 'EUSERS', 'ENOSYS')");
 
 /** What root has as inheritable becomes ambient, as far as that is so. */
-const raiseInherited = (kept: Iterable<CapabilityName>): Step => ({
-  at: 'exec',
-  run(c) {
-    for (const name of kept)
-      c.prctl(constants.PR_CAP_AMBIENT, constants.PR_CAP_AMBIENT_RAISE, constants[name]).accept('EPERM', 'EINVAL');
-  },
-});
+function raiseInherited(kept: Iterable<CapabilityName>): Step {
+  const values = Array.from(kept, (name) => constants[name]);
+  const { PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE } = constants;
+  const step: Step = {
+    at: 'exec',
+    run: (c) => values.forEach((value) => void c.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, value).accept('EPERM', 'EINVAL')),
+  };
+  const call = "c.prctl(constants.PR_CAP_AMBIENT, constants.PR_CAP_AMBIENT_RAISE, value).accept('EPERM', 'EINVAL')";
+  texts.set(step, `(c) => [${values.join(', ')}].forEach((value) => void ${call})`);
+  return step;
+}
+
+/** A step's line, as it is written. */
+export const textOfStep = (step: Step): string => texts.get(step) ?? '() => {}';
 
 type Ids = Pick<Identity, 'uid' | 'gid'>;
 const mapped = ({ uid, gid }: Ids, host: Ids) => ({
