@@ -88,7 +88,11 @@ export function* lines(seed, count, folder, command) {
     const all = options(folder, pick, number);
     const line = [...pick(roots(folder)), ...(number() < 0.7 ? ['--proc', '/proc'] : []), ...(number() < 0.9 ? ['--tmpfs', '/tmp'] : [])];
     const most = 1 + Math.floor(number() * 7);
-    for (let made = 0; made < most; made++) line.push(...pick(all)());
+    for (let made = 0; made < most; made++) {
+      const more = pick(all)();
+      // mount(2) refuses the second of the same file system in one place, fsmount(2) does not.
+      if (!(more.includes('--mqueue') && line.includes('--mqueue'))) line.push(...more);
+    }
     if (number() < 0.06) line.push(pick(mistakes));
     if (number() < 0.3) line.push('--');
     yield number() < 0.03 ? line : [...line, ...(number() < 0.03 ? ['/nowhere/command'] : command)];
