@@ -107,8 +107,8 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
   const ways = (['fd', 'pid', 'pidfd'] as const).filter((way) => given[way] !== undefined);
   if (ways.length !== 1) throw invalidArgValue(option, target, 'must have exactly one of fd, pid and pidfd');
   const own = given.flags === undefined ? undefined : checkKinds(given.flags, `${name}.flags`);
-  if (own !== undefined && wanted !== undefined)
-    throw refusedOption(`${name}.flags`, 'is given twice: as an argument too');
+  if (own !== undefined && wanted !== undefined && own !== wanted)
+    throw refusedOption(`${name}.flags`, `must be ${formatFlags(wanted)} here, or left out`);
   const kinds = own ?? wanted;
   if (given.fd !== undefined) {
     if (own !== undefined)

@@ -49,6 +49,11 @@ export const hold: Step = {
     if (!request.creates(Flags.NEWUSER)) {
       throw refusedOption('hold', "cannot be 'maps' without Flags.NEWUSER in flags: there is nothing to map");
     }
+    if (request.joinsUser)
+      throw refusedOption(
+        'hold',
+        "cannot be 'maps' below a user namespace that is joined: others there could look into who waits for its maps",
+      );
     refuseWithMaps(request, 'uidMap');
     refuseWithMaps(request, 'gidMap');
   },

@@ -133,7 +133,8 @@ export const identity: Step = {
     if (code === 'EINVAL' && /^(?:uid|gid|groups)$/.test(label.option ?? '')) {
       if (request.endsInJoinedUser)
         return 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap';
-      return `this id has no place in the user namespace; map it with ${request.inner === undefined ? '' : 'inner.'}${label.option === 'uid' ? 'uidMap' : 'gidMap'}`;
+      const map = label.option === 'uid' ? 'uidMap' : 'gidMap';
+      return `this id has no place in the user namespace; map it with ${request.inner === undefined ? map : `inner.${map}`}`;
     }
     if (code !== 'EPERM') return undefined;
     if (label.option === 'capabilities') return whyNoCapabilities(request.capabilities!);

@@ -58,6 +58,12 @@ function refuseWithoutFirst(request: Request, { join }: Inner): void {
       'must be { join } where the first one is joined: to make one takes a process that others there could look into',
     );
   }
+  if (request.joinsAny(Flags.NEWPID)) {
+    throw refusedOption(
+      'inner',
+      'cannot go with a pid namespace in join: the process that it is made with would be born there, where others could look into it',
+    );
+  }
   if (request.holdsAt('maps'))
     throw refusedOption('inner', "cannot go with hold 'maps': its maps are of ids that somebody else gives");
   for (const { map } of kinds) {

@@ -5,7 +5,7 @@ import { ChannelWord, Message } from '../program/format';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { cloneIntoCgroup } from './clone-into-cgroup';
-import { cloneMiddle, clonesAgain, legacyClone } from './second-clone';
+import { cloneMiddle, clonesAgain, isBelowJoined, legacyClone } from './second-clone';
 import type { Step } from '../assembly/step';
 import { whyNoProcess } from './why-no-process';
 
@@ -35,7 +35,7 @@ export const process: Step = {
     if (!clonesAgain(request)) return;
     const { cgroup } = request;
     const joined = request.joins.find((join) => (join.flags & Flags.NEWPID) !== 0);
-    if (joined !== undefined && request.creates(Flags.NEWPID)) {
+    if (joined !== undefined && isBelowJoined(request)) {
       // A pid namespace is made below that which a process is in, and into a joined one only its children come.
       cloneMiddle(writer.about(this.name, joined.option));
       speakFirst(writer, middle);

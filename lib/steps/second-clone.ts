@@ -5,7 +5,15 @@ import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 
-/** PARENT: the program stays Node's own child. PARENT_SETTID: its pid is known should it be killed before its first word. */
+/** Whether a pid namespace is made below one that is joined: only a process in that one can do so. */
+export function isBelowJoined(request: Request): boolean {
+  return request.creates(Flags.NEWPID) && request.joinsAny(Flags.NEWPID);
+}
+
+/**
+ * PARENT: the program stays Node's own child. PARENT_SETTID: its pid is known should it be killed before its first word; as the pid
+ * namespace has it that it was made in.
+ */
 export function flagsOf(request: Request): number {
   return (Flags.PARENT | Flags.PARENT_SETTID | (request.flags & Flags.NEWPID)) >>> 0;
 }

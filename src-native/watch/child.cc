@@ -116,7 +116,6 @@ bool Child::ReceiveOne(bool* waiting) {
       FindMiddle(received.sender, std::move(received.pidfd));
       break;
     case Message::kBorn:
-      if (!program_.known()) spoken_ = true;
       FindProgram(received.sender, std::move(received.pidfd));
       break;
     case Message::kProgram:
@@ -153,19 +152,6 @@ void Child::FindMiddle(pid_t pid, Descriptor pidfd) {
   first_ = std::move(middle_);
   middle_ = Process::Born(pid, std::move(pidfd));
   if (ending_) middle_.Signal(SIGKILL);
-}
-
-// True where what was taken for the program was a middle process that had not said a word: the kernel has written
-// another number since, and nobody can any more.
-bool Child::FindSuccessor() {
-  if (spoken_ || first_.known() || !program_.reaped()) return false;
-  const pid_t pid = file_->report()->pid;
-  if (pid == program_.pid()) return false;
-  first_ = std::move(middle_);
-  middle_ = std::move(program_);
-  program_ = {};
-  FindProgram(pid, {});
-  return program_.known();
 }
 
 void Child::Kill() {
@@ -210,14 +196,30 @@ Child::Verdict Child::Judge() {
 Child::Verdict Child::JudgeStub() {
   if (traits_.forks && !program_.known()) {
     if (is_between()) return Verdict::kWait;
-    pid_t pid = file_->report()->pid;
-    if (pid == middle_.pid()) pid = 0;
+    if (first_.known()) return JudgeBelow();
+    const pid_t pid = file_->report()->pid;
     // Where there is a second process, its first word comes, or the end of the channel.
     if (pid != 0 && channel() >= 0 && !ending_) return Verdict::kWait;
     // It has not said a word, so nobody but the kernel can have written its number.
     if (pid != 0) FindProgram(pid, {});
     if (!program_.known()) return Verdict::kFailed;
   }
+  return JudgeProgram();
+}
+
+// Below a joined pid namespace its number is one of that, and nothing to us: it tells itself who it is. Whoever has
+// been killed or stopped before is looked for, as nobody else would reap it, and the namespace would wait for that for
+// ever.
+Child::Verdict Child::JudgeBelow() {
+  if (channel() >= 0 && !ending_) return Verdict::kWait;
+  if (channel() >= 0 && ++unclear_rounds_ <= kPatience) return Verdict::kUnsure;
+  const pid_t pid = Process::FindPidOne(file_->report()->pid, name_);
+  if (pid != 0) FindProgram(pid, {});
+  return program_.known() ? JudgeProgram() : Verdict::kFailed;
+}
+
+// Once its process is known.
+Child::Verdict Child::JudgeProgram() {
   const bool ended = program_.Ended();
   if (!ended && channel() >= 0) return Verdict::kWait;
   if (traits_.init) return JudgeInit(ended);
@@ -312,10 +314,6 @@ bool Child::Advance() {
       if (verdict != Verdict::kFailed || is_between()) return false;
       // Whoever waits for a set-up that we have killed does not wait for its tracer too, which may keep it for ever.
       if (!ReapProgram() && !(ending_ && program_.traced())) return false;
-      if (traits_.forks && FindSuccessor()) {
-        unsure_ = true;
-        return false;
-      }
       phase_ = Phase::kFailed;
       if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
       return true;

@@ -103,10 +103,11 @@ class Child {
   bool is_between() const { return middle_.present() || first_.present(); }
   bool ReceiveOne(bool* waiting);
   void FindMiddle(pid_t pid, Descriptor pidfd);
-  bool FindSuccessor();
   void FindProgram(pid_t pid, Descriptor pidfd);
   Verdict Judge();
   Verdict JudgeStub();
+  Verdict JudgeBelow();
+  Verdict JudgeProgram();
   Verdict JudgeExecuted(const char* stub_name, bool ended);
   Verdict JudgeInit(bool ended);
   Verdict JudgeHere();
@@ -127,7 +128,6 @@ class Child {
   Process first_;  // with two middle ones the one that is about to end
   Process middle_;
   Process program_;
-  bool spoken_ = false;  // the program has said a word
   size_t stack_;
   Descriptor wake_;
   std::vector<Descriptor> namespaces_;

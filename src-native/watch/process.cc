@@ -1,11 +1,13 @@
 // pidfd, waitid(2) and /proc/PID/stat of one process.
 #include "watch/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -162,6 +164,45 @@ Process::Executed Process::HasExecuted(pid_t pid, pid_t parent, const char* stub
   if (stub_name[0] == '\0') return (flags & kForkNoExec) == 0 ? Executed::kYes : Executed::kNo;
   *rest = '\0';
   return strcmp(strchr(text, '(') + 1, stub_name) != 0 ? Executed::kYes : Executed::kNo;
+}
+
+pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
+  int proc = -1;
+  if (FindProc(&proc) != Proc::kOurs) return 0;
+  const int all_of_it = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (all_of_it < 0) return 0;
+  DIR* folder = fdopendir(all_of_it);
+  if (folder == nullptr) {
+    close(all_of_it);
+    return 0;
+  }
+  char name[32];
+  char parent[32];
+  char numbers[32];
+  snprintf(name, sizeof(name), "Name:\t%s\n", stub_name);
+  snprintf(parent, sizeof(parent), "\nPPid:\t%d\n", getpid());
+  // The last two: where it was made, and in the new one.
+  snprintf(numbers, sizeof(numbers), "\t%d\t1\n", number);
+  pid_t found = 0;
+  while (const dirent* entry = found == 0 ? readdir(folder) : nullptr) {
+    const pid_t pid = atoi(entry->d_name);
+    char path[32];
+    char text[1024];
+    snprintf(path, sizeof(path), "%d/status", pid);
+    const Descriptor file(pid > 0 ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1);
+    const ssize_t length = file.open() ? read(file.number(), text, sizeof(text) - 1) : -1;
+    if (length <= 0) continue;
+    text[length] = '\0';
+    const char* all = strstr(text, "\nNSpid:");
+    if (all == nullptr || strncmp(text, name, strlen(name)) != 0 || strstr(text, parent) == nullptr) continue;
+    const char* end = strchr(all + 1, '\n');
+    const size_t size = strlen(numbers);
+    if (end != nullptr && static_cast<size_t>(end + 1 - all) > size && strncmp(end + 1 - size, numbers, size) == 0) {
+      found = pid;
+    }
+  }
+  closedir(folder);
+  return found;
 }
 
 }  // namespace nsclone

@@ -108,7 +108,7 @@ describe('types', () => {
     processGroup: ['0', null, true, -1, 1.5],
     parentDeathSignal: [null, true, {}, [], 'SIGNONE'],
     init: [0, null, 'true', []],
-    inner: [0, null, true, '{}', [], { uidMap: 'auto' }, { gidMap: [] }, { join: 5 }, { setgroups: true }, { uid: 0 }],
+    inner: [0, null, true, '{}', [], { uidMap: 'auto' }, { gidMap: [] }, { join: 5 }, { setgroups: true }],
     pty: [0, null, 'true', []],
     signal: [0, null, true, {}, 'abort'],
     timeout: ['5', null, true, -1, 1.5],

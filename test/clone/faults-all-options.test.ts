@@ -52,6 +52,7 @@ const anybody: CloneOptions = {
   flags: namespaceMask,
   uidMap: 'root',
   gidMap: 'root',
+  inner: { uidMap: 'root', gidMap: 'root', setgroups: 'deny' },
   hostname: 'box',
   domainname: 'example',
   timeOffsets: { monotonic: { seconds: 10 }, boottime: { seconds: 10, nanoseconds: 5 } },
@@ -105,6 +106,10 @@ const privileged: CloneOptions = {
     { containerID: 1, hostID: 100_001, size: 9 },
   ],
   setgroups: 'allow',
+  inner: {
+    uidMap: [{ containerID: 0, hostID: 1, size: 5 }],
+    gidMap: [{ containerID: 0, hostID: 1, size: 5 }],
+  },
   groups: [1, 2],
   ...(cgroup === undefined ? {} : { cgroup }),
 };

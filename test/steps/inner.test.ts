@@ -90,6 +90,11 @@ describe('inner rejects', () => {
       refusal('ERR_INVALID_ARG_VALUE', 'inner', 'must be { join } where the first one is joined'),
     );
   });
+  rootOnly('one that is new beside a pid namespace that is joined', () => {
+    expect(planning({ join: '/proc/self/ns/pid', ...first, inner: {} })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'inner', 'cannot go with a pid namespace in join'),
+    );
+  });
   test('a map that leaves nobody to be', () => {
     const map = [{ containerID: 5, hostID: 7, size: 1 }];
     expect(planning({ ...first, inner: { uidMap: map } })).toThrow(
@@ -186,7 +191,7 @@ describe('inner, seen from inside', () => {
       // In it nobody has 0. Its mounts belong to the one above, by which an ordinary user has to come.
       const pid = child.namespace('pid');
       const options = { join: [parent!, mnt, pid], inner: { join: user }, uid, gid } as const;
-      expect(words(await inside('cat /proc/self/uid_map; grep -c " /dev " /proc/mounts', options))).toEqual(
+      expect(words(await inside('cat /proc/self/uid_map; grep -c " /dev/null " /proc/mounts', options))).toEqual(
         [uid, 0, 1, 1].map(String),
       );
       for (const one of [user, parent, mnt, owner, pid]) one?.close();
