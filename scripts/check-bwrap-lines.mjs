@@ -133,7 +133,7 @@ const plain = {
   status: (line) => line.replace(/^(NSpid|NSsid):.*/, (text) => `${text.split(/\s+/).length} ${/NSpid/.test(text) ? 'NSpid' : 'NSsid'}`),
   descriptors: (line) => (/\d+ -> .*/.exec(line)?.[0] ?? '').replace(/(socket|pipe):.*|\/proc\/.*/, '$1'),
   // Without the number of links, sizes of folders and the time.
-  files: (line) => line.replace(/^(.{10}) +\d+ +(\d+ +\d+) +(.*?) +\w{3} +\d+ +[\d:]+ (?=[^ ])/, (_, mode, ids, size, name) => `${mode} ${ids} ${mode.startsWith('d') ? '' : size} `),
+  files: (line) => line.replace(/^(.{10}) +\d+ +(\d+ +\d+) +(.*?) +\w{3} +\d+ +[\d:]+ (?=[^ ])/, (_, mode, ids, size) => `${mode} ${ids} ${mode.startsWith('d') ? '' : size} `),
   // Of the machine there are more and less.
   processes: (line) => line.split(' ').length.toString().replace(/^\d\d+$/, 'many'),
 };

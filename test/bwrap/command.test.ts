@@ -90,11 +90,8 @@ describe('what it was started with', () => {
 test('sandbox-runtime’s line: own session, no network, files that are bound, written to and hidden', () => {
   folder.file('work/secret', 'secret');
   const work = folder.at('work');
-  const line = [
-    ...['--new-session', '--die-with-parent', '--unshare-net', '--unshare-pid'],
-    ...['--ro-bind', '/', '/', '--bind', work, work, '--ro-bind', '/dev/null', join(work, 'secret')],
-    ...['--tmpfs', join(work, 'empty'), '--dev', '/dev', '--proc', '/proc', '--setenv', 'SANDBOX', 'yes', '--'],
-  ];
+  const line = `--new-session --die-with-parent --unshare-net --unshare-pid --ro-bind / / --bind ${work} ${work}
+    --ro-bind /dev/null ${work}/secret --tmpfs ${work}/empty --dev /dev --proc /proc --setenv SANDBOX yes --`.split(/\s+/);
   // A device on a mount without devices is one that nobody can open.
   const script = `id -u; cat ${work}/secret 2>&1 | grep -c 'Permission denied'; ls -A ${work}/empty; echo $SANDBOX; echo x > ${work}/written; ls /sys/class/net 2>&1 | wc -l
     (echo > /usr/x) 2>/dev/null || echo refused; [ $$ -le 3 ] && echo few; wc -l < /proc/net/dev`;
