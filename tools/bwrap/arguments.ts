@@ -20,30 +20,54 @@ export type DescriptorName =
 
 export type Shared = 'user' | 'ipc' | 'pid' | 'net' | 'uts' | 'cgroup' | 'user-try' | 'cgroup-try';
 
-/** What a line has asked for. */
-export interface Line {
-  readonly operations: Operation[];
-  readonly unshare: Set<Shared>;
+/** What a line has asked for. What it changes is only looked at where it does not leave it behind. */
+export class Line {
+  readonly operations: Operation[] = [];
+  readonly unshare = new Set<Shared>();
   /** Options that are there or not: 'new-session'. */
-  readonly set: Set<string>;
+  readonly set = new Set<string>();
   /** Options of which the last counts: 'chdir'. */
-  readonly texts: Map<string, string>;
-  readonly ids: Map<'uid' | 'gid', number>;
-  readonly descriptors: Map<DescriptorName, number>;
+  readonly texts = new Map<string, string>();
+  readonly ids = new Map<'uid' | 'gid', number>();
+  readonly descriptors = new Map<DescriptorName, number>();
   /** What the command does not get of the descriptors that were handed over. */
-  readonly used: Set<number>;
+  readonly used = new Set<number>();
   /** What has been read, and is closed for bubblewrap. */
-  readonly spent: Set<number>;
-  readonly filters: Uint8Array[];
-  readonly locks: string[];
-  env: Record<string, string>;
-  capabilities: Set<CapabilityName>;
-  changesCapabilities: boolean;
+  readonly spent = new Set<number>();
+  readonly filters: Uint8Array[] = [];
+  readonly locks: string[] = [];
+  /** Our own ids. */
+  readonly uid = process.getuid!();
+  readonly gid = process.getgid!();
   readonly warnings: string[];
+  changesCapabilities = false;
   /** Whether the usage or the version was asked for in the place of all else. */
   asksFor: 'help' | 'version' | undefined;
   /** The command and its arguments. */
-  command: readonly string[];
+  command: readonly string[] = [];
+  #env: Record<string, string> | undefined;
+  #capabilities: Set<CapabilityName> | undefined;
+
+  constructor(warnings: string[]) {
+    this.warnings = warnings;
+  }
+
+  get env(): Record<string, string> {
+    return (this.#env ??= { ...process.env } as Record<string, string>);
+  }
+
+  set env(env: Record<string, string>) {
+    this.#env = env;
+  }
+
+  /** What root has is kept, where nothing is said of it; others have nothing. */
+  get capabilities(): Set<CapabilityName> {
+    return (this.#capabilities ??= this.uid === 0 ? ownCapabilities() : new Set());
+  }
+
+  set capabilities(names: Set<CapabilityName>) {
+    this.#capabilities = names;
+  }
 }
 
 /** What the next option that makes something gets. */
@@ -237,15 +261,19 @@ function overlay(kind: OperationKind, values: string, help: string, least: 1 | 2
   };
 }
 
-const capability = (help: string, change: (set: Set<CapabilityName>, names: readonly CapabilityName[]) => void): Option => ({
+const capability = (help: string, isAdded: boolean): Option => ({
   values: 'CAP',
   help,
   read([value], { line }) {
     line.changesCapabilities = true;
-    const isAll = value!.toUpperCase() === 'ALL';
+    if (value!.toUpperCase() === 'ALL') {
+      line.capabilities = new Set(isAdded ? allCapabilities() : []);
+      return;
+    }
     const name = capabilityOf(value!);
-    if (!isAll && name === undefined) throw refusal(`unknown cap: ${value}`);
-    change(line.capabilities, isAll ? allCapabilities() : [name!]);
+    if (name === undefined) throw refusal(`unknown cap: ${value}`);
+    if (isAdded) line.capabilities.add(name);
+    else line.capabilities.delete(name);
   },
 });
 
@@ -378,8 +406,8 @@ export const options: Readonly<Record<string, Option>> = {
   '--new-session': flag('A session of its own'),
   '--die-with-parent': flag('End with the process that started it'),
   '--as-pid-1': flag('The command is pid 1 itself'),
-  '--cap-add': capability('Keep a capability', (set, names) => names.forEach((name) => set.add(name))),
-  '--cap-drop': capability('Drop a capability', (set, names) => names.forEach((name) => set.delete(name))),
+  '--cap-add': capability('Keep a capability', true),
+  '--cap-drop': capability('Drop a capability', false),
   '--perms': {
     values: 'OCTAL',
     help: 'Permissions of what the next option makes',
@@ -452,24 +480,7 @@ function readOptions(
  * @throws TypeError ERR_INVALID_ARG_VALUE
  */
 export function readLine(argv: readonly string[], warnings: string[]): Line {
-  const line: Line = {
-    operations: [],
-    unshare: new Set(),
-    set: new Set(),
-    texts: new Map(),
-    ids: new Map(),
-    descriptors: new Map(),
-    used: new Set(),
-    spent: new Set(),
-    filters: [],
-    locks: [],
-    env: { ...process.env } as Record<string, string>,
-    capabilities: ownCapabilities(),
-    changesCapabilities: false,
-    warnings,
-    asksFor: undefined,
-    command: [],
-  };
+  const line = new Line(warnings);
   const pending: Pending = { mode: undefined, size: undefined, layers: [] };
   line.command = readOptions(argv, line, false, { count: argv.length }, pending);
   if (line.asksFor !== undefined) return line;

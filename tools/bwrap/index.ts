@@ -93,10 +93,10 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
   const identity = identityOf(line);
   readContents(line);
   const [command = '', ...args] = line.command;
-  const { texts, env, operations, descriptors } = line;
+  const { texts, operations, descriptors } = line;
   const { root, mounts, made, top } = mountsOf(operations, {
     ownPids: line.unshare.has('pid') || descriptors.has('pidns'),
-    isRoot: process.getuid!() === 0 && (!identity.newUser || firstIds(line, identity).uid === 0),
+    isRoot: line.uid === 0 && (!identity.newUser || firstIds(line, identity).uid === 0),
     terminal,
   });
   const own = namespacesOf(line, identity);
@@ -117,7 +117,7 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
       ...(mounts.length > 0 && { mounts }),
       ...(typeof own.init === 'object' && keep.length > 0 && { init: { ...own.init, keep } }),
       cwd,
-      env: folder === undefined ? env : { ...env, PWD: folder },
+      env: folder === undefined ? line.env : { ...line.env, PWD: folder },
       ...(argv0 !== undefined && { argv0 }),
       ...holdsOf(line),
     },

@@ -48,7 +48,7 @@ export function identityOf(line: Line): Identity {
   const { unshare, ids, descriptors, set, texts, locks } = line;
   refuse(line);
   if (line.command.length === 0) throw refusal(lacksCommand);
-  const [ownUid, ownGid] = [process.getuid!(), process.getgid!()];
+  const { uid: ownUid, gid: ownGid } = line;
   const joins = descriptors.has('userns');
   const implied = ownUid !== 0 && !joins;
   const newUser = unshare.has('user') || implied || (unshare.has('user-try') && !areUserNamespacesOff());
@@ -67,8 +67,8 @@ export function identityOf(line: Line): Identity {
 }
 
 function capabilitiesOf(line: Line, entersUser: boolean): Capabilities | undefined {
-  const isRoot = process.getuid!() === 0;
-  const own = entersUser ? new Set(allCapabilities()) : ownCapabilities();
+  const isRoot = line.uid === 0;
+  const own = entersUser || !isRoot ? new Set(allCapabilities()) : ownCapabilities();
   const kept = [...line.capabilities].filter((name) => own.has(name));
   const bounding = entersUser ? { bounding: kept } : {};
   // Root keeps what it has, also where it asks for more.
@@ -119,7 +119,7 @@ export function firstIds({ operations }: Line, { uid, gid }: Ids): Ids {
  * namespaces off must not be where it could be undone.
  */
 function mapsOf(line: Line, { uid, gid }: Identity): CloneOptions {
-  const host = { uid: process.getuid!(), gid: process.getgid!() };
+  const host = { uid: line.uid, gid: line.gid };
   const wanted = { uid, gid };
   const first = firstIds(line, wanted);
   const isOff = line.set.has('disable-userns');
