@@ -17,7 +17,18 @@ const QUICK_RUNS = 10;
 const QUIET = 0.5;
 
 /** The order of the table; a file of rows/ that is not named here comes after these. */
-const ORDER = ['held', 'options', 'descriptors', 'first', 'container', 'bwrap', 'delay', 'exit', 'output', 'throughput'];
+const ORDER = [
+  'held',
+  'options',
+  'descriptors',
+  'first',
+  'container',
+  'bwrap',
+  'delay',
+  'exit',
+  'output',
+  'throughput',
+];
 
 const USAGE = `Usage: node bench/run.mjs [--only ROW,…] [--quick] [--json]
        node bench/run.mjs --picture [--quick]   measures and draws the README's picture anew

@@ -10,14 +10,26 @@ function numbers(seed) {
 }
 
 /** Descriptors that every line is started with: what is read from them, and what is written. */
-export const given = { text: 3, empty: 4, args: 5, wrongArgs: 6, filter: 7, wrongFilter: 8, info: 9, json: 10, ready: 11 };
+export const given = {
+  text: 3,
+  empty: 4,
+  args: 5,
+  wrongArgs: 6,
+  filter: 7,
+  wrongFilter: 8,
+  info: 9,
+  json: 10,
+  ready: 11,
+};
 
 /** A root in which the look from inside works. */
 const roots = (folder) => [
   ['--ro-bind', '/', '/'],
   ['--ro-bind', '/', '/'],
   ['--ro-bind', '/', '/', '--bind', '/var/tmp', '/var/tmp'],
-  '--ro-bind /usr /usr --ro-bind /etc /etc --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64'.split(' '),
+  '--ro-bind /usr /usr --ro-bind /etc /etc --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64'.split(
+    ' ',
+  ),
   ['--ro-bind', '/', '/', '--bind', folder, folder],
   '--tmpfs / --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64'.split(' '),
 ];
@@ -25,12 +37,21 @@ const roots = (folder) => [
 /** What every line can have, each as often as it stands here. */
 function options(folder, pick, number) {
   const at = (name) => `${folder}/${name}`;
-  const targets = () => mostly(['/tmp/a', '/tmp/a/b', '/tmp/c/d/e', '/tmp', '/tmp//f/../g', 'tmp/h'], ['/run/x', '/nowhere', '/', at('dir')]);
-  const sources = () => mostly([at('dir'), at('dir'), at('link'), at('dir/inner'), '/usr', 'dir'], [at('file'), '/dev/null', at('missing'), at('dead')]);
+  const targets = () =>
+    mostly(
+      ['/tmp/a', '/tmp/a/b', '/tmp/c/d/e', '/tmp', '/tmp//f/../g', 'tmp/h'],
+      ['/run/x', '/nowhere', '/', at('dir')],
+    );
+  const sources = () =>
+    mostly(
+      [at('dir'), at('dir'), at('link'), at('dir/inner'), '/usr', 'dir'],
+      [at('file'), '/dev/null', at('missing'), at('dead')],
+    );
   /** One that is right, mostly. */
   const mostly = (right, wrong) => pick(number() < 0.9 ? right : wrong);
   const binds = ['--bind', '--ro-bind', '--dev-bind', '--bind-try', '--ro-bind-try', '--dev-bind-try'];
-  const modes = () => mostly(['0755', '0700', '1777', '0', '644', '0710', '0604', '7777', ' 7'], ['10000', '9', '', 'x', '-1']);
+  const modes = () =>
+    mostly(['0755', '0700', '1777', '0', '644', '0710', '0604', '7777', ' 7'], ['10000', '9', '', 'x', '-1']);
   const perms = () => (number() < 0.3 ? ['--perms', modes()] : []);
   return [
     () => [pick(binds), sources(), targets()],
@@ -38,13 +59,27 @@ function options(folder, pick, number) {
     () => [pick(binds), sources(), targets()],
     () => ['--tmpfs', '/tmp'],
     () => [...perms(), '--tmpfs', targets()],
-    () => ['--size', mostly(['1048576', '0x10000', '010000'], ['0', '', '-1', '12k', '18446744073709551616']), '--tmpfs', targets()],
+    () => [
+      '--size',
+      mostly(['1048576', '0x10000', '010000'], ['0', '', '-1', '12k', '18446744073709551616']),
+      '--tmpfs',
+      targets(),
+    ],
     () => ['--proc', mostly(['/proc', '/tmp/proc'], ['/nowhere/proc'])],
     () => ['--dev', mostly(['/dev', '/dev', '/tmp/dev'], ['/nowhere/dev'])],
     () => ['--mqueue', mostly(['/tmp/queue'], ['/dev/mqueue'])],
     () => [...perms(), '--dir', targets()],
-    () => ['--symlink', mostly(['/usr', 'a', 'usr/bin'], ['']), mostly(['/tmp/link', '/tmp/a/link'], [targets(), '/bin'])],
-    () => [...perms(), pick(['--file', '--bind-data', '--ro-bind-data']), String(mostly([given.text, given.empty], [77])), mostly(['/tmp/g', '/tmp/c/g', '/tmp/a'], [targets()])],
+    () => [
+      '--symlink',
+      mostly(['/usr', 'a', 'usr/bin'], ['']),
+      mostly(['/tmp/link', '/tmp/a/link'], [targets(), '/bin']),
+    ],
+    () => [
+      ...perms(),
+      pick(['--file', '--bind-data', '--ro-bind-data']),
+      String(mostly([given.text, given.empty], [77])),
+      mostly(['/tmp/g', '/tmp/c/g', '/tmp/a'], [targets()]),
+    ],
     () => ['--chmod', modes(), mostly(['/tmp', '/'], [targets()])],
     () => ['--remount-ro', mostly(['/', '/tmp'], ['/usr', targets()])],
     () => ['--unshare-all'],
@@ -63,7 +98,10 @@ function options(folder, pick, number) {
     () => ['--die-with-parent'],
     () => (number() < 0.1 ? ['--as-pid-1'] : []),
     () => ['--unshare-pid', '--as-pid-1'],
-    () => [pick(['--cap-add', '--cap-drop']), mostly(['ALL', 'CAP_NET_RAW', 'cap_kill', 'CAP_SYS_ADMIN', '5'], ['KILL', 'CAP_NOPE', ''])],
+    () => [
+      pick(['--cap-add', '--cap-drop']),
+      mostly(['ALL', 'CAP_NET_RAW', 'cap_kill', 'CAP_SYS_ADMIN', '5'], ['KILL', 'CAP_NOPE', '']),
+    ],
     () => ['--args', String(mostly([given.args, given.empty], [given.wrongArgs, 77]))],
     () => ['--info-fd', String(given.info)],
     () => ['--json-status-fd', String(given.json)],
@@ -78,7 +116,20 @@ function options(folder, pick, number) {
 }
 
 /** What no line should have. */
-const mistakes = ['--nope', '-x', '--bind', '--perms', '--size', '--file', '--uid', '--args', '--chmod', '--setenv', '--seccomp', '--sync-fd'];
+const mistakes = [
+  '--nope',
+  '-x',
+  '--bind',
+  '--perms',
+  '--size',
+  '--file',
+  '--uid',
+  '--args',
+  '--chmod',
+  '--setenv',
+  '--seccomp',
+  '--sync-fd',
+];
 
 /** @param command what every line ends with */
 export function* lines(seed, count, folder, command) {
@@ -86,7 +137,11 @@ export function* lines(seed, count, folder, command) {
     const number = numbers(seed * 1_000_003 + index);
     const pick = (list) => list[Math.floor(number() * list.length)];
     const all = options(folder, pick, number);
-    const line = [...pick(roots(folder)), ...(number() < 0.7 ? ['--proc', '/proc'] : []), ...(number() < 0.9 ? ['--tmpfs', '/tmp'] : [])];
+    const line = [
+      ...pick(roots(folder)),
+      ...(number() < 0.7 ? ['--proc', '/proc'] : []),
+      ...(number() < 0.9 ? ['--tmpfs', '/tmp'] : []),
+    ];
     const most = 1 + Math.floor(number() * 7);
     for (let made = 0; made < most; made++) {
       const more = pick(all)();

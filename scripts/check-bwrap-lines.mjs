@@ -4,14 +4,27 @@
 // Root does it in a mount namespace of its own in which nothing can be written but a temporary folder: what a line makes through one of
 // its binds would be on the host.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { given, lines } from './bwrap-lines.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const [seed = 1, count = 500] = process.argv.slice(2).filter((text) => /^\d+$/.test(text)).map(Number);
+const [seed = 1, count = 500] = process.argv
+  .slice(2)
+  .filter((text) => /^\d+$/.test(text))
+  .map(Number);
 const isVerbose = process.argv.includes('-v');
 const longest = 60_000;
 
@@ -84,7 +97,8 @@ function lay() {
 async function start(command, line) {
   lay();
   const stdio = ['ignore', 'pipe', 'pipe'];
-  for (const [name, descriptor] of Object.entries(given)) stdio[descriptor] = openSync(join(folder, name), name === 'info' || name === 'json' ? 'w' : 'r');
+  for (const [name, descriptor] of Object.entries(given))
+    stdio[descriptor] = openSync(join(folder, name), name === 'info' || name === 'json' ? 'w' : 'r');
   const child = spawn(command, line, {
     stdio,
     cwd: files,
@@ -102,7 +116,9 @@ async function start(command, line) {
   return {
     code: code ?? signal,
     // Its usage is in words of its own, and of the options of another version.
-    problems: Buffer.concat(problems).toString().replace(/^usage: \S+ [^]*/, 'usage\n'),
+    problems: Buffer.concat(problems)
+      .toString()
+      .replace(/^usage: \S+ [^]*/, 'usage\n'),
     output: Buffer.concat(output).toString(),
     info: tell('info'),
     json: tell('json'),
@@ -110,7 +126,12 @@ async function start(command, line) {
 }
 
 const ownNamespaces = Object.fromEntries(
-  ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'].map((kind) => [kind, spawnSync('readlink', [`/proc/self/ns/${kind}`]).stdout.toString().trim()]),
+  ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'].map((kind) => [
+    kind,
+    spawnSync('readlink', [`/proc/self/ns/${kind}`])
+      .stdout.toString()
+      .trim(),
+  ]),
 );
 
 /** A line of one of the parts without what is another one in each run. */
@@ -130,12 +151,24 @@ const plain = {
     const [, kind, link] = /(\w+) -> (.*)$/.exec(line) ?? [];
     return kind === undefined ? '' : `${kind} ${link === ownNamespaces[kind] ? 'ours' : 'new'}`;
   },
-  status: (line) => line.replace(/^(NSpid|NSsid):.*/, (text) => `${text.split(/\s+/).length} ${/NSpid/.test(text) ? 'NSpid' : 'NSsid'}`),
+  status: (line) =>
+    line.replace(
+      /^(NSpid|NSsid):.*/,
+      (text) => `${text.split(/\s+/).length} ${/NSpid/.test(text) ? 'NSpid' : 'NSsid'}`,
+    ),
   descriptors: (line) => (/\d+ -> .*/.exec(line)?.[0] ?? '').replace(/(socket|pipe):.*|\/proc\/.*/, '$1'),
   // Without the number of links, sizes of folders and the time.
-  files: (line) => line.replace(/^(.{10}) +\d+ +(\d+ +\d+) +(.*?) +\w{3} +\d+ +[\d:]+ (?=[^ ])/, (_, mode, ids, size) => `${mode} ${ids} ${mode.startsWith('d') ? '' : size} `),
+  files: (line) =>
+    line.replace(
+      /^(.{10}) +\d+ +(\d+ +\d+) +(.*?) +\w{3} +\d+ +[\d:]+ (?=[^ ])/,
+      (_, mode, ids, size) => `${mode} ${ids} ${mode.startsWith('d') ? '' : size} `,
+    ),
   // Of the machine there are more and less.
-  processes: (line) => line.split(' ').length.toString().replace(/^\d\d+$/, 'many'),
+  processes: (line) =>
+    line
+      .split(' ')
+      .length.toString()
+      .replace(/^\d\d+$/, 'many'),
 };
 
 function parts(output) {
@@ -148,7 +181,10 @@ function parts(output) {
   // What is covered by another one is seen by nobody.
   const { mounts } = found;
   const targetOf = (line) => line.split(' ')[1];
-  if (mounts !== undefined) found.mounts = mounts.filter((line, index) => !mounts.slice(index + 1).some((other) => targetOf(other) === targetOf(line)));
+  if (mounts !== undefined)
+    found.mounts = mounts.filter(
+      (line, index) => !mounts.slice(index + 1).some((other) => targetOf(other) === targetOf(line)),
+    );
   return found;
 }
 
@@ -198,7 +234,12 @@ try {
     const found = differences(real, ours);
     if (found.length === 0) same++;
     else if (isVerbose) {
-      console.log(`\n# ${index}: ${line.filter((text) => text !== look).map((text) => JSON.stringify(text)).join(' ')}`);
+      console.log(
+        `\n# ${index}: ${line
+          .filter((text) => text !== look)
+          .map((text) => JSON.stringify(text))
+          .join(' ')}`,
+      );
       for (const { name, real: one, ours: two } of found) console.log(`- ${name}\n  bwrap: ${one}\n  ours:  ${two}`);
     }
     for (const { name } of found) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -206,7 +247,9 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`seed ${seed}: ${same} of ${count} lines are the same; ${started} of them start the command, ${newer} are of a newer bwrap`);
+console.log(
+  `seed ${seed}: ${same} of ${count} lines are the same; ${started} of them start the command, ${newer} are of a newer bwrap`,
+);
 for (const [name, times] of counts) console.log(`  ${name}: ${times}`);
 // In which order two mistakes are told is not compared.
 counts.delete('message');

@@ -47,7 +47,10 @@ function fetchSource() {
     options.push(`Dir::${name}=${join(work, 'apt', folder)}`);
   }
   const apt = (...args) =>
-    execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], { cwd: work, stdio: 'inherit' });
+    execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], {
+      cwd: work,
+      stdio: 'inherit',
+    });
   const version = execFileSync('dpkg-query', ['-W', '-f', '${source:Version}', 'bubblewrap'], { encoding: 'utf8' });
   apt('update');
   apt('source', `bubblewrap=${version}`);
@@ -115,7 +118,9 @@ async function check(source, heading, more) {
     const ours = await passes(source, script, join(work, 'bin/bwrap'), more);
     const lost = missing(theirs.lines, ours.lines);
     const skipped = ours.lines.filter((line) => line.includes('# SKIP')).length;
-    console.log(`${heading}${script}: bwrap ${theirs.lines.length}, nsclone bwrap ${ours.lines.length}, ${skipped} skipped`);
+    console.log(
+      `${heading}${script}: bwrap ${theirs.lines.length}, nsclone bwrap ${ours.lines.length}, ${skipped} skipped`,
+    );
     for (const line of lost) console.log(`  lost: ${line}`);
     const alone = missing(
       ours.lines.filter((line) => line.includes('# SKIP')),

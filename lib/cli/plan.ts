@@ -15,7 +15,9 @@ export const plan: RawCommand = {
       return 0;
     }
     if (of === 'bwrap') return (await import('../../tools/bwrap/command.js')).planBwrap(argv);
-    process.stderr.write(`nsclone plan: ${of === undefined ? 'a command is missing' : 'it knows bwrap alone'}; see nsclone plan --help\n`);
+    process.stderr.write(
+      `nsclone plan: ${of === undefined ? 'a command is missing' : 'it knows bwrap alone'}; see nsclone plan --help\n`,
+    );
     return 2;
   },
 };

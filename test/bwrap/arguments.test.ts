@@ -46,7 +46,9 @@ describe('a line', () => {
   });
 
   test('changes the environment in its order', () => {
-    expect(read('--setenv', 'A', '1', '--clearenv', '--setenv', 'B', '2', '--setenv', 'C', '3', '--unsetenv', 'B').env).toEqual({
+    expect(
+      read('--setenv', 'A', '1', '--clearenv', '--setenv', 'B', '2', '--setenv', 'C', '3', '--unsetenv', 'B').env,
+    ).toEqual({
       C: '3',
     });
   });
@@ -81,7 +83,10 @@ describe('a line', () => {
   test('is warned of what a later option takes the place of', () => {
     const warnings: string[] = [];
     readLine(['--uid', '1', '--uid', '2', '--chdir', '/', '--chdir', '/tmp', 'ls'], warnings);
-    expect(warnings).toEqual(['Only the last --uid option will take effect', 'Only the last --chdir option will take effect']);
+    expect(warnings).toEqual([
+      'Only the last --uid option will take effect',
+      'Only the last --chdir option will take effect',
+    ]);
   });
 });
 
@@ -110,7 +115,10 @@ test.each<[string, string[]]>([
   ['--chmod takes an octal argument <= 07777', ['--chmod', '8', '/']],
   ['--overlay requires at least one --overlay-src', ['--overlay', '/a', '/b', '/c']],
   ['--ro-overlay requires at least two --overlay-src', ['--overlay-src', '/', '--ro-overlay', '/a']],
-  ['--overlay-src must be followed by another --overlay-src or one of --overlay, --tmp-overlay, or --ro-overlay', ['--overlay-src', '/']],
+  [
+    '--overlay-src must be followed by another --overlay-src or one of --overlay, --tmp-overlay, or --ro-overlay',
+    ['--overlay-src', '/'],
+  ],
   ['--argv0 used multiple times', ['--argv0', 'a', '--argv0', 'b']],
   ["Can't read --args data: Bad file descriptor", ['--args', '999']],
   ['labeling not supported on this system', ['--exec-label', 'x']],
@@ -124,7 +132,10 @@ test.each<[string, string[]]>([
   ['--userns not compatible --unshare-user', ['--userns', '9', '--unshare-user']],
   ['--userns not compatible --unshare-user-try', ['--userns', '9', '--unshare-user-try']],
   ['--disable-userns requires --unshare-user', ['--disable-userns']],
-  ['--disable-userns is not compatible with  --userns-block-fd', ['--unshare-user', '--disable-userns', '--info-fd', '9', '--userns-block-fd', '9']],
+  [
+    '--disable-userns is not compatible with  --userns-block-fd',
+    ['--unshare-user', '--disable-userns', '--info-fd', '9', '--userns-block-fd', '9'],
+  ],
   ['Specifying --hostname requires --unshare-uts', ['--hostname', 'box']],
   ['Specifying --as-pid-1 requires --unshare-pid', ['--as-pid-1']],
   ['Specifying --as-pid-1 and --lock-file is not permitted', ['--unshare-pid', '--as-pid-1', '--lock-file', '/x']],
@@ -142,7 +153,9 @@ test('a command must be there', () => {
 });
 
 test('more than 9000 arguments are refused', () => {
-  expect(refused(...Array.from({ length: 9001 }, () => '--clearenv'))).toBe('Exceeded maximum number of arguments 9000');
+  expect(refused(...Array.from({ length: 9001 }, () => '--clearenv'))).toBe(
+    'Exceeded maximum number of arguments 9000',
+  );
 });
 
 test('the usage has every option', () => {

@@ -16,7 +16,11 @@ const bwrap = (argv: readonly string[], options: Parameters<typeof spawnSync>[2]
   spawnSync(cli, ['bwrap', ...argv], { encoding: 'utf8', ...options }) as SpawnSyncReturns<string>;
 
 test('gives the exit code of the command, or 128 and the number of its signal', () => {
-  expect(bwrap([...host, 'sh', '-c', 'echo out; echo err >&2; exit 7'])).toMatchObject({ status: 7, stdout: 'out\n', stderr: 'err\n' });
+  expect(bwrap([...host, 'sh', '-c', 'echo out; echo err >&2; exit 7'])).toMatchObject({
+    status: 7,
+    stdout: 'out\n',
+    stderr: 'err\n',
+  });
   expect(bwrap([...host, 'sh', '-c', 'kill -9 $$']).status).toBe(137);
 });
 
@@ -27,7 +31,10 @@ test('says what is wrong as bubblewrap does', () => {
     status: 1,
     stderr: "bwrap: Can't find source path /nowhere: No such file or directory\n",
   });
-  expect(bwrap([...host, '/nowhere'])).toMatchObject({ status: 1, stderr: 'bwrap: execvp /nowhere: No such file or directory\n' });
+  expect(bwrap([...host, '/nowhere'])).toMatchObject({
+    status: 1,
+    stderr: 'bwrap: execvp /nowhere: No such file or directory\n',
+  });
   expect(bwrap([...host, '--uid', '0', '--uid', '0', '--unshare-user', 'true']).stderr).toBe(
     'bwrap: Only the last --uid option will take effect\n',
   );
@@ -46,7 +53,9 @@ test('is bwrap where it is called so', () => {
   symlinkSync(cli, folder.at('bwrap'));
   const { status, stdout } = spawnSync(folder.at('bwrap'), [...host, 'echo', 'x'], { encoding: 'utf8' });
   expect({ status, stdout }).toEqual({ status: 0, stdout: 'x\n' });
-  expect(spawnSync(folder.at('bwrap'), ['--help'], { encoding: 'utf8' }).stdout).toMatch(`usage: ${folder.at('bwrap')} `);
+  expect(spawnSync(folder.at('bwrap'), ['--help'], { encoding: 'utf8' }).stdout).toMatch(
+    `usage: ${folder.at('bwrap')} `,
+  );
 });
 
 describe('what it was started with', () => {
@@ -54,12 +63,24 @@ describe('what it was started with', () => {
     const descriptor = openSync(folder.file('content', 'x'), 'r');
     try {
       const stdio = ['ignore', 'pipe', 'pipe', descriptor, 'ignore', descriptor] as const;
-      const { stdout } = bwrap([...host, 'sh', '-c', 'for one in /proc/$$/fd/*; do echo ${one##*/}; done'], { stdio: [...stdio] });
-      // Of what else started us nothing is known: 4 is /dev/null.
-      expect(stdout.split('\n').filter((text) => Number(text) <= 5 && text !== '')).toEqual(['0', '1', '2', '3', '4', '5']);
-      const used = bwrap([...host, '--file', '3', '/tmp/a', 'sh', '-c', '[ -e /proc/$$/fd/3 ] && echo open || cat /tmp/a'], {
+      const { stdout } = bwrap([...host, 'sh', '-c', 'for one in /proc/$$/fd/*; do echo ${one##*/}; done'], {
         stdio: [...stdio],
       });
+      // Of what else started us nothing is known: 4 is /dev/null.
+      expect(stdout.split('\n').filter((text) => Number(text) <= 5 && text !== '')).toEqual([
+        '0',
+        '1',
+        '2',
+        '3',
+        '4',
+        '5',
+      ]);
+      const used = bwrap(
+        [...host, '--file', '3', '/tmp/a', 'sh', '-c', '[ -e /proc/$$/fd/3 ] && echo open || cat /tmp/a'],
+        {
+          stdio: [...stdio],
+        },
+      );
       expect(used.stdout).toBe('x');
     } finally {
       closeSync(descriptor);
@@ -91,7 +112,9 @@ test('sandbox-runtime’s line: own session, no network, files that are bound, w
   folder.file('work/secret', 'secret');
   const work = folder.at('work');
   const line = `--new-session --die-with-parent --unshare-net --unshare-pid --ro-bind / / --bind ${work} ${work}
-    --ro-bind /dev/null ${work}/secret --tmpfs ${work}/empty --dev /dev --proc /proc --setenv SANDBOX yes --`.split(/\s+/);
+    --ro-bind /dev/null ${work}/secret --tmpfs ${work}/empty --dev /dev --proc /proc --setenv SANDBOX yes --`.split(
+    /\s+/,
+  );
   // A device on a mount without devices is one that nobody can open.
   const script = `id -u; cat ${work}/secret 2>&1 | grep -c 'Permission denied'; ls -A ${work}/empty; echo $SANDBOX; echo x > ${work}/written; ls /sys/class/net 2>&1 | wc -l
     (echo > /usr/x) 2>/dev/null || echo refused; [ $$ -le 3 ] && echo few; wc -l < /proc/net/dev`;
@@ -114,7 +137,9 @@ test('with --die-with-parent all ends when its parent does', async () => {
   const mark = folder.at('mark');
   const line = [...host, '--bind', folder.path, folder.path, '--die-with-parent', '--unshare-pid'];
   const sandbox = ['sh', '-c', `touch ${mark}; exec sleep infinity`];
-  const parent = spawn('sh', ['-c', '"$@" & wait', 'sh', cli, 'bwrap', ...line, ...sandbox], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parent = spawn('sh', ['-c', '"$@" & wait', 'sh', cli, 'bwrap', ...line, ...sandbox], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   await until(() => existsSync(mark));
   parent.kill('SIGKILL');
   // The pipe is open as long as one of them is there.
@@ -122,7 +147,18 @@ test('with --die-with-parent all ends when its parent does', async () => {
 });
 
 needing(existsSync('/usr/bin/bwrap'), 'bwrap(1)')('bwrap and ours make the same view', () => {
-  const line = [...host, '--unshare-all', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run', 'cat', '/proc/self/mountinfo'];
+  const line = [
+    ...host,
+    '--unshare-all',
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+    '--tmpfs',
+    '/run',
+    'cat',
+    '/proc/self/mountinfo',
+  ];
   const seen = (command: string, argv: readonly string[]): string[] =>
     spawnSync(command, argv, { encoding: 'utf8' })
       .stdout.trim()

@@ -8,11 +8,33 @@ import { temporaryFolder } from '../support/temporary-folder';
 
 const folder = temporaryFolder();
 const cli = join(root, 'dist/lib/cli.js');
-const nsclone = (...argv: string[]) => spawnSync(cli, argv, { encoding: 'utf8', env: { ...process.env, SECRET: 'secret' } });
+const nsclone = (...argv: string[]) =>
+  spawnSync(cli, argv, { encoding: 'utf8', env: { ...process.env, SECRET: 'secret' } });
 
 test('prints a call that does the same as the line', () => {
-  const line = ['--ro-bind', '/', '/', '--tmpfs', '/tmp', '--unshare-user', '--disable-userns', '--setenv', 'A', '1', '--dir', '/tmp/d'];
-  const { status, stdout } = nsclone('plan', 'bwrap', ...line, '--', 'sh', '-c', 'echo A=$A; ls /tmp; unshare -U true 2>&-; echo $?');
+  const line = [
+    '--ro-bind',
+    '/',
+    '/',
+    '--tmpfs',
+    '/tmp',
+    '--unshare-user',
+    '--disable-userns',
+    '--setenv',
+    'A',
+    '1',
+    '--dir',
+    '/tmp/d',
+  ];
+  const { status, stdout } = nsclone(
+    'plan',
+    'bwrap',
+    ...line,
+    '--',
+    'sh',
+    '-c',
+    'echo A=$A; ls /tmp; unshare -U true 2>&-; echo $?',
+  );
   expect(status).toBe(0);
   const call = stdout.slice(0, stdout.indexOf('\n\n', stdout.indexOf('await')));
   expect(call).toContain("mounts: [\n    { type: 'tmpfs', target: '/tmp', mode: 0o755, create: true },\n");
@@ -39,7 +61,10 @@ test('starts nothing, and tells what is wrong with a line', () => {
 
 test('tells how it is used', () => {
   expect(nsclone('plan', '--help').stdout).toMatch(/^Usage: nsclone plan bwrap/);
-  expect(nsclone('plan')).toMatchObject({ status: 2, stderr: 'nsclone plan: a command is missing; see nsclone plan --help\n' });
+  expect(nsclone('plan')).toMatchObject({
+    status: 2,
+    stderr: 'nsclone plan: a command is missing; see nsclone plan --help\n',
+  });
   expect(nsclone('plan', 'docker')).toMatchObject({ status: 2 });
   expect(nsclone('--help').stdout).toMatch(/^ {2}plan +what a line of bwrap/m);
 });

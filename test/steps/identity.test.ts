@@ -198,9 +198,9 @@ describe('identity rejects what the exec would undo', () => {
     const capabilities = { permitted: ['CAP_KILL'], effective: ['CAP_KILL'] } as const;
     const seen = await inside('grep -E "^Cap(Prm|Eff)" /proc/self/status | cut -f2', { ...own, capabilities });
     expect(seen).toBe('0000000000000020\n0000000000000020');
-    expect(planning({ ...own, capabilities: { permitted: ['CAP_CHOWN', 'CAP_KILL'], effective: ['CAP_KILL'] } })).toThrow(
-      refusal('ERR_INVALID_ARG_VALUE', 'capabilities.effective', 'the exec gives CAP_CHOWN back'),
-    );
+    expect(
+      planning({ ...own, capabilities: { permitted: ['CAP_CHOWN', 'CAP_KILL'], effective: ['CAP_KILL'] } }),
+    ).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'capabilities.effective', 'the exec gives CAP_CHOWN back'));
   });
   test('naming a few of many', () => {
     expect(planning({ ...ns, capabilities: { permitted: [] } })).toThrow(

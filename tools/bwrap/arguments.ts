@@ -364,7 +364,12 @@ export const options: Readonly<Record<string, Option>> = {
   '--ro-bind-try': bind('ro-bind', 'The same, where SRC is there', true),
   '--bind-fd': bindDescriptor('bind', 'An open directory or file on DEST'),
   '--ro-bind-fd': bindDescriptor('ro-bind', 'An open directory or file read-only on DEST'),
-  '--remount-ro': at('remount-ro', 'Make the mount on DEST read-only, not those below', undefined, '--remount-ro takes one argument'),
+  '--remount-ro': at(
+    'remount-ro',
+    'Make the mount on DEST read-only, not those below',
+    undefined,
+    '--remount-ro takes one argument',
+  ),
   '--overlay-src': {
     values: 'SRC',
     help: 'A layer of the overlay that follows',
@@ -500,7 +505,10 @@ export function readContents(line: Line): void {
 
 /** `--help`. */
 export function usage(name: string): string {
-  const rows = Object.entries(options).map(([option, { values, help }]): [string, string] => [`${option} ${values}`, help]);
+  const rows = Object.entries(options).map(([option, { values, help }]): [string, string] => [
+    `${option} ${values}`,
+    help,
+  ]);
   const width = Math.max(...rows.map(([left]) => left.length));
   const list = rows.map(([left, help]) => `    ${left.padEnd(width)} ${help}\n`);
   return `usage: ${name} [OPTIONS...] [--] COMMAND [ARGS...]\n\n${list.join('')}`;

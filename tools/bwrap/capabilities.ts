@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 
 import { constants, type CapabilityName } from '../../lib/index';
 
-const names = Object.entries(constants).filter(([name]) => /^CAP_(?!LAST_CAP)/.test(name)) as [CapabilityName, number][];
+const names = Object.entries(constants).filter(([name]) => /^CAP_(?!LAST_CAP)/.test(name)) as [
+  CapabilityName,
+  number,
+][];
 
 let last: number | undefined;
 

@@ -55,7 +55,9 @@ function optionsOf(command: BwrapCommand, line: Line, inherited: Inherited): Clo
   return {
     ...command.options,
     ...restored,
-    ...(kept !== undefined && { init: { ...(init as object), keep: above((restored.stdio as unknown[]).length, kept) } }),
+    ...(kept !== undefined && {
+      init: { ...(init as object), keep: above((restored.stdio as unknown[]).length, kept) },
+    }),
     ...(all.length > 0 && { steps: all }),
   };
 }

@@ -128,9 +128,12 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
       const entry = error.option === 'root' ? top : made[entryOf(error)];
       const missing = firstMissing(operations);
       if (missing !== undefined) return missing;
-      const lacksParents = entry !== undefined && !isOutside(posix.dirname(posix.resolve('/', entry.operation.dest)), operations);
+      const lacksParents =
+        entry !== undefined && !isOutside(posix.dirname(posix.resolve('/', entry.operation.dest)), operations);
       const isFolder = entry !== undefined && isFolderOutside(entry.operation);
-      return linkInTheWay(error, entry, operations) ?? messageOf(error, { entry, lacksParents, isFolder, command, folder });
+      return (
+        linkInTheWay(error, entry, operations) ?? messageOf(error, { entry, lacksParents, isFolder, command, folder })
+      );
     },
   };
 }

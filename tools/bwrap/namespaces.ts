@@ -1,7 +1,14 @@
 // Namespaces, ids and capabilities of a line, as options of clone(), with what is refused of them together.
 import { existsSync, readFileSync } from 'node:fs';
 
-import { type Capabilities, type CapabilityName, type CloneOptions, constants, Flags, type Step } from '../../lib/index';
+import {
+  type Capabilities,
+  type CapabilityName,
+  type CloneOptions,
+  constants,
+  Flags,
+  type Step,
+} from '../../lib/index';
 import { allCapabilities, ownCapabilities } from './capabilities';
 import type { Line } from './arguments';
 import { lacksCommand, refusal } from './words';
@@ -72,7 +79,8 @@ function capabilitiesOf(line: Line, entersUser: boolean): Capabilities | undefin
   const kept = [...line.capabilities].filter((name) => own.has(name));
   const bounding = entersUser ? { bounding: kept } : {};
   // Root keeps what it has, also where it asks for more.
-  const isWhole = isRoot && (!line.changesCapabilities || kept.length < line.capabilities.size) && kept.length === own.size;
+  const isWhole =
+    isRoot && (!line.changesCapabilities || kept.length < line.capabilities.size) && kept.length === own.size;
   if (isWhole) return undefined;
   if (isRoot && !line.changesCapabilities) return entersUser ? bounding : undefined;
   return { permitted: kept, effective: kept, inheritable: kept, ambient: kept, ...bounding };
@@ -93,7 +101,8 @@ function raiseInherited(kept: Iterable<CapabilityName>): Step {
   const { PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE } = constants;
   const step: Step = {
     at: 'exec',
-    run: (c) => values.forEach((value) => void c.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, value).accept('EPERM', 'EINVAL')),
+    run: (c) =>
+      values.forEach((value) => void c.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, value).accept('EPERM', 'EINVAL')),
   };
   const call = "c.prctl(constants.PR_CAP_AMBIENT, constants.PR_CAP_AMBIENT_RAISE, value).accept('EPERM', 'EINVAL')";
   texts.set(step, `(c) => [${values.join(', ')}].forEach((value) => void ${call})`);

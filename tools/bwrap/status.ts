@@ -84,7 +84,9 @@ export function attendance(
   if (holdsOf(line).hold === undefined) return undefined;
   const { descriptors, unshare, set } = line;
   const hasInit = unshare.has('pid') && !set.has('as-pid-1');
-  const [maps, block, json] = (['userns-block-fd', 'block-fd', 'json-status-fd'] as const).map((name) => descriptors.get(name));
+  const [maps, block, json] = (['userns-block-fd', 'block-fd', 'json-status-fd'] as const).map((name) =>
+    descriptors.get(name),
+  );
   return async (child) => {
     const ids = namespacesOf(child, line);
     const isWaitedFor = maps !== undefined || block !== undefined;
@@ -125,7 +127,9 @@ export function lockFiles(line: Line): number[] {
       }
       return descriptor;
     } catch (error) {
-      throw (error as { option?: unknown }).option === 'argv' ? error : refusalOf(`Unable to open lock file ${path}`, error);
+      throw (error as { option?: unknown }).option === 'argv'
+        ? error
+        : refusalOf(`Unable to open lock file ${path}`, error);
     }
   });
 }

@@ -8,7 +8,9 @@ import { textOfStep } from './namespaces';
 const nameOf = (text: string): string => (/^[A-Za-z_$][\w$]*$/.test(text) ? text : inspect(text));
 
 function flagsOf(flags: number): string {
-  const names = Object.entries(Flags).filter(([name, value]) => name !== 'NONE' && typeof value === 'number' && (flags & value) !== 0);
+  const names = Object.entries(Flags).filter(
+    ([name, value]) => name !== 'NONE' && typeof value === 'number' && (flags & value) !== 0,
+  );
   return names.map(([name]) => `Flags.${name}`).join(' | ');
 }
 
@@ -58,7 +60,10 @@ export function callOf({ command, args, options, attend }: BwrapCommand): string
   const lines = fields.map(([name, value]) => `  ${name}: ${field(name, value)},\n`);
   const usesConstants = options.steps?.some((step) => textOfStep(step).includes('constants')) === true;
   const names = ['clone', ...(usesConstants ? ['constants'] : []), 'Flags'].join(', ');
-  const held = attend === undefined ? '' : '// It is held: tell whoever is to be told, wait for whoever is waited for, then\nawait child.start();\n';
+  const held =
+    attend === undefined
+      ? ''
+      : '// It is held: tell whoever is to be told, wait for whoever is waited for, then\nawait child.start();\n';
   return `import { ${names} } from 'nsclone';\n\nconst child = await clone(${literal(command)}, ${literal(args)}, {\n${lines.join('')}});\n${held}`;
 }
 

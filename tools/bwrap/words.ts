@@ -47,13 +47,18 @@ const fileSystems = ['proc', 'tmpfs', 'devpts', 'mqueue'];
 const notMounted = (path: string): string => `Unable to find "${inside(path)}" in mount table`;
 
 /** Of an entry of `mounts`. */
-function whatOfMount({ operation, type, target }: Made, { syscall, code }: SyscallError, lacksParents: boolean): string {
+function whatOfMount(
+  { operation, type, target }: Made,
+  { syscall, code }: SyscallError,
+  lacksParents: boolean,
+): string {
   const { dest, source = '', mode = 0 } = operation;
   if (type === 'bind' && syscall === 'open_tree') return `Can't find source path ${source}`;
   if (syscall === 'mkdirat') return `Can't mkdir ${lacksParents ? 'parents for ' : ''}${dest}`;
   if (type === 'symlink') return `Can't make symlink at ${dest}`;
   if (type === 'chmod') return `Can't chmod ${mode === 0 ? '' : '0'}${mode.toString(8)} ${dest}`;
-  if (type === 'remount') return `Can't remount readonly on ${inside(dest)}: ${code === 'EINVAL' ? notMounted(dest) : 'realpath(destination)'}`;
+  if (type === 'remount')
+    return `Can't remount readonly on ${inside(dest)}: ${code === 'EINVAL' ? notMounted(dest) : 'realpath(destination)'}`;
   if (type === 'overlay') return `Can't make overlay mount on ${inside(dest)}`;
   if (fileSystems.includes(type) && syscall?.startsWith('fs')) return `Can't mount ${type} on ${inside(target)}`;
   if (type === 'file' && operation.kind === 'file') return `Can't create file ${dest}`;
@@ -98,7 +103,8 @@ export function messageOf(error: SyscallError, { entry, lacksParents, isFolder, 
   if (option.startsWith('capabilities')) return `capset failed: ${text}`;
   if (option.startsWith('seccomp')) return `prctl(PR_SET_SECCOMP): ${text}`;
   if (option.startsWith('join')) return `Joining specified user namespace failed: ${text}`;
-  if (error.syscall?.startsWith('unshare ') && step === 'steps at exec') return 'creation of new user namespaces was not disabled as requested';
+  if (error.syscall?.startsWith('unshare ') && step === 'steps at exec')
+    return 'creation of new user namespaces was not disabled as requested';
   const because = hint === undefined ? '' : ` (${hint})`;
   if (['user', 'process', 'namespaces'].includes(step)) return `Creating new namespace failed: ${text}${because}`;
   return `${error.syscall ?? step}: ${text}${because}`;

@@ -82,7 +82,8 @@ export const remount: MountType = {
   fields: ['attributes'],
 
   check(given, option) {
-    if (given['attributes'] === undefined) throw invalidArgType(`${option}.attributes`, 'an instance of Array', undefined);
+    if (given['attributes'] === undefined)
+      throw invalidArgType(`${option}.attributes`, 'an instance of Array', undefined);
     const attributes = checkAttributes(given, option, [], false);
     return {
       source: (given['attributes'] as readonly string[]).join(),

@@ -105,9 +105,9 @@ describe('file emits', () => {
 
 test('what a file may not be used for is nothing to say where a real one is written', () => {
   for (const name of ['nosuid', 'nodev', 'noexec']) {
-    expect(planning({ ...base, mounts: [{ type: 'file', target: '/a', content: '', place: true, [name]: true }] })).toThrow(
-      refusal('ERR_INVALID_ARG_VALUE', `mounts[0].${name}`, 'says nothing beside place'),
-    );
+    expect(
+      planning({ ...base, mounts: [{ type: 'file', target: '/a', content: '', place: true, [name]: true }] }),
+    ).toThrow(refusal('ERR_INVALID_ARG_VALUE', `mounts[0].${name}`, 'says nothing beside place'));
   }
 });
 

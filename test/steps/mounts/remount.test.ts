@@ -36,7 +36,9 @@ describe('remount rejects', () => {
 
 test('remount emits one call on what is there', () => {
   const lines = emitted('mounts', { flags: Flags.NEWNS, mounts: [remount('/a', 'ro')] });
-  expect(lines.join('\n')).toMatch(/openat2\(r\d+, "\/a".*\n.*mount_setattr\(r\d+, "", AT_EMPTY_PATH, \{attr_set=MOUNT_ATTR_RDONLY\}/);
+  expect(lines.join('\n')).toMatch(
+    /openat2\(r\d+, "\/a".*\n.*mount_setattr\(r\d+, "", AT_EMPTY_PATH, \{attr_set=MOUNT_ATTR_RDONLY\}/,
+  );
 });
 
 describe('remount, seen from inside', () => {
@@ -54,13 +56,21 @@ describe('remount, seen from inside', () => {
 
   test('with r in front it is of those below, too', async () => {
     const script = `(echo > ${folder.path}/below/x) 2>&- || echo refused`;
-    expect(await inside(script, { ...base, mounts: [...twice(folder.path), remount(folder.path, 'rro')] })).toBe('refused');
+    expect(await inside(script, { ...base, mounts: [...twice(folder.path), remount(folder.path, 'rro')] })).toBe(
+      'refused',
+    );
   });
 
   test('of the root it is of the root alone', async () => {
     const script = '(echo > /x) 2>&- || echo refused; echo > /tmp/x && echo written';
     const mounts: Mount[] = [
-      ...['/usr', '/bin', '/lib', '/lib64'].map((path): Mount => ({ type: 'bind', source: path, target: path, create: true, optional: true })),
+      ...['/usr', '/bin', '/lib', '/lib64'].map((path): Mount => ({
+        type: 'bind',
+        source: path,
+        target: path,
+        create: true,
+        optional: true,
+      })),
       { type: 'tmpfs', target: '/tmp', create: true },
       remount('/', 'ro'),
     ];
