@@ -505,9 +505,7 @@ async function buildTools() {
   const home = join(root, 'dist/tools/bwrap');
   await build({
     ...common,
-    ...dense,
-    minifySyntax: true,
-    lineLimit: longest,
+    minify: true,
     absWorkingDir: root,
     stdin: {
       contents: "export * from './tools/bwrap/index'; export { planBwrap, runBwrap } from './tools/bwrap/command';",

@@ -38,8 +38,10 @@ function namespacesOf(child: ClonedProcess, { unshare }: Line): [string, bigint]
   return told
     .filter(([, kind]) => isTold(kind))
     .map(([kind]) => {
-      using namespace = child.namespace(kind);
-      return [`${kind}-namespace`, namespace.id];
+      const namespace = child.namespace(kind);
+      const { id } = namespace;
+      namespace.close();
+      return [`${kind}-namespace`, id];
     });
 }
 
