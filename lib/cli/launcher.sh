@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env sh
 ':' /*
 NSCLONE_LAUNCHED=$$
 while read -r a b c d e; do
