@@ -23,6 +23,7 @@ const ORDER = [
   'descriptors',
   'first',
   'container',
+  'bwrap',
   'delay',
   'exit',
   'output',

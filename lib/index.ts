@@ -84,6 +84,7 @@ export type {
   OverlayMount,
   ProcMount,
   ReadonlyEntry,
+  Remount,
   RootMount,
   Size,
   SymlinkEntry,

@@ -487,13 +487,21 @@ async function writeFacade(name) {
   );
 }
 
-/** The command is a user of the package: what it imports of it is what everybody gets. */
+/** A user of the package: what it imports of it is what everybody gets. */
 const publicNames = {
   name: 'public-names',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\.\/index$/ }, () => ({ path: './index.js', external: true }));
+    onResolve({ filter: /\/lib\/index$/ }, () => ({ path: '../../lib/index.js', external: true }));
+    onResolve({ filter: /\/tools\/\w+\/command\.js$/ }, ({ path }) => ({
+      path: path.replace('../../', '../').replace(/command\.js$/, 'all.js'),
+      external: true,
+    }));
   },
 };
+
+/** Runs where `/bin/sh` does, and in Node: what Node changes before its first line is written down in front of it. */
+const launcher = readFileSync(join(root, 'lib/cli/launcher.sh'), 'utf8');
 
 async function buildCommand() {
   await build({
@@ -503,10 +511,33 @@ async function buildCommand() {
     outfile: join(dist, 'cli.js'),
     bundle: true,
     format: 'cjs',
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: launcher },
+    // What a command is made of is loaded in the way that costs least.
+    supported: { 'dynamic-import': false },
     plugins: [publicNames],
   });
   chmodSync(join(dist, 'cli.js'), 0o755);
+}
+
+/** `nsclone/bwrap`, and the command that is made of the same: in one file, of which the façades have the public names. */
+async function buildTools() {
+  const home = join(root, 'dist/tools/bwrap');
+  await build({
+    ...common,
+    minify: true,
+    absWorkingDir: root,
+    stdin: {
+      contents: "export * from './tools/bwrap/index'; export { planBwrap, runBwrap } from './tools/bwrap/command';",
+      resolveDir: root,
+    },
+    outfile: join(home, 'all.js'),
+    bundle: true,
+    format: 'cjs',
+    plugins: [publicNames],
+  });
+  const names = ['fromBwrap', 'bwrapExitCode'].join(', ');
+  writeFileSync(join(home, 'index.js'), `const { ${names} } = require('./all.js');\nmodule.exports = { ${names} };\n`);
+  writeFileSync(join(home, 'index.mjs'), `import all from './all.js';\nexport const { ${names} } = all;\n`);
 }
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -515,6 +546,7 @@ const { 'index.js': index, ...modules } = Object.fromEntries(await buildModules(
 await Promise.all(Object.entries(modules).map(writeCommonJS));
 writeIndex(index);
 await buildCommand();
+await buildTools();
 await Promise.all(subPaths.map(writeFacade));
 const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
   cwd: root,
@@ -533,7 +565,10 @@ function reached(file, found = new Set()) {
 }
 
 const wanted = new Set(
-  ['index', ...subPaths].flatMap((name) => [...reached(join(dist, `${name}.d.ts`)), join(dist, `${name}.d.mts`)]),
+  [...['index', ...subPaths].map((name) => join(dist, name)), join(root, 'dist/tools/bwrap/index')].flatMap((name) => [
+    ...reached(`${name}.d.ts`),
+    `${name}.d.mts`,
+  ]),
 );
 for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
   const file = join(root, 'dist', name);

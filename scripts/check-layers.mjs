@@ -77,6 +77,10 @@ const typescript = [
     // A step never calls another step; what steps have in common is in files that the order does not list.
     except: stepsOf('lib/assembly/order.ts'),
   },
+  // The command is a user of the package, and a tool is one too.
+  { of: 'lib/cli/plan', may: ['lib/cli/', 'tools/bwrap/command'] },
+  { of: 'lib/cli/bwrap', may: ['lib/cli/', 'tools/bwrap/command'] },
+  { of: 'tools/bwrap/', may: ['tools/bwrap/', 'lib/index'] },
   { of: 'lib/addon', may: ['lib/', 'types/'], packages: ['node-gyp-build'] },
   { of: 'lib/', may: ['lib/', 'types/'] },
 ];
@@ -167,6 +171,7 @@ function checkNative(file) {
 
 sources('types', /\.[cm]?ts$/).forEach(checkTypeScript);
 sources('lib', /\.[cm]?ts$/).forEach(checkTypeScript);
+sources('tools', /\.[cm]?ts$/).forEach(checkTypeScript);
 sources('src-native', /\.(cc|h)$/).forEach(checkNative);
 
 for (const violation of violations) console.error(violation);

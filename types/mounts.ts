@@ -205,8 +205,15 @@ export interface ReadonlyEntry extends MountEntry {
   recursive?: boolean | undefined;
 }
 
-/** A file with this content: resolv.conf, hosts, a secret. */
-export interface FileMount extends MountEntry {
+/** Other attributes of the mount that is there, in the place of laying another upon it. Its target must be a mount point. */
+export interface Remount extends MountEntry {
+  type: 'remount';
+  /** With `'r'` in front for the mounts below as well. */
+  attributes: readonly MountAttribute[];
+}
+
+/** A file with this content: resolv.conf, hosts, a secret. What it may not be used for says nothing beside `place`. */
+export interface FileMount extends MountEntry, Pick<MountOptions, 'nosuid' | 'nodev' | 'noexec'> {
   type: 'file';
   content: string | Uint8Array;
   /** Default 0o644. */
@@ -264,6 +271,7 @@ export type Mount =
   | FilesystemMount
   | Mask
   | ReadonlyEntry
+  | Remount
   | FileMount
   | SymlinkEntry
   | DirectoryEntry

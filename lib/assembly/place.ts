@@ -184,7 +184,7 @@ export class Place {
 
   #makeFile(parent: Slot, name: string): void {
     const { writer } = this;
-    writer.add(call.mknodatOf, parent, writer.addText(name), S_IFREG | 0o644, 0).accept('EEXIST');
+    writer.add(call.mknodatOf, parent, writer.addText(name), S_IFREG | 0o444, 0).accept('EEXIST');
   }
 
   /** Two ways, of which the child takes one, by what it finds. */

@@ -11,9 +11,18 @@ export interface Output {
 /** The options as parseArgs() of node:util has them. */
 export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
-export interface Command {
+interface Named {
   /** One line of the help. */
   readonly summary: string;
+}
+
+/** A command that reads its own arguments, and writes by itself. */
+export interface RawCommand extends Named {
+  /** @returns the exit code */
+  run(argv: readonly string[], name: string): Promise<number>;
+}
+
+export interface Command extends Named {
   /** All of its own help. */
   readonly help: string;
   /** As parseArgs() of node:util takes them, beside --help. */

@@ -2,10 +2,18 @@
 import { parseArgs } from 'node:util';
 
 import { printable } from '../errors/printable';
-import type { Command, Output } from './command';
+import { bwrap } from './bwrap';
+import type { Command, Output, RawCommand } from './command';
 import { doctor } from './doctor';
+import { plan } from './plan';
 
-const commands: Readonly<Record<string, Command>> = { doctor };
+const commands: Readonly<Record<string, Command | RawCommand>> = { doctor, plan, bwrap };
+
+/** The one that a line is for, where that reads it by itself. */
+export function rawCommand(name: string | undefined): RawCommand | undefined {
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  return command === undefined || 'options' in command ? undefined : command;
+}
 
 /** What was asked for is not known. */
 const misused = 2;
@@ -34,6 +42,7 @@ export async function execute(argv: readonly string[], output: Output, problems:
     return refuse(problems, 'nsclone', `there is no ${kind} '${name}'`);
   }
   const command = commands[name]!;
+  if (!('options' in command)) return command.run(args, `nsclone ${name}`);
   const { allowPositionals } = command;
   const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
   let read;

@@ -1,5 +1,7 @@
-// The command `nsclone`.
-import { execute } from './commands';
+// The command `nsclone`; called `bwrap`, by a link, it is that one.
+import { basename } from 'node:path';
+
+import { execute, rawCommand } from './commands';
 import type { Output } from './command';
 
 /** See https://no-color.org */
@@ -13,4 +15,12 @@ function to(stream: NodeJS.WriteStream): Output {
   return { write: (text) => void stream.write(text), hasColours: hasColours(stream) };
 }
 
-void execute(process.argv.slice(2), to(process.stdout), to(process.stderr)).then((code) => (process.exitCode = code));
+const [, path = '', ...argv] = process.argv;
+const isBwrap = basename(path) === 'bwrap';
+const raw = rawCommand(isBwrap ? 'bwrap' : argv[0]);
+const done =
+  raw === undefined
+    ? execute(argv, to(process.stdout), to(process.stderr))
+    : // The streams stay as they were, as they are those of whoever is started.
+      raw.run(isBwrap ? argv : argv.slice(1), isBwrap ? path : `nsclone ${argv[0]}`);
+void done.then((code) => (process.exitCode = code));

@@ -42,10 +42,12 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
         `would be lost at the exec, because capabilities.bounding leaves them out: ${listNames(taken)}; put them into bounding, inheritable or ambient`,
       );
     }
+    // With no_new_privs an exec gives no capability that was not permitted: its root is as small as it was made.
+    const given = request.noNewPrivileges === true ? filled & (sets.permitted ?? filled) : filled;
     for (const name of ['permitted', 'effective'] as const) {
       const set = sets[name];
-      if (set === undefined || (filled & ~set) === emptySet) continue;
-      const more = listNames(filled & ~set);
+      if (set === undefined || (given & ~set) === emptySet) continue;
+      const more = listNames(given & ~set);
       throw refusedOption(
         `capabilities.${name}`,
         `cannot be less than bounding for uid 0: the exec gives ${more} back; leave them out of bounding too`,

@@ -38,12 +38,12 @@ function sources(folder: string): string[] {
     .filter((name) => statSync(join(root, name)).isFile());
 }
 
-const code = ['lib', 'types', 'src-native', 'test/support'].flatMap(sources).map(read).join('\n');
+const code = ['lib', 'tools', 'types', 'src-native', 'test/support'].flatMap(sources).map(read).join('\n');
 
 describe.each(documents)('%s', (document) => {
   test('names files that are there', () => {
     const files = quoted(document).filter((name) =>
-      /^(\.ci|bench|docs|examples|lib|scripts|src-native|test|types)\/\S*$/.test(name),
+      /^(\.ci|bench|docs|examples|lib|scripts|src-native|test|tools|types)\/\S*$/.test(name),
     );
     expect(files.filter((file) => !exists(file))).toEqual([]);
   });

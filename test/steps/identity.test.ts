@@ -193,6 +193,15 @@ describe('identity rejects what the exec would undo', () => {
     );
     expect(planning({ ...ns, capabilities: { bounding: ['CAP_KILL'], [set]: ['CAP_KILL'] } })).not.toThrow();
   });
+  test('but with no new privileges the exec gives nothing back that is not permitted', async () => {
+    const own = { ...ns, noNewPrivileges: true } as const;
+    const capabilities = { permitted: ['CAP_KILL'], effective: ['CAP_KILL'] } as const;
+    const seen = await inside('grep -E "^Cap(Prm|Eff)" /proc/self/status | cut -f2', { ...own, capabilities });
+    expect(seen).toBe('0000000000000020\n0000000000000020');
+    expect(
+      planning({ ...own, capabilities: { permitted: ['CAP_CHOWN', 'CAP_KILL'], effective: ['CAP_KILL'] } }),
+    ).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'capabilities.effective', 'the exec gives CAP_CHOWN back'));
+  });
   test('naming a few of many', () => {
     expect(planning({ ...ns, capabilities: { permitted: [] } })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', 'capabilities.permitted', /gives (CAP_\w+, ){4}CAP_\w+ and \d\d more back/),

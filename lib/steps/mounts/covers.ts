@@ -1,8 +1,9 @@
-// Types that change how something is seen that is there: `mask` and `readonly`.
+// Types that change how something is seen that is there: `mask`, `readonly` and `remount`.
 import { boolean } from '../../check';
+import { invalidArgType } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
-import { makeReadonly, noAttributes } from './attributes';
+import { checkAttributes, makeReadonly, noAttributes, setAttributes } from './attributes';
 import { newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import { isTop } from '../../assembly/target';
@@ -73,6 +74,28 @@ export const readonly: MountType = {
         place.close(mount);
         place.close(there);
       },
+    };
+  },
+};
+
+export const remount: MountType = {
+  fields: ['attributes'],
+
+  check(given, option) {
+    if (given['attributes'] === undefined)
+      throw invalidArgType(`${option}.attributes`, 'an instance of Array', undefined);
+    const attributes = checkAttributes(given, option, [], false);
+    return {
+      source: (given['attributes'] as readonly string[]).join(),
+      emit(place, target) {
+        if (isTop(target)) return setAttributes(place.writer, place.root, attributes);
+        const there = place.open(target, O_PATH);
+        place.leaveIfMissing();
+        setAttributes(place.writer, there, attributes);
+        place.close(there);
+      },
+      hint: (code, _request, syscall) =>
+        code === 'EINVAL' && syscall === 'mount_setattr' ? 'the target is no mount point' : undefined,
     };
   },
 };

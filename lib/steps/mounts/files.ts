@@ -4,7 +4,7 @@ import { invalidArgType, refusedOption } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
 import type { Slot } from '../../program/writer';
 import * as call from '../../assembly/calls';
-import { makeReadonly, noAttributes, setAttributes } from './attributes';
+import { type Attributes, checkAttributes, noAttributes, setAttributes } from './attributes';
 import { checkMode, newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
@@ -25,6 +25,9 @@ const {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } = constants;
+
+/** What such a file may be forbidden to be used for. */
+const uses = ['nosuid', 'nodev', 'noexec'] as const;
 
 const cloning = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 const withoutDevices = { ...noAttributes, below: { set: MOUNT_ATTR_NODEV, clear: 0 } };
@@ -78,10 +81,9 @@ function newFile(place: Place, content: Buffer, mode: number): Slot {
   return mount;
 }
 
-function mountFile(place: Place, target: string, content: Buffer, mode: number, writable: boolean): void {
-  const { writer } = place;
+function mountFile(place: Place, target: string, content: Buffer, mode: number, attributes: Attributes): void {
   const mount = newFile(place, content, mode);
-  if (!writable) makeReadonly(writer, mount, false);
+  setAttributes(place.writer, mount, attributes);
   const there = place.open(target, O_PATH);
   place.leaveIfMissing();
   place.attach(mount, there);
@@ -90,7 +92,7 @@ function mountFile(place: Place, target: string, content: Buffer, mode: number, 
 }
 
 export const file: MountType = {
-  fields: ['content', 'mode', 'writable', 'place', 'create'],
+  fields: ['content', 'mode', 'writable', 'place', 'create', ...uses],
 
   check(given, option) {
     const content = bytesOf(given['content'], `${option}.content`);
@@ -99,12 +101,15 @@ export const file: MountType = {
     const [writable, placed, create] = [is('writable'), is('place'), is('create')];
     if (placed && writable)
       throw refusedOption(`${option}.writable`, 'says nothing beside place: a real file is written');
+    const attributes = checkAttributes({ ...given, readonly: !writable }, option, [], false);
+    const idle = placed ? uses.find((name) => given[name] !== undefined) : undefined;
+    if (idle !== undefined) throw refusedOption(`${option}.${idle}`, 'says nothing beside place: nothing is mounted');
     return {
       source: 'file',
       emit(place, target) {
         if (placed) return placeFile(place, target, content, mode);
         if (create) place.makeFile(target);
-        mountFile(place, target, content, mode, writable);
+        mountFile(place, target, content, mode, attributes);
       },
     };
   },

@@ -1,6 +1,6 @@
 // Every type of mount, by its name.
 import { bind } from './bind';
-import { mask, readonly } from './covers';
+import { mask, readonly, remount } from './covers';
 import { dev } from './dev';
 import { device } from './device';
 import { cgroup2, devpts, filesystem, mqueue, proc, sysfs } from './file-systems';
@@ -23,6 +23,7 @@ export const types: Readonly<Record<string, MountType>> = {
   filesystem,
   mask,
   readonly,
+  remount,
   file,
   symlink,
   dir,

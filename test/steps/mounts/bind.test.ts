@@ -147,7 +147,7 @@ describe('bind, seen from inside', () => {
       process.umask(before);
     }
     const modes = ['a', 'a/b', 'a/b/folder', 'c', 'c/d', 'c/d/file'].map((name) => statSync(folder.at(name)).mode);
-    expect(modes.map((mode) => mode.toString(8))).toEqual(['40755', '40755', '40755', '40755', '40755', '100644']);
+    expect(modes.map((mode) => mode.toString(8))).toEqual(['40755', '40755', '40755', '40755', '40755', '100444']);
     expect(readFileSync(folder.at('c/d/file'), 'utf8')).toBe('');
   });
   test('create leaves what is there as it is', async () => {

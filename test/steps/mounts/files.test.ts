@@ -103,6 +103,14 @@ describe('file emits', () => {
   });
 });
 
+test('what a file may not be used for is nothing to say where a real one is written', () => {
+  for (const name of ['nosuid', 'nodev', 'noexec']) {
+    expect(
+      planning({ ...base, mounts: [{ type: 'file', target: '/a', content: '', place: true, [name]: true }] }),
+    ).toThrow(refusal('ERR_INVALID_ARG_VALUE', `mounts[0].${name}`, 'says nothing beside place'));
+  }
+});
+
 describe('file, seen from inside', () => {
   const file = (fields: Partial<Mount & { type: 'file' }> = {}): Mount => ({
     type: 'file',
@@ -203,7 +211,13 @@ describe('file, seen from inside', () => {
     });
     expect(readFileSync(folder.at('a/b/file'), 'utf8')).toBe('');
     expect(statSync(folder.at('a')).mode & 0o777).toBe(0o755);
-    expect(statSync(folder.at('a/b/file')).mode & 0o777).toBe(0o644);
+    expect(statSync(folder.at('a/b/file')).mode & 0o777).toBe(0o444);
+  });
+  test('nosuid, nodev and noexec are of its mount', async () => {
+    const target = folder.file('target', '');
+    const mounts: Mount[] = [{ type: 'file', target, content: '', nosuid: true, nodev: true, noexec: true }];
+    const look = `grep " ${target} " /proc/self/mountinfo | cut -d" " -f6`;
+    expect(await inside(look, { ...base, mounts })).toMatch(/^ro,nosuid,nodev,noexec\b/);
   });
   test('the working directory stays as it is', async () => {
     folder.file('target', '');

@@ -1,0 +1,2 @@
+// The ESM façade of `nsclone/bwrap`.
+export { bwrapExitCode, type BwrapCommand, fromBwrap } from './index.js';
