@@ -572,5 +572,14 @@ const wanted = new Set(
 );
 for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
   const file = join(root, 'dist', name);
-  if (/\.d\.m?ts$/.test(name) && !wanted.has(file)) rmSync(file);
+  if (!/\.d\.m?ts$/.test(name)) continue;
+  if (wanted.has(file)) writeFileSync(file, concise(readFileSync(file, 'utf8')));
+  else rmSync(file);
+}
+
+/** As its source is indented, and without what `Readonly` says of a whole table. */
+function concise(declarations) {
+  return declarations
+    .replace(/^(?: {4})+/gm, (spaces) => spaces.slice(spaces.length / 2))
+    .replace(/Readonly<\{\n[^}]+\}>/g, (table) => table.replaceAll(/^( +)readonly /gm, '$1'));
 }

@@ -8,7 +8,9 @@
     'watch/cgroup_tree.cc', 'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/foreground.cc', 'watch/group_tree.cc', 'watch/pace.cc',
     'watch/process.cc', 'watch/reaper.cc', 'watch/watch.cc',
   ],
-  'cflags': ['-Os', '-ffunction-sections', '-fdata-sections'],
+  # Nothing here throws or catches: without the tables for that the addon is a tenth smaller.
+  'cflags': ['-Os', '-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables',
+             '-fno-unwind-tables'],
   'cflags!': ['-O3'],
   'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', '<(SHARED_INTERMEDIATE_DIR)/<(stub_name)'],
   'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],

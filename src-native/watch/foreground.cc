@@ -19,9 +19,10 @@ int SetForeground(int terminal, pid_t group) {
   sigset_t before;
   sigemptyset(&ttou);
   sigaddset(&ttou, SIGTTOU);
-  if (const int error = pthread_sigmask(SIG_BLOCK, &ttou, &before); error != 0) return error;
+  // On Linux that of the thread. pthread_sigmask() would need a newer glibc.
+  if (sigprocmask(SIG_BLOCK, &ttou, &before) != 0) return errno;
   const int result = ioctl(terminal, TIOCSPGRP, &group) == 0 ? 0 : errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   return result;
 }
 
