@@ -145,7 +145,8 @@ function entriesOf(operation: Operation, around: Surroundings): Mount[] {
     case 'mqueue':
       return [{ type: 'mqueue', target, create: true, nosuid: false, nodev: false, noexec: false }];
     case 'dir':
-      return [{ type: 'dir', target, mode }];
+      // mkdir(2) takes no more.
+      return [{ type: 'dir', target, mode: mode! & 0o1777 }];
     case 'file':
       return [{ type: 'file', target, content, mode, place: true }];
     case 'bind-data':
