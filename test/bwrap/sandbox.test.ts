@@ -72,6 +72,13 @@ describe('operations', () => {
     expect(readFileSync(folder.at('source/x'), 'utf8')).toBe('x\n');
   });
 
+  test('a second root covers all that was before it', async () => {
+    expect(await printed(...host, '--ro-bind', '/', '/', 'sh', '-c', `ls -d ${folder.path}`)).toBe(folder.path);
+    expect(() => fromBwrap(['--bind', folder.at('missing'), '/a', '--ro-bind', '/', '/', 'true'])).toThrow(
+      "Can't find source path",
+    );
+  });
+
   test('remount-ro is of one mount, not of those below', async () => {
     const script = '(echo > /tmp/a/x) 2>&- || echo refused; echo > /tmp/a/b/x && echo written';
     expect(await shell(script, '--tmpfs', '/tmp/a', '--tmpfs', '/tmp/a/b', '--remount-ro', '/tmp/a')).toBe(

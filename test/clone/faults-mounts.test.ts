@@ -102,6 +102,7 @@ const mounts = (): Mount[] => [
   { type: 'mask', target: '/hidden' },
   { type: 'mask', target: '/missing' },
   { type: 'readonly', target: '/closed' },
+  { type: 'remount', target: '/closed', attributes: ['ro', 'noexec'] },
   { type: 'readonly', target: '/', recursive: false },
 ];
 

@@ -1,14 +1,14 @@
 // `nsclone/bwrap`: a command line of bubblewrap as options of clone().
-import { existsSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { posix } from 'node:path';
 
 import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
 import { readContents, readLine, type Line } from './arguments';
 import { firstIds, identityOf, namespacesOf } from './namespaces';
-import { type Made, mountsOf, type Operation, pathOutside } from './operations';
+import { firstMissing, type Made, mountsOf, type Operation, pathOutside } from './operations';
 import { attendance, holdsOf, lockFiles } from './status';
-import { entryOf, exitCode, messageOf, refusal, textOf } from './words';
+import { entryOf, exitCode, messageOf, refusal } from './words';
 
 /** What a command line of bubblewrap asks for. */
 export interface BwrapCommand {
@@ -57,20 +57,6 @@ function linkInTheWay(
   } catch {
     return `Can't make symlink at ${entry.operation.dest}: destination exists and is not a symlink`;
   }
-}
-
-/** Bubblewrap looks at all sources before it does anything. */
-function firstMissing(operations: readonly Operation[]): string | undefined {
-  for (const { source, fd, kind, optional } of operations) {
-    if (source === undefined || fd !== undefined || !kind.endsWith('bind')) continue;
-    try {
-      realpathSync(source);
-    } catch (error) {
-      if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      return `Can't find source path ${source}: ${textOf(error)}`;
-    }
-  }
-  return undefined;
 }
 
 function isOutside(path: string, operations: readonly Operation[]): boolean {

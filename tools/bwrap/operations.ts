@@ -1,9 +1,9 @@
 // The operations of a line in their order, as entries of `mounts`.
-import { accessSync, constants as access, statSync } from 'node:fs';
+import { accessSync, constants as access, realpathSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 
 import type { BindMount, Mount, RootMount } from '../../lib/index';
-import { refusal } from './words';
+import { refusal, textOf } from './words';
 
 export type OperationKind =
   | 'bind'
@@ -145,7 +145,8 @@ function entriesOf(operation: Operation, around: Surroundings): Mount[] {
     case 'mqueue':
       return [{ type: 'mqueue', target, create: true, nosuid: false, nodev: false, noexec: false }];
     case 'dir':
-      return [{ type: 'dir', target, mode }];
+      // mkdir(2) takes no more.
+      return [{ type: 'dir', target, mode: mode! & 0o1777 }];
     case 'file':
       return [{ type: 'file', target, content, mode, place: true }];
     case 'bind-data':
@@ -183,11 +184,39 @@ function isVoid({ optional, source }: Operation): boolean {
   }
 }
 
-/** Where the first is a bind on the root, all else is made in that, and there is no tmpfs that it would cover. */
-function splitAtRoot(operations: readonly Operation[]): [top: Operation | undefined, rest: readonly Operation[]] {
-  const [first, ...rest] = operations;
-  const isRoot = first !== undefined && isTop(first.dest) && first.kind.endsWith('bind') && first.optional !== true;
-  return isRoot ? [first, rest] : [undefined, operations];
+const writers: readonly OperationKind[] = ['dir', 'file', 'symlink', 'chmod'];
+const opensHost: readonly OperationKind[] = ['bind', 'dev-bind', 'overlay'];
+
+/** Whether something of these is there when all of it is covered: what is written into a bind. */
+function leavesTraces(operations: readonly Operation[]): boolean {
+  const first = operations.findIndex(({ kind }) => opensHost.includes(kind));
+  return first !== -1 && operations.slice(first).some(({ kind }) => writers.includes(kind));
+}
+
+/** Where the root is a bind, what was made before is covered by it, and all else is made in that. */
+function splitAtRoot(
+  operations: readonly Operation[],
+): [top: Operation | undefined, rest: readonly Operation[], covered: readonly Operation[]] {
+  const at = operations.findLastIndex(
+    ({ dest, kind, optional }) => isTop(dest) && kind.endsWith('bind') && optional !== true,
+  );
+  const covered = operations.slice(0, Math.max(at, 0));
+  if (at === -1 || leavesTraces(covered)) return [undefined, operations, []];
+  return [operations[at], operations.slice(at + 1), covered];
+}
+
+/** Bubblewrap looks at all sources before it does anything. */
+export function firstMissing(operations: readonly Operation[]): string | undefined {
+  for (const { source, fd, kind, optional } of operations) {
+    if (source === undefined || fd !== undefined || !kind.endsWith('bind')) continue;
+    try {
+      realpathSync(source);
+    } catch (error) {
+      if (optional && (error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      return `Can't find source path ${source}: ${textOf(error)}`;
+    }
+  }
+  return undefined;
 }
 
 function rootOf(top: Operation | undefined, around: Surroundings): RootMount {
@@ -209,7 +238,9 @@ export interface Mounts {
 export function mountsOf(operations: readonly Operation[], around: Surroundings): Mounts {
   const mounts: Mount[] = [];
   const made: Made[] = [];
-  const [top, rest] = splitAtRoot(operations);
+  const [top, rest, hidden] = splitAtRoot(operations);
+  const missing = firstMissing(hidden);
+  if (missing !== undefined) throw refusal(missing);
   let known = new Set<string>();
   for (const given of rest) {
     if (isVoid(given)) continue;
