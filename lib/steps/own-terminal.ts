@@ -5,7 +5,7 @@ import { reserveMessage } from '../program/message';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openRoot } from '../assembly/place';
-import type { Request, TerminalOption } from '../assembly/request';
+import { outsideID, type Request, type TerminalOption } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { lowestFree } from '../assembly/words';
 
@@ -131,6 +131,17 @@ function openPeer(writer: Writer, master: Slot, { columns, rows }: TerminalOptio
   return writer.keep();
 }
 
+/**
+ * Its file belongs to who opened it, who may have no place in the user namespace that is still to be entered, as `inner`: from in there
+ * nobody could give it away.
+ */
+function giveToInner(writer: Writer, request: Request): void {
+  const ranges = request.inner?.uidMap;
+  const uid = ranges === undefined ? undefined : outsideID({ ranges }, request.finalUid());
+  // Of an id that has no place there, the step that sets it will tell.
+  if (uid !== undefined) writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
+}
+
 /** In the places of stdio. */
 function place(writer: Writer, peer: Slot, { stderr }: TerminalOption): void {
   for (const index of stderr === 'pipe' ? [0, 1] : [0, 1, 2]) writer.add(call.dup3Of, peer, index, 0);
@@ -221,6 +232,7 @@ export const containerTerminal: Step = {
     writer.subject(isOurs ? undefined : `descriptor ${option.sendTo}`);
     writer.add(call.close, root);
     place(writer, peer, option);
+    giveToInner(writer, request);
     if (isOurs) handOver(writer, master);
     else send(writer, master, request.terminalSocket!);
   },
