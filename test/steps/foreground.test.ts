@@ -83,6 +83,13 @@ describe('foreground rejects', () => {
     }
     expect(planning({ ...asked, stdio: ['ignore', 'pipe', 2] })).not.toThrow();
   });
+  test('a child that outlives us, who would have to give it', () => {
+    const hold = { fd: 30 };
+    expect(planning({ ...asked, stdio: 'inherit', hold })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'foreground', 'cannot go with hold: { fd } unless detached'),
+    );
+    expect(planning({ foreground: true, detached: true, stdio: 'inherit', hold })).not.toThrow();
+  });
   test('one that has a terminal of its own', () => {
     expect(planning({ foreground: true, pty: true, detached: true })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', 'foreground', 'cannot go with pty'),
