@@ -70,10 +70,9 @@ export function sayExecuting(writer: Writer, request: Request): void {
   if (report === undefined) return;
   writer.about('start report', 'hold.report');
   const line = Buffer.from(executing(request.command));
+  // Whoever has started it may have gone without waiting for that.
+  onBrokenPipe(writer, ignore);
   writer.add(call.write, report, writer.addBytes(line), line.length).minimum(line.length).accept('EPIPE');
   writer.accept('ECONNRESET');
-  // Whoever has started it may have gone without waiting for that. The signal of it waits until none is blocked any more, unless it is
-  // ignored for a moment, see signal(7).
-  onBrokenPipe(writer, ignore);
   onBrokenPipe(writer, 0);
 }

@@ -124,10 +124,14 @@ describe('hold: { fd } emits', () => {
   test('nothing that looks for Node behind it', () => {
     const lines = linesOf(plan('/bin/true', [], { hold }));
     const steps = lines.slice(lines.findLastIndex(({ call }) => call.startsWith('read('))).map(({ step }) => step);
-    expect([...new Set(steps)]).toEqual(['hold', 'start report', 'signal mask', 'command']);
+    expect([...new Set(steps)]).toEqual(['hold', 'signal mask', 'start report', 'command']);
   });
   test('a last word before the filters, which may forbid it', () => {
-    expect(emitted('start report', { hold })[0]).toMatch(/^hold\.report: write\(r\d+, .*executing.*\/bin\/true/);
+    expect(emitted('start report', { hold })).toEqual([
+      'hold.report: rt_sigaction(SIGPIPE, {SIG_IGN}, NULL, 8)',
+      expect.stringMatching(/^hold\.report: write\(r\d+, .*executing.*\/bin\/true/),
+      'hold.report: rt_sigaction(SIGPIPE, {SIG_DFL}, NULL, 8)',
+    ]);
     expect(emitted('start report', { hold: { fd: 30 } })).toEqual([]);
     const steps = linesOf(plan('/bin/true', [], { hold, noNewPrivileges: true, seccomp: new Uint8Array(8) }));
     expect(steps.findLastIndex(({ step }) => step === 'start report')).toBeLessThan(
@@ -404,6 +408,16 @@ describe('the report', () => {
     expect(child.exitCode).toBeNull();
     child.stdin!.end();
     await child.exited;
+  });
+  test('says nothing of a child that a signal ends which has come while it waited', async () => {
+    const fd = starter();
+    const [report, ours] = reports();
+    const child = await clone('true', { ...quiet, hold: { fd, report } });
+    closed(report);
+    process.kill(child.pid, 'SIGINT');
+    byte(fd);
+    expect(await told(child)).toEqual({ code: null, signal: 'SIGINT' });
+    expect(await linesIn(ours)).toEqual([]);
   });
   test('of one beside a pid 1, too, which lets go of it', async () => {
     const [child, lines] = await started('cat', {
