@@ -85,6 +85,8 @@ export interface Addon {
   close(descriptor: number): number;
   /** It is now for a stream of the runtime's to close. */
   give(descriptor: number): number;
+  /** Whether something could be written to it now, for one that may be blocking. */
+  isWritable(descriptor: number): boolean;
   /** Tells the listener once of a descriptor that can be read or written; with neither, of it not any more. */
   await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
   /** Device and inode of an open file, its mode, and the flags that it was opened with: four words. */

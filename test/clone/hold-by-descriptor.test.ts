@@ -342,6 +342,32 @@ describe('start()', () => {
     await expect(second.start()).rejects.toMatchObject({ code: 'EACCES', step: 'command', path: '/etc/passwd' });
     expect(events).toEqual(['exit']);
   });
+  test('writes nothing for a child that has ended, which nobody has heard yet: another one would be started', async () => {
+    const fd = starter();
+    const first = await clone('true', { ...quiet, hold: { fd } });
+    process.kill(first.pid, 'SIGKILL');
+    while (!/^State:\tZ/m.test(readFileSync(`/proc/${first.pid}/status`, 'utf8')));
+    await expect(first.start()).rejects.toMatchObject({ code: 'ECHILD', signal: 'SIGKILL' });
+    expect(waiting(opened(folder.at('start'), 'reading'))).toBe('nothing');
+  });
+  test('does not wait for room in a FIFO that somebody else has filled', async () => {
+    const fd = starter();
+    const child = await clone('true', { ...quiet, hold: { fd } });
+    process.kill(child.pid, 'SIGSTOP');
+    await until(() => /^State:\tT/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')));
+    const filling = opened(folder.at('start'), 'writing');
+    expect(() => {
+      for (;;) writeSync(filling, Buffer.alloc(4096));
+    }).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+    await expect(child.start()).rejects.toMatchObject({
+      code: 'EAGAIN',
+      option: 'hold.fd',
+      syscall: 'write',
+      hint: 'it is full of bytes that nobody takes',
+    });
+    process.kill(child.pid, 'SIGCONT');
+    expect(await told(child)).toEqual({ code: 0, signal: null });
+  });
   test('is for somebody else where it is no longer the same file, or cannot be written', async () => {
     const path = fifo(folder.at('start'));
     const fd = opened(path);
