@@ -75,6 +75,7 @@ export const openatOf = shape('openat', 'result', 'data', 'number', 'number');
 export const pivot_root = shape('pivot_root', 'data', 'data');
 export const pipe2 = shape('pipe2', 'data', 'number');
 export const personality = shape('personality', 'number');
+export const ppoll = shape('ppoll', 'data', 'number', 'data', 'number', 'number');
 export const prctl = shape('prctl', 'number', 'number', 'number', 'number', 'number');
 export const prlimit64 = shape('prlimit64', 'number', 'number', 'data', 'number');
 export const readlinkatAt = shape('readlinkat', 'word', 'data', 'data', 'number');

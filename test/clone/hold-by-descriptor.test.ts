@@ -115,6 +115,8 @@ describe('hold: { fd } emits', () => {
   const hold = { fd: 30, report: 31 };
   test('the look for the command, the death signal off, Node told, the byte', () => {
     expect(emitted('hold', { hold: { fd: 30 } })).toEqual([
+      expect.stringMatching(/^hold\.fd: data\[\d+\] = r\d+$/),
+      expect.stringMatching(/^hold\.fd: ppoll\(/),
       'hold: prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)',
       'hold: wait for the parent, which may end as soon as it says so',
       expect.stringMatching(/^hold\.fd: read\(r\d+, &data\[\d+\], 1\) {2}# at least 1; when it can be read$/),
