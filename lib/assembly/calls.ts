@@ -92,6 +92,8 @@ export const set_mempolicy = shape('set_mempolicy', 'number', 'data', 'number');
 /** Without nodes. */
 export const set_mempolicyAlone = shape('set_mempolicy', 'number', 'number', 'number');
 export const setdomainname = shape('setdomainname', 'data', 'number');
+export const setfsgid = shape('setfsgid', 'number');
+export const setfsuid = shape('setfsuid', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
 export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');

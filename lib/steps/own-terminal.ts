@@ -1,4 +1,5 @@
 // Steps of a terminal that the child opens by itself: of a devpts of its own, or for somebody else to have our end of; see pts(4).
+import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import { reserveMessage } from '../program/message';
@@ -27,6 +28,7 @@ const {
   O_RDWR,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
+  PR_SET_PDEATHSIG,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_SYMLINKS,
@@ -40,6 +42,7 @@ const {
   TIOCSWINSZ,
 } = constants;
 
+const SIGKILL = 9;
 /** DEVPTS_SUPER_MAGIC of linux/magic.h, which `struct statfs` begins with. */
 const devptsMagic = 0x1cd1;
 const statfsSize = 120;
@@ -49,6 +52,17 @@ const openHowResolve = 16;
 
 const ptmx = '/dev/ptmx';
 const folder = '/dev/pts';
+
+/**
+ * Who enters a user namespace keeps the ids that it has outside, which may have no place in there: a terminal that it opens would be
+ * nobody's, and nobody inside could give it away.
+ */
+function openAsRoot(writer: Writer, request: Request): void {
+  if (!request.joinsUser || request.creates(Flags.NEWUSER)) return;
+  writer.add(call.setfsgid, 0).add(call.setfsuid, 0);
+  // A change of credentials clears it.
+  writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+}
 
 /** Opens what no path that is a stranger's leads astray. */
 function open(writer: Writer, from: Slot, path: string, flags: number, resolve: number): Slot {
@@ -213,7 +227,8 @@ export const containerTerminal: Step = {
   emit(writer, request) {
     const option = request.pty;
     if (option?.from !== 'container') return;
-    writer.about(this.name, 'pty.from').subject(folder);
+    openAsRoot(writer.about(this.name, 'pty.from'), request);
+    writer.subject(folder);
     const root = openRoot(writer);
     const opened = open(writer, root, folder, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
     const found = writer.reserve(statfsSize);

@@ -264,6 +264,31 @@ describe("a terminal of the container's", () => {
       await container.exited;
     }
   });
+
+  rootOnly('belongs to who the program is in a container that is joined, which has no place for us', async () => {
+    const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    const flags = Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID;
+    const container = await clone('/bin/sleep', ['100'], {
+      ...inView,
+      flags,
+      uidMap: ids,
+      gidMap: ids,
+      stdio: 'ignore',
+    });
+    try {
+      for (const options of [{}, { uid: 7, gid: 7 }, { flags: Flags.NEWPID, init: true }]) {
+        const child = await clone('/bin/sh', ['-c', 'stat -c %u "$(tty)"; echo by path > "$(tty)"'], {
+          join: container,
+          ...options,
+          pty: { from: 'container' },
+        });
+        expect(await screen(child)).toBe(`${'uid' in options ? 7 : 0}\nby path\n`);
+      }
+    } finally {
+      container.kill('SIGKILL');
+      await container.exited;
+    }
+  });
 });
 
 describe("stderr: 'pipe'", () => {
