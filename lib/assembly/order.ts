@@ -114,6 +114,7 @@ export const order: readonly Step[] = [
   rootSwitch,
   linesInRoot,
   landlockRules,
+  session,
   containerTerminal,
   inner,
   lateHandover,
@@ -121,7 +122,6 @@ export const order: readonly Step[] = [
   closeFds,
   // The process itself.
   keyring,
-  session,
   pty,
   controllingTerminal,
   holdPidOne,

@@ -38,6 +38,7 @@ const {
   SOCK_STREAM,
   SOL_SOCKET,
   TIOCGPTPEER,
+  TIOCSCTTY,
   TIOCSPTLCK,
   TIOCSWINSZ,
 } = constants;
@@ -136,9 +137,16 @@ function handOver(writer: Writer, master: Slot): void {
   writer.wait().remark(() => 'which takes our end of the terminal');
 }
 
+/** Whether nobody can open the program's end by its path. */
+function lock(writer: Writer, master: Slot, locked: boolean): void {
+  const word = writer.reserve(8);
+  writer.setInt32(word, locked ? 1 : 0);
+  writer.add(call.ioctlOf, master, TIOCSPTLCK, word);
+}
+
 /** The program's end, by descriptor: a path may lead to another terminal. */
 function openPeer(writer: Writer, master: Slot, { columns, rows }: TerminalOption): Slot {
-  writer.add(call.ioctlOf, master, TIOCSPTLCK, writer.reserve(8));
+  lock(writer, master, false);
   const size = writer.addBytes(new Uint8Array(Uint16Array.of(rows, columns, 0, 0).buffer));
   writer.add(call.ioctlOf, master, TIOCSWINSZ, size);
   writer.add(call.ioctlNumberOf, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -222,6 +230,7 @@ export const containerTerminal: Step = {
     'steps at root': 'they may have mounted it',
     stdio: 'it takes the place of /dev/null',
     user: 'it belongs to root inside',
+    session: 'it controls that before anybody else may open it, whose session it would control',
   },
 
   emit(writer, request) {
@@ -242,18 +251,22 @@ export const containerTerminal: Step = {
     const master = open(writer, opened, 'ptmx', flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     writer.add(call.close, opened);
     const peer = openPeer(writer, master, option);
+    lock(writer, master, true);
     mountConsoles(writer, request, root, peer);
+    writer.about(this.name, 'pty.from').add(call.close, root);
+    place(writer, peer, option);
+    writer.add(call.ioctlNumber, 0, TIOCSCTTY);
+    lock(writer, master, false);
+    giveToInner(writer, request);
     writer.about(this.name, isOurs ? 'pty.from' : 'pty.sendTo');
     writer.subject(isOurs ? undefined : `descriptor ${option.sendTo}`);
-    writer.add(call.close, root);
-    place(writer, peer, option);
-    giveToInner(writer, request);
     if (isOurs) handOver(writer, master);
     else send(writer, master, request.terminalSocket!);
   },
 
-  hint(code, { option, path, dest }) {
+  hint(code, { option, path, dest }, _request, syscall) {
     if (option === 'pty.sendTo') return sendHint[code];
+    if (code === 'EPERM' && syscall === 'ioctl') return 'somebody in there was faster to take it';
     if (code === 'EXDEV' && path === folder)
       return 'a link on the way to it leads out of the root, by way of a process';
     return dest === undefined ? containerHint[code] : undefined;
