@@ -69,8 +69,10 @@ export interface Addon {
   handedNamespace(id: number, place: number): number;
   /** The terminal that a child has handed over, [our end, ours once more] into `numbers`, all ≥ `lowest`; once. */
   handedTerminal(id: number, numbers: Int32Array, lowest: number): number;
-  /** Gives the foreground of a terminal to the process group that a child leads, until its end; -EBUSY where it is not ours. */
-  giveForeground(id: number, terminal: number): number;
+  /** Keeps a descriptor of a terminal whose foreground a child is to have; -ENOTTY where that does not control our session. */
+  holdForeground(id: number, terminal: number): number;
+  /** Gives the foreground of it to the process group that a child leads, until its end; -EBUSY where it is not ours. */
+  giveForeground(id: number): number;
   /** Takes the foreground back from a child that has been stopped, until `kill()` sends SIGCONT. 0 where it has none any more. */
   watchForeground(id: number): number;
   /** A kept result of a child in place. */
@@ -89,6 +91,8 @@ export interface Addon {
   close(descriptor: number): number;
   /** It is now for a stream of the runtime's to close. */
   give(descriptor: number): number;
+  /** Whether something could be written to it now, for one that may be blocking. */
+  isWritable(descriptor: number): boolean;
   /** Tells the listener once of a descriptor that can be read or written; with neither, of it not any more. */
   await(descriptor: number, reads: boolean, writes: boolean, ref: boolean): number;
   /** Device and inode of an open file, its mode, and the flags that it was opened with: four words. */

@@ -75,6 +75,7 @@ export const openatOf = shape('openat', 'result', 'data', 'number', 'number');
 export const pivot_root = shape('pivot_root', 'data', 'data');
 export const pipe2 = shape('pipe2', 'data', 'number');
 export const personality = shape('personality', 'number');
+export const ppoll = shape('ppoll', 'data', 'number', 'data', 'number', 'number');
 export const prctl = shape('prctl', 'number', 'number', 'number', 'number', 'number');
 export const prlimit64 = shape('prlimit64', 'number', 'number', 'data', 'number');
 export const readlinkatAt = shape('readlinkat', 'word', 'data', 'data', 'number');
@@ -91,6 +92,8 @@ export const set_mempolicy = shape('set_mempolicy', 'number', 'data', 'number');
 /** Without nodes. */
 export const set_mempolicyAlone = shape('set_mempolicy', 'number', 'number', 'number');
 export const setdomainname = shape('setdomainname', 'data', 'number');
+export const setfsgid = shape('setfsgid', 'number');
+export const setfsuid = shape('setfsuid', 'number');
 export const setgroups = shape('setgroups', 'number', 'data');
 export const sendmsgOf = shape('sendmsg', 'result', 'data', 'number');
 export const sendmsg = shape('sendmsg', 'word', 'data', 'number');

@@ -295,6 +295,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
 
   #start(): Promise<void> {
     const { starter } = this.#birth;
+    // A byte for one that has been started or has ended would start whoever comes next.
+    if (this.#held === 'waiting' && starter !== undefined) addon().look(this.#id);
     if (this.#held === 'waiting' && this.#hasEnded) {
       if (starter !== undefined && this.#startFailure !== undefined) throw this.#startFailure;
       throw new SyscallError({

@@ -10,7 +10,7 @@ import type { Request } from '../assembly/request';
 import { lowestFree } from '../assembly/words';
 import type { Birth } from './birth';
 import type { EndingOptions } from './ending';
-import { giveForeground } from './foreground';
+import { giveForeground, holdForeground } from './foreground';
 import { readCommandFailure } from './failure';
 import type { Pipes } from './pipes';
 import type { StartDescriptor } from './start-descriptor';
@@ -26,6 +26,9 @@ export class Command implements Birth<undefined> {
   /** The steps that the stub will wait in, and how many of them are over. */
   readonly #waits: readonly string[];
   #waited = 0;
+
+  /** Whether there is a foreground for it to have. */
+  #foreground = 0;
 
   constructor(
     request: Request,
@@ -61,6 +64,11 @@ export class Command implements Birth<undefined> {
     return this.#waits[this.#waited] === 'hold' && ++this.#waited > 0;
   }
 
+  /** Right after the clone. */
+  cloned(id: number): void {
+    if (this.#request.foreground) this.#foreground = holdForeground(id, this.#request);
+  }
+
   /** At the stop 'maps' it has handed nothing over yet, and may be looked into. */
   goes(child: ClonedProcess, id: number): void {
     if (this.#request.handsOver) handsOver(child, id);
@@ -69,7 +77,7 @@ export class Command implements Birth<undefined> {
   serve(pid: number, whenEnded: (stop: () => void) => void, id: number): void | Promise<void> {
     const step = stepNamed(this.#waits[this.#waited++]!);
     if (step?.gives === 'terminal') return this.pipes.takeTerminal(id, lowestFree(this.#request));
-    if (step?.gives === 'foreground') return giveForeground(id, this.#request);
+    if (step?.gives === 'foreground') return giveForeground(id, this.#foreground);
     return step?.serve?.(pid, this.#request, whenEnded);
   }
 

@@ -20,14 +20,22 @@ function watch(id: number): void {
   holders.add(id);
 }
 
-/** Of the first terminal among what the child inherits; its end gives it back. @throws SyscallError ENOTTY, EBUSY */
-export function giveForeground(id: number, { stdio }: Request): void {
-  let result = -ENOTTY;
+/**
+ * Keeps the first terminal among what a child inherits, which has just been cloned: as with all of stdio, what becomes of our descriptor
+ * from then on is nothing to it. Returns 0, or -errno for {@link giveForeground} to tell.
+ */
+export function holdForeground(id: number, { stdio }: Request): number {
   for (const source of stdio) {
     if (source.kind !== 'descriptor') continue;
-    result = addon().giveForeground(id, source.descriptor);
-    if (result !== -ENOTTY) break;
+    const result = addon().holdForeground(id, source.descriptor);
+    if (result !== -ENOTTY) return result;
   }
+  return -ENOTTY;
+}
+
+/** Of that terminal; its end gives it back. @throws SyscallError ENOTTY, EBUSY, EMFILE */
+export function giveForeground(id: number, held: number): void {
+  const result = held === 0 ? addon().giveForeground(id) : held;
   if (result === 0) return watch(id);
   throw new SyscallError({
     errno: -result,

@@ -2,10 +2,12 @@
 import { addon } from '../addon';
 import { SyscallError } from '../errors/syscall-error';
 import { constants } from '../kernel/constants';
+import { errnoByName } from '../kernel/errno';
 import { describe, type OpenFile } from '../open-file';
 import type { HoldDescriptors, Request } from '../assembly/request';
 
 const { O_ACCMODE, O_RDONLY, O_WRONLY, S_IFIFO, S_IFMT, S_IFSOCK } = constants;
+const EAGAIN = errnoByName['EAGAIN']!;
 
 const isSame = (one: OpenFile, other: OpenFile): boolean => one.ino === other.ino && one.dev === other.dev;
 const typeOf = ({ mode }: OpenFile): number => mode & S_IFMT;
@@ -61,7 +63,10 @@ export class StartDescriptor {
     if (typeOf(now) === S_IFSOCK) throw refused('fd', 'whoever has the other end of the socket starts the child');
     if ((now.flags & O_ACCMODE) === O_RDONLY)
       throw refused('fd', 'it is open for reading alone; whoever can write to it starts the child', 'EBADF');
-    const result = addon().write(this.#number, Uint8Array.of(0), 0);
-    if (result < 0) throw new SyscallError({ errno: -result, step: 'hold', option: 'hold.fd', syscall: 'write' });
+    // Whoever else has the FIFO may have filled it, and made it a blocking one: our event loop does not wait for him.
+    const result = addon().isWritable(this.#number) ? addon().write(this.#number, Uint8Array.of(0), 0) : -EAGAIN;
+    if (result >= 0) return;
+    const hint = result === -EAGAIN ? 'it is full of bytes that nobody takes' : undefined;
+    throw new SyscallError({ errno: -result, step: 'hold', option: 'hold.fd', syscall: 'write', hint });
   }
 }

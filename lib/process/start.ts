@@ -180,7 +180,9 @@ function clone(
     throw failure;
   }
   pipes.closeChildEnds();
-  const child = new Child(id, new Command(request, writer, pipes, starter, resolve, reject));
+  const command = new Command(request, writer, pipes, starter, resolve, reject);
+  command.cloned(id);
+  const child = new Child(id, command);
   if (request.handsOver && !request.holdsAt('maps')) handsOver(child, id);
 }
 

@@ -32,12 +32,17 @@ export const foreground: Step = {
     request.foreground = boolean(given.foreground, 'foreground');
   },
 
-  settle({ foreground: isAsked, processGroup, detached, pty, stdio }) {
+  settle({ foreground: isAsked, processGroup, detached, pty, stdio, heldBy }) {
     if (!isAsked) return;
     if (pty !== undefined)
       throw refusedOption('foreground', 'cannot go with pty: the program has the foreground of that terminal');
     if (processGroup !== 0 && !detached)
       throw refusedOption('foreground', 'needs processGroup: 0, or detached: it is a group of its own that has it');
+    if (heldBy !== undefined && !detached)
+      throw refusedOption(
+        'foreground',
+        'cannot go with hold: { fd } unless detached: it is we who give it, whom the child may outlive',
+      );
     if (!stdio.some(({ kind }) => kind === 'descriptor'))
       throw refusedOption(
         'foreground',

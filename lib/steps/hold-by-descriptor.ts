@@ -10,7 +10,7 @@ import { executing } from '../assembly/told-failures';
 import type { Purpose } from '../assembly/until-exec';
 import { aboveKept } from '../assembly/words';
 
-const { F_DUPFD_CLOEXEC, PR_SET_PDEATHSIG } = constants;
+const { F_DUPFD_CLOEXEC, POLLIN, PR_SET_PDEATHSIG } = constants;
 const SIGPIPE = 13;
 /** `struct sigaction` of the kernel: what to do, then flags, restorer and mask. */
 const sigactionSize = 32;
@@ -45,11 +45,20 @@ export function takeDescriptors(writer: Writer, request: Request): void {
 /** The stop: nobody has been told of a child that still dies with Node, and none lives on that nobody was told of. */
 export function holdForByte(writer: Writer, request: Request): void {
   const start = request.untilExec.get('start')!;
+  lookForByte(writer.about('hold', 'hold.fd'), start);
   writer.about('hold', 'hold').add(call.prctl, PR_SET_PDEATHSIG, 0);
   writer.wait().remark(() => 'which may end as soon as it says so');
   const report = request.untilExec.get('report');
   if (report !== undefined) writer.tell(report);
   readByte(writer.about('hold', 'hold.fd'), start);
+}
+
+/** What the wait is made of, without waiting: where that is refused to us, nobody is told of a child that waits. */
+function lookForByte(writer: Writer, start: Slot): void {
+  const awaited = writer.reserve(8);
+  writer.setInt32(awaited + 4, POLLIN);
+  writer.store(start, awaited, 4);
+  writer.add(call.ppoll, awaited, 1, writer.reserve(16), 0, 0);
 }
 
 function readByte(writer: Writer, start: Slot): void {
@@ -70,10 +79,9 @@ export function sayExecuting(writer: Writer, request: Request): void {
   if (report === undefined) return;
   writer.about('start report', 'hold.report');
   const line = Buffer.from(executing(request.command));
+  // Whoever has started it may have gone without waiting for that.
+  onBrokenPipe(writer, ignore);
   writer.add(call.write, report, writer.addBytes(line), line.length).minimum(line.length).accept('EPIPE');
   writer.accept('ECONNRESET');
-  // Whoever has started it may have gone without waiting for that. The signal of it waits until none is blocked any more, unless it is
-  // ignored for a moment, see signal(7).
-  onBrokenPipe(writer, ignore);
   onBrokenPipe(writer, 0);
 }

@@ -132,7 +132,7 @@ export const startReport: Step = {
   onlyWhenGiven: 'hold',
   after: {
     hold: 'whoever has started it is told how far it came',
-    parentDeathSignal: 'all but signals, the filters and the exec is done',
+    'signal mask': 'a signal that was waiting has ended the process by then, which would never execute what it says',
   },
 
   emit: sayExecuting,

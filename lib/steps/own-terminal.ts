@@ -1,11 +1,12 @@
 // Steps of a terminal that the child opens by itself: of a devpts of its own, or for somebody else to have our end of; see pts(4).
+import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { ChannelWord, Message } from '../program/format';
 import { reserveMessage } from '../program/message';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openRoot } from '../assembly/place';
-import type { Request, TerminalOption } from '../assembly/request';
+import { outsideID, type Request, type TerminalOption } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { lowestFree } from '../assembly/words';
 
@@ -27,6 +28,7 @@ const {
   O_RDWR,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
+  PR_SET_PDEATHSIG,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_SYMLINKS,
@@ -36,10 +38,12 @@ const {
   SOCK_STREAM,
   SOL_SOCKET,
   TIOCGPTPEER,
+  TIOCSCTTY,
   TIOCSPTLCK,
   TIOCSWINSZ,
 } = constants;
 
+const SIGKILL = 9;
 /** DEVPTS_SUPER_MAGIC of linux/magic.h, which `struct statfs` begins with. */
 const devptsMagic = 0x1cd1;
 const statfsSize = 120;
@@ -49,6 +53,17 @@ const openHowResolve = 16;
 
 const ptmx = '/dev/ptmx';
 const folder = '/dev/pts';
+
+/**
+ * Who enters a user namespace keeps the ids that it has outside, which may have no place in there: a terminal that it opens would be
+ * nobody's, and nobody inside could give it away.
+ */
+function openAsRoot(writer: Writer, request: Request): void {
+  if (!request.joinsUser || request.creates(Flags.NEWUSER)) return;
+  writer.add(call.setfsgid, 0).add(call.setfsuid, 0);
+  // A change of credentials clears it.
+  writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+}
 
 /** Opens what no path that is a stranger's leads astray. */
 function open(writer: Writer, from: Slot, path: string, flags: number, resolve: number): Slot {
@@ -122,13 +137,31 @@ function handOver(writer: Writer, master: Slot): void {
   writer.wait().remark(() => 'which takes our end of the terminal');
 }
 
+/** Whether nobody can open the program's end by its path. */
+function lock(writer: Writer, master: Slot, locked: boolean): void {
+  const word = writer.reserve(8);
+  writer.setInt32(word, locked ? 1 : 0);
+  writer.add(call.ioctlOf, master, TIOCSPTLCK, word);
+}
+
 /** The program's end, by descriptor: a path may lead to another terminal. */
 function openPeer(writer: Writer, master: Slot, { columns, rows }: TerminalOption): Slot {
-  writer.add(call.ioctlOf, master, TIOCSPTLCK, writer.reserve(8));
+  lock(writer, master, false);
   const size = writer.addBytes(new Uint8Array(Uint16Array.of(rows, columns, 0, 0).buffer));
   writer.add(call.ioctlOf, master, TIOCSWINSZ, size);
   writer.add(call.ioctlNumberOf, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   return writer.keep();
+}
+
+/**
+ * Its file belongs to who opened it, who may have no place in the user namespace that is still to be entered, as `inner`: from in there
+ * nobody could give it away.
+ */
+function giveToInner(writer: Writer, request: Request): void {
+  const ranges = request.inner?.uidMap;
+  const uid = ranges === undefined ? undefined : outsideID({ ranges }, request.finalUid());
+  // Of an id that has no place there, the step that sets it will tell.
+  if (uid !== undefined) writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
 }
 
 /** In the places of stdio. */
@@ -197,12 +230,14 @@ export const containerTerminal: Step = {
     'steps at root': 'they may have mounted it',
     stdio: 'it takes the place of /dev/null',
     user: 'it belongs to root inside',
+    session: 'it controls that before anybody else may open it, whose session it would control',
   },
 
   emit(writer, request) {
     const option = request.pty;
     if (option?.from !== 'container') return;
-    writer.about(this.name, 'pty.from').subject(folder);
+    openAsRoot(writer.about(this.name, 'pty.from'), request);
+    writer.subject(folder);
     const root = openRoot(writer);
     const opened = open(writer, root, folder, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
     const found = writer.reserve(statfsSize);
@@ -216,17 +251,22 @@ export const containerTerminal: Step = {
     const master = open(writer, opened, 'ptmx', flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
     writer.add(call.close, opened);
     const peer = openPeer(writer, master, option);
+    lock(writer, master, true);
     mountConsoles(writer, request, root, peer);
+    writer.about(this.name, 'pty.from').add(call.close, root);
+    place(writer, peer, option);
+    writer.add(call.ioctlNumber, 0, TIOCSCTTY);
+    lock(writer, master, false);
+    giveToInner(writer, request);
     writer.about(this.name, isOurs ? 'pty.from' : 'pty.sendTo');
     writer.subject(isOurs ? undefined : `descriptor ${option.sendTo}`);
-    writer.add(call.close, root);
-    place(writer, peer, option);
     if (isOurs) handOver(writer, master);
     else send(writer, master, request.terminalSocket!);
   },
 
-  hint(code, { option, path, dest }) {
+  hint(code, { option, path, dest }, _request, syscall) {
     if (option === 'pty.sendTo') return sendHint[code];
+    if (code === 'EPERM' && syscall === 'ioctl') return 'somebody in there was faster to take it';
     if (code === 'EXDEV' && path === folder)
       return 'a link on the way to it leads out of the root, by way of a process';
     return dest === undefined ? containerHint[code] : undefined;

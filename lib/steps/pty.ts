@@ -105,12 +105,14 @@ export const pty: Step = {
     writer.about(this.name, 'pty');
     const own = request.joinsUser ? undefined : insideID(request.programUids, request.own.uid);
     const uid = request.pty.from === 'container' ? request.finalUid() : (request.uid ?? own);
+    const isGiven = request.pty.from === 'container' && request.inner?.uidMap !== undefined;
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
-    if (uid !== undefined && !isOwnerLeftOut(request)) {
+    if (uid !== undefined && !isGiven && !isOwnerLeftOut(request)) {
       writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
       if (request.joinsUser || request.inner?.join !== undefined) writer.accept('EPERM');
     }
-    writer.add(call.ioctlNumber, 0, TIOCSCTTY);
+    // One of the container's does already.
+    if (request.pty.from !== 'container') writer.add(call.ioctlNumber, 0, TIOCSCTTY);
   },
 };
 

@@ -245,10 +245,16 @@ Napi::Value HandedTerminal(const Napi::CallbackInfo& info) {
   return Number(info, 0);
 }
 
-// giveForeground(id, terminal) -> 0
+// holdForeground(id, terminal) -> 0
+Napi::Value HoldForeground(const Napi::CallbackInfo& info) {
+  Child* child = Known(info);
+  return Number(info, child == nullptr ? -ESRCH : -child->HoldForeground(Integer(info[1])));
+}
+
+// giveForeground(id) -> 0
 Napi::Value GiveForeground(const Napi::CallbackInfo& info) {
   Child* child = Known(info);
-  return Number(info, child == nullptr ? -ESRCH : -child->GiveForeground(Integer(info[1])));
+  return Number(info, child == nullptr ? -ESRCH : -child->GiveForeground());
 }
 
 // watchForeground(id) -> whether it has, or is to have, one
@@ -314,6 +320,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "setRef", Entry<SetRef>);
   Export(env, exports, "handedNamespace", Entry<HandedNamespace>);
   Export(env, exports, "handedTerminal", Entry<HandedTerminal>);
+  Export(env, exports, "holdForeground", Entry<HoldForeground>);
   Export(env, exports, "giveForeground", Entry<GiveForeground>);
   Export(env, exports, "watchForeground", Entry<WatchForeground>);
   Export(env, exports, "result", Entry<Result>);

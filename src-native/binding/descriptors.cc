@@ -117,6 +117,12 @@ Napi::Value AtEnd(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), quiet);
 }
 
+// isWritable(descriptor) -> boolean: a write of a byte does not wait.
+Napi::Value IsWritable(const Napi::CallbackInfo& info) {
+  pollfd poll_on = {info[0].As<Napi::Number>().Int32Value(), POLLOUT, 0};
+  return Napi::Boolean::New(info.Env(), poll(&poll_on, 1, 0) == 1);
+}
+
 // await(descriptor, reads, writes, ref) -> 0: tells the listener once when the descriptor can be read or written; with
 // neither, not any more.
 Napi::Value Await(const Napi::CallbackInfo& info) {
@@ -220,6 +226,7 @@ void ExportDescriptors(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "close", Entry<Close>);
   Export(env, exports, "give", Entry<Give>);
   Export(env, exports, "firstClosed", Entry<FirstClosed>);
+  Export(env, exports, "isWritable", Entry<IsWritable>);
   Export(env, exports, "await", Entry<Await>);
   Export(env, exports, "identify", Entry<IdentifyFile>);
   Export(env, exports, "fileSystem", Entry<FileSystem>);

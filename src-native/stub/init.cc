@@ -118,7 +118,10 @@ void Install(const Stay& stay) {
 }  // namespace
 
 void BePidOne(const Stay& stay, Report* report) {
-  // First of all, as the program's process waits for it: nothing of ours is open here when a stranger runs.
+  // A filter that was on us before may refuse what we are here for. We could never end then, as we would hear of no
+  // process that has: better before there is a program, which ends with us.
+  if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) End(kRefused);
+  // As the program's process waits for it: nothing of ours is open here when a stranger runs.
   const bool filtered = stay.filters != nullptr;
   if (filtered) Call(__NR_dup3, stay.told, 0, 0);
   CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff, filtered ? 1 : 0);

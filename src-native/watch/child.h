@@ -105,8 +105,10 @@ class Child {
   int handed(size_t place) const { return place < namespaces_.size() ? namespaces_[place].number() : -1; }
   // The terminal that it has handed over, once. Not open where that is none.
   Descriptor TakeTerminal();
+  // A terminal whose foreground it is to have. ENOTTY where that is none of ours.
+  int HoldForeground(int terminal) { return foreground_.Hold(terminal); }
   // Until its end. EBUSY where the foreground is not ours to give.
-  int GiveForeground(int terminal) { return foreground_.Give(terminal, program_.pid()); }
+  int GiveForeground() { return foreground_.Give(program_.pid()); }
   // It may have been stopped: then the foreground is ours until it gets SIGCONT by Signal(). False where it has none.
   bool WatchForeground();
 

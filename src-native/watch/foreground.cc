@@ -33,22 +33,31 @@ bool AboutDevice(int descriptor, struct statx* about) {
 
 }  // namespace
 
-int Foreground::Give(int terminal, pid_t group) {
+int Foreground::Hold(int terminal) {
   struct statx about = {};
   if (!AboutDevice(terminal, &about)) return ENOTTY;
   pid_t present = 0;
   if (ioctl(terminal, TIOCGPGRP, &present) != 0) return errno;
+  terminal_ = Descriptor(fcntl(terminal, F_DUPFD_CLOEXEC, 3));
+  return terminal_.open() ? 0 : errno;
+}
+
+int Foreground::Give(pid_t group) {
+  if (!terminal_.open()) return ENOTTY;
+  pid_t present = 0;
+  if (ioctl(terminal_.number(), TIOCGPGRP, &present) != 0) return errno;
   if (present != getpgrp()) return EBUSY;
-  Descriptor held(fcntl(terminal, F_DUPFD_CLOEXEC, 3));
-  if (!held.open()) return errno;
-  if (const int error = SetForeground(held.number(), group); error != 0) return error;
-  terminal_ = std::move(held);
+  if (const int error = SetForeground(terminal_.number(), group); error != 0) return error;
+  group_ = group;
   return 0;
 }
 
 void Foreground::TakeBack() {
+  pid_t present = 0;
+  if (is_back_ && ioctl(terminal_.number(), TIOCGPGRP, &present) == 0 && present == group_) is_back_ = false;
   TakeBackForNow();
   terminal_.Close();
+  group_ = 0;
 }
 
 void Foreground::GiveAgain(pid_t group) {
@@ -58,7 +67,7 @@ void Foreground::GiveAgain(pid_t group) {
 }
 
 void Foreground::TakeBackForNow() {
-  if (!terminal_.open() || is_back_) return;
+  if (!given() || is_back_) return;
   is_back_ = true;
   pid_t present = 0;
   if (ioctl(terminal_.number(), TIOCGPGRP, &present) == 0) {

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "launch/proc.h"
 
@@ -182,6 +183,22 @@ Process::Executed Process::HasExecuted(pid_t pid, pid_t parent, const char* stub
   return strcmp(strchr(text, '(') + 1, stub_name) != 0 ? Executed::kYes : Executed::kNo;
 }
 
+namespace {
+
+// All of a status file that begins like this, and nothing of another one: a process may be in so many groups that what
+// stands behind them is far from the beginning.
+std::string StatusOf(int file, const std::string& beginning) {
+  std::string text;
+  char piece[4096];
+  for (ssize_t length = 0; (length = read(file, piece, sizeof(piece))) > 0;) {
+    text.append(piece, static_cast<size_t>(length));
+    if (text.compare(0, beginning.size(), beginning) != 0) return {};
+  }
+  return text;
+}
+
+}  // namespace
+
 pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
   int proc = -1;
   if (FindProc(&proc) != Proc::kOurs) return 0;
@@ -203,19 +220,16 @@ pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
   while (const dirent* entry = found == 0 ? readdir(folder) : nullptr) {
     const pid_t pid = atoi(entry->d_name);
     char path[32];
-    char text[1024];
     snprintf(path, sizeof(path), "%d/status", pid);
     const Descriptor file(pid > 0 ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1);
-    const ssize_t length = file.open() ? read(file.number(), text, sizeof(text) - 1) : -1;
-    if (length <= 0) continue;
-    text[length] = '\0';
-    const char* all = strstr(text, "\nNSpid:");
-    if (all == nullptr || strncmp(text, name, strlen(name)) != 0 || strstr(text, parent) == nullptr) continue;
-    const char* end = strchr(all + 1, '\n');
+    if (!file.open()) continue;
+    const std::string text = StatusOf(file.number(), name);
+    const size_t all = text.find("\nNSpid:");
+    if (all == std::string::npos || text.find(parent) == std::string::npos) continue;
+    const size_t end = text.find('\n', all + 1);
     const size_t size = strlen(numbers);
-    if (end != nullptr && static_cast<size_t>(end + 1 - all) > size && strncmp(end + 1 - size, numbers, size) == 0) {
+    if (end != std::string::npos && end + 1 - all > size && text.compare(end + 1 - size, size, numbers) == 0)
       found = pid;
-    }
   }
   closedir(folder);
   return found;

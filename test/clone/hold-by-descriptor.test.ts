@@ -115,6 +115,8 @@ describe('hold: { fd } emits', () => {
   const hold = { fd: 30, report: 31 };
   test('the look for the command, the death signal off, Node told, the byte', () => {
     expect(emitted('hold', { hold: { fd: 30 } })).toEqual([
+      expect.stringMatching(/^hold\.fd: data\[\d+\] = r\d+$/),
+      expect.stringMatching(/^hold\.fd: ppoll\(/),
       'hold: prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)',
       'hold: wait for the parent, which may end as soon as it says so',
       expect.stringMatching(/^hold\.fd: read\(r\d+, &data\[\d+\], 1\) {2}# at least 1; when it can be read$/),
@@ -124,10 +126,14 @@ describe('hold: { fd } emits', () => {
   test('nothing that looks for Node behind it', () => {
     const lines = linesOf(plan('/bin/true', [], { hold }));
     const steps = lines.slice(lines.findLastIndex(({ call }) => call.startsWith('read('))).map(({ step }) => step);
-    expect([...new Set(steps)]).toEqual(['hold', 'start report', 'signal mask', 'command']);
+    expect([...new Set(steps)]).toEqual(['hold', 'signal mask', 'start report', 'command']);
   });
   test('a last word before the filters, which may forbid it', () => {
-    expect(emitted('start report', { hold })[0]).toMatch(/^hold\.report: write\(r\d+, .*executing.*\/bin\/true/);
+    expect(emitted('start report', { hold })).toEqual([
+      'hold.report: rt_sigaction(SIGPIPE, {SIG_IGN}, NULL, 8)',
+      expect.stringMatching(/^hold\.report: write\(r\d+, .*executing.*\/bin\/true/),
+      'hold.report: rt_sigaction(SIGPIPE, {SIG_DFL}, NULL, 8)',
+    ]);
     expect(emitted('start report', { hold: { fd: 30 } })).toEqual([]);
     const steps = linesOf(plan('/bin/true', [], { hold, noNewPrivileges: true, seccomp: new Uint8Array(8) }));
     expect(steps.findLastIndex(({ step }) => step === 'start report')).toBeLessThan(
@@ -338,6 +344,32 @@ describe('start()', () => {
     await expect(second.start()).rejects.toMatchObject({ code: 'EACCES', step: 'command', path: '/etc/passwd' });
     expect(events).toEqual(['exit']);
   });
+  test('writes nothing for a child that has ended, which nobody has heard yet: another one would be started', async () => {
+    const fd = starter();
+    const first = await clone('true', { ...quiet, hold: { fd } });
+    process.kill(first.pid, 'SIGKILL');
+    while (!/^State:\tZ/m.test(readFileSync(`/proc/${first.pid}/status`, 'utf8')));
+    await expect(first.start()).rejects.toMatchObject({ code: 'ECHILD', signal: 'SIGKILL' });
+    expect(waiting(opened(folder.at('start'), 'reading'))).toBe('nothing');
+  });
+  test('does not wait for room in a FIFO that somebody else has filled', async () => {
+    const fd = starter();
+    const child = await clone('true', { ...quiet, hold: { fd } });
+    process.kill(child.pid, 'SIGSTOP');
+    await until(() => /^State:\tT/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')));
+    const filling = opened(folder.at('start'), 'writing');
+    expect(() => {
+      for (;;) writeSync(filling, Buffer.alloc(4096));
+    }).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+    await expect(child.start()).rejects.toMatchObject({
+      code: 'EAGAIN',
+      option: 'hold.fd',
+      syscall: 'write',
+      hint: 'it is full of bytes that nobody takes',
+    });
+    process.kill(child.pid, 'SIGCONT');
+    expect(await told(child)).toEqual({ code: 0, signal: null });
+  });
   test('is for somebody else where it is no longer the same file, or cannot be written', async () => {
     const path = fifo(folder.at('start'));
     const fd = opened(path);
@@ -404,6 +436,16 @@ describe('the report', () => {
     expect(child.exitCode).toBeNull();
     child.stdin!.end();
     await child.exited;
+  });
+  test('says nothing of a child that a signal ends which has come while it waited', async () => {
+    const fd = starter();
+    const [report, ours] = reports();
+    const child = await clone('true', { ...quiet, hold: { fd, report } });
+    closed(report);
+    process.kill(child.pid, 'SIGINT');
+    byte(fd);
+    expect(await told(child)).toEqual({ code: null, signal: 'SIGINT' });
+    expect(await linesIn(ours)).toEqual([]);
   });
   test('of one beside a pid 1, too, which lets go of it', async () => {
     const [child, lines] = await started('cat', {

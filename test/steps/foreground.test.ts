@@ -40,7 +40,7 @@ const asked = { processGroup: 0, foreground: true } as const;
 
 /** What a Node at a terminal has: `start()` gives a shell the foreground, `ours()` tells who has it, `typed()` reads a line. */
 const tools = `
-  const { clone, Flags } = require(${JSON.stringify(root)});
+  const { clone, constants, Flags } = require(${JSON.stringify(root)});
   const { until } = require(${JSON.stringify(join(root, 'test/support/slow.js'))});
   const { readFileSync, readSync } = require('node:fs');
   const given = { stdio: 'inherit', processGroup: 0, foreground: true };
@@ -82,6 +82,13 @@ describe('foreground rejects', () => {
       );
     }
     expect(planning({ ...asked, stdio: ['ignore', 'pipe', 2] })).not.toThrow();
+  });
+  test('a child that outlives us, who would have to give it', () => {
+    const hold = { fd: 30 };
+    expect(planning({ ...asked, stdio: 'inherit', hold })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'foreground', 'cannot go with hold: { fd } unless detached'),
+    );
+    expect(planning({ foreground: true, detached: true, stdio: 'inherit', hold })).not.toThrow();
   });
   test('one that has a terminal of its own', () => {
     expect(planning({ foreground: true, pty: true, detached: true })).toThrow(
@@ -271,6 +278,30 @@ describe('a child that Ctrl-Z has stopped', () => {
     await ends(seat);
   });
 
+  test('gives it back at its end also where it has taken it by itself, let go on by somebody else', async () => {
+    const seat = await node(
+      `const SIGTTOU = 1 << 21;
+       const takeIt = (c) => {
+         c.syscall('rt_sigprocmask', 0, Buffer.from(Uint32Array.of(SIGTTOU, 0).buffer), null, 8);
+         const pid = c.getpid();
+         c.syscall('kill', pid, 19);
+         c.ioctl(0, constants.TIOCSPGRP, c.memory([{ u32: pid }]));
+       };
+       const starting = start('echo tak""en', { steps: [{ at: 'filtered', run: takeIt }] });
+       const [pid] = readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').split(' ').map(Number);
+       await until(() => stat(pid)[0] === 'T' && ours() === 'ours');
+       console.log('stopped');
+       process.kill(pid, 'SIGCONT');
+       const child = await starting;
+       await child.exited;
+       console.log('after', child.pid === pid, ours());`,
+    );
+    await seat.sees('stopped');
+    await seat.sees('taken');
+    await seat.sees('after true ours');
+    await ends(seat);
+  });
+
   test('keeps it beside a pid 1, which goes on', async () => {
     const options = { ...space, init: true };
     const seat = await node(
@@ -360,6 +391,33 @@ describe('the foreground', () => {
     );
     await seat.sees('during not ours');
     await seat.sees('after ours');
+    await ends(seat);
+  });
+
+  test('is that of the terminal that the child has, whatever our descriptor is of by then', async () => {
+    const seat = await node(
+      `const { closeSync, openSync } = require('node:fs');
+       const terminal = openSync('/dev/tty', 'r+');
+       const stdio = [terminal, 'ignore', 'ignore'];
+       const starting = start('read -r line', { stdio });
+       closeSync(terminal);
+       const child = await starting;
+       console.log('during', holder() === child.pid);
+       await child.exited;
+       const again = openSync('/dev/tty', 'r+');
+       const held = await start('read -r line', { stdio: [again, 'ignore', 'ignore'], hold: true });
+       closeSync(again);
+       console.log('another', openSync('/dev/null', 'r') === again, ours());
+       await held.start();
+       console.log('during', holder() === held.pid);
+       await held.exited;
+       console.log('after', ours());`,
+    );
+    for (const name of ['another true ours', 'after ours']) {
+      await seat.sees('during true');
+      seat.type('\n');
+      await seat.sees(name);
+    }
     await ends(seat);
   });
 

@@ -219,6 +219,30 @@ describe("a terminal of the container's", () => {
     }
   });
 
+  rootOnly(
+    'belongs to who is somebody else in a second user namespace, which has no place for root of the first',
+    async () => {
+      const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+      const few = [{ containerID: 0, hostID: 1000, size: 10 }];
+      for (const [uid, init] of [
+        [undefined, false],
+        [7, true],
+      ] as const) {
+        const child = await clone('/bin/sh', ['-c', 'stat -c %u /dev/pts/0; echo by path > "$(tty)"'], {
+          ...inView,
+          flags: Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID,
+          uidMap: ids,
+          gidMap: ids,
+          inner: { uidMap: few, gidMap: few },
+          uid,
+          init,
+          pty: { from: 'container' },
+        });
+        expect(await screen(child)).toBe(`${uid ?? 0}\nby path\n`);
+      }
+    },
+  );
+
   test('is there while the child is held, from the stop after it on', async () => {
     const child = await clone('/usr/bin/tty', [], { ...inView, hold: ['mounts', 'exec'], pty: { from: 'container' } });
     expect(child.pty).toBeNull();
@@ -234,6 +258,31 @@ describe("a terminal of the container's", () => {
       for (const expected of ['/dev/pts/0\n', '/dev/pts/0\n']) {
         const child = await clone('/usr/bin/tty', [], { join: container, pty: { from: 'container' } });
         expect(await screen(child)).toBe(expected);
+      }
+    } finally {
+      container.kill('SIGKILL');
+      await container.exited;
+    }
+  });
+
+  rootOnly('belongs to who the program is in a container that is joined, which has no place for us', async () => {
+    const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    const flags = Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID;
+    const container = await clone('/bin/sleep', ['100'], {
+      ...inView,
+      flags,
+      uidMap: ids,
+      gidMap: ids,
+      stdio: 'ignore',
+    });
+    try {
+      for (const options of [{}, { uid: 7, gid: 7 }, { flags: Flags.NEWPID, init: true }]) {
+        const child = await clone('/bin/sh', ['-c', 'stat -c %u "$(tty)"; echo by path > "$(tty)"'], {
+          join: container,
+          ...options,
+          pty: { from: 'container' },
+        });
+        expect(await screen(child)).toBe(`${'uid' in options ? 7 : 0}\nby path\n`);
       }
     } finally {
       container.kill('SIGKILL');

@@ -154,3 +154,33 @@ test('a program that is root there reaches no terminal of ours by its own', asyn
   expect(await text(child.pty)).toBe('0 ptmx\r\n');
   await child.exited;
 });
+
+/** Root of a container that makes every terminal in it the controlling one of a session of his, as soon as he can open it. */
+const taking = `for n in 1 2 3 4; do (while :; do for file in /dev/pts/[0-9]*; do
+  [ -e "$file" ] && setsid sh -c ': <> "$0" && sleep 1' "$file" 2> /dev/null; done; done) & done`;
+
+async function keepsItsTerminal(sort: keyof typeof containers): Promise<void> {
+  const victim = await container(taking, sort);
+  try {
+    for (let round = 0; round < 5; round++) {
+      const starting = clone('/bin/sh', ['-c', ': < /dev/tty && echo ours'], {
+        join: victim,
+        pty: { from: 'container' },
+        timeout: slow(10_000),
+      });
+      // It waits for us to take our end.
+      for (const end = performance.now() + 100; performance.now() < end;);
+      const child = await starting;
+      expect(await text(child.pty)).toBe('ours\r\n');
+      await child.exited;
+    }
+  } finally {
+    victim.kill('SIGKILL');
+    await victim.exited;
+  }
+}
+
+describe('a terminal controls the session of the program, whoever else opens it', () => {
+  test('root of a user namespace', () => keepsItsTerminal('root of a user namespace'));
+  rootOnly('root of the host', () => keepsItsTerminal('root of the host'));
+});

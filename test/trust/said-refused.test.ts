@@ -136,6 +136,25 @@ describe.each(refusals)('wait4(2) refused with %s', (_, errno) => {
   });
 });
 
+describe.each(refusals)('waitid(2) refused with %s', (_, errno) => {
+  withCompiler('nobody waits for a pid 1 of ours that could hear of no end', () => {
+    const source = `
+      await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: true }));
+      await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: { until: 'last' } }));`;
+    expect(outcomes(errno, source, 'waitid')).toEqual([['SyscallError', 'SyscallError'], []]);
+  });
+});
+
+describe.each(refusals)('ppoll(2) refused with %s', (_, errno) => {
+  withCompiler('a child that could not wait for its byte is told of by the call', () => {
+    const source = `
+      const [fd] = nsclone.perform(nsclone.record((c) => ({ ends: c.pipe2(0) }))).ends;
+      await tell(clone('/bin/true', [], { ...pid, hold: { fd } }).catch(
+        ({ syscall, option }) => { throw { name: syscall + ' ' + option }; }));`;
+    expect(outcomes(errno, source, 'ppoll')).toEqual([['ppoll hold.fd'], []]);
+  });
+});
+
 describe('a frozen cgroup, in which the first word of a process never comes', () => {
   inCgroup('`timeout` and `signal` end the wait for it, and nothing is left', () => {
     const cgroup = `${unified}/nsclone-said-frozen-${process.pid}`;
