@@ -174,6 +174,36 @@ Process::Executed Process::HasExecuted(pid_t pid, pid_t parent, const char* stub
   return strcmp(strchr(text, '(') + 1, stub_name) != 0 ? Executed::kYes : Executed::kNo;
 }
 
+namespace {
+
+// Whether /proc/PID/status is of a child of ours with this name, that is 1 in its pid namespace and `number` in the one
+// above. By lines: before the one that tells stands one of all groups, which may be 65,536.
+bool IsPidOne(FILE* status, pid_t number, const char* stub_name) {
+  char name[32];
+  char parent[32];
+  char numbers[32];
+  snprintf(name, sizeof(name), "Name:\t%s\n", stub_name);
+  snprintf(parent, sizeof(parent), "PPid:\t%d\n", getpid());
+  // The last two: where it was made, and in the new one.
+  snprintf(numbers, sizeof(numbers), "\t%d\t1\n", number);
+  const size_t tail = strlen(numbers);
+  char* line = nullptr;
+  size_t room = 0;
+  bool is_it = false;
+  for (ssize_t size = getline(&line, &room, status); size > 0; size = getline(&line, &room, status)) {
+    const bool is_other = (strncmp(line, "Name:", 5) == 0 && strcmp(line, name) != 0) ||
+                          (strncmp(line, "PPid:", 5) == 0 && strcmp(line, parent) != 0);
+    if (is_other) break;
+    if (strncmp(line, "NSpid:", 6) != 0) continue;
+    is_it = static_cast<size_t>(size) > tail && strcmp(line + size - tail, numbers) == 0;
+    break;
+  }
+  free(line);
+  return is_it;
+}
+
+}  // namespace
+
 pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
   int proc = -1;
   if (FindProc(&proc) != Proc::kOurs) return 0;
@@ -184,30 +214,19 @@ pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
     close(all_of_it);
     return 0;
   }
-  char name[32];
-  char parent[32];
-  char numbers[32];
-  snprintf(name, sizeof(name), "Name:\t%s\n", stub_name);
-  snprintf(parent, sizeof(parent), "\nPPid:\t%d\n", getpid());
-  // The last two: where it was made, and in the new one.
-  snprintf(numbers, sizeof(numbers), "\t%d\t1\n", number);
   pid_t found = 0;
   while (const dirent* entry = found == 0 ? readdir(folder) : nullptr) {
     const pid_t pid = atoi(entry->d_name);
     char path[32];
-    char text[1024];
     snprintf(path, sizeof(path), "%d/status", pid);
-    const Descriptor file(pid > 0 ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1);
-    const ssize_t length = file.open() ? read(file.number(), text, sizeof(text) - 1) : -1;
-    if (length <= 0) continue;
-    text[length] = '\0';
-    const char* all = strstr(text, "\nNSpid:");
-    if (all == nullptr || strncmp(text, name, strlen(name)) != 0 || strstr(text, parent) == nullptr) continue;
-    const char* end = strchr(all + 1, '\n');
-    const size_t size = strlen(numbers);
-    if (end != nullptr && static_cast<size_t>(end + 1 - all) > size && strncmp(end + 1 - size, numbers, size) == 0) {
-      found = pid;
+    const int file = pid > 0 ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1;
+    FILE* status = file < 0 ? nullptr : fdopen(file, "r");
+    if (status == nullptr) {
+      if (file >= 0) close(file);
+      continue;
     }
+    if (IsPidOne(status, number, stub_name)) found = pid;
+    fclose(status);
   }
   closedir(folder);
   return found;
