@@ -5,7 +5,7 @@ import { reserveMessage } from '../program/message';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openRoot } from '../assembly/place';
-import type { Request, TerminalOption } from '../assembly/request';
+import { outsideID, type Request, type TerminalOption } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { lowestFree } from '../assembly/words';
 
@@ -182,6 +182,15 @@ function mountConsoles(writer: Writer, request: Request, root: Slot, peer: Slot)
   });
 }
 
+/** To the program in a user namespace below this one, in which who owns it now may have no place: nobody there could give it away. */
+function giveBelow(writer: Writer, request: Request): void {
+  const below = request.inner?.uidMap;
+  if (below === undefined) return;
+  const uid = outsideID({ ranges: below }, request.finalUid());
+  // Of an id that has no place inside, the step that sets it will tell.
+  if (uid !== undefined && uid !== request.setUpUid) writer.add(call.fchown, 0, uid, -1);
+}
+
 /**
  * One of the devpts that lies on /dev/pts of the final root, whoever has put it there. In such a file system nobody can make a file, so
  * what is called ptmx in it, and is no mount, is the one that opens terminals.
@@ -221,6 +230,7 @@ export const containerTerminal: Step = {
     writer.subject(isOurs ? undefined : `descriptor ${option.sendTo}`);
     writer.add(call.close, root);
     place(writer, peer, option);
+    giveBelow(writer, request);
     if (isOurs) handOver(writer, master);
     else send(writer, master, request.terminalSocket!);
   },
