@@ -63,6 +63,12 @@ export function letsThrough(filter: Pick<Filter, 'filter'>, call: SyscallName): 
   return [...answersTo(filter, syscalls[call])].every(letting);
 }
 
+/** Whether it may answer this call with success without making it. */
+export function mayPretend(filter: Pick<Filter, 'filter'>, call: SyscallName): boolean {
+  const answers = answersTo(filter, syscalls[call]);
+  return answers.has(SECCOMP_RET_ERRNO) || answers.has(computed);
+}
+
 export function whyFiltered(call: string): string {
   return `the filter of the option seccomp must allow ${call}`;
 }

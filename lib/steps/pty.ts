@@ -105,6 +105,7 @@ export const pty: Step = {
     writer.about(this.name, 'pty');
     const own = request.joinsUser ? undefined : insideID(request.programUids, request.own.uid);
     const uid = request.pty.from === 'container' ? request.finalUid() : (request.uid ?? own);
+    // It has been given by who opened it, where that was above.
     const isGiven = request.pty.from === 'container' && request.inner?.uidMap !== undefined;
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.
     if (uid !== undefined && !isGiven && !isOwnerLeftOut(request)) {

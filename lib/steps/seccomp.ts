@@ -11,7 +11,7 @@ import { type Compiled, compileProfile } from '../seccomp/compile';
 import * as call from '../assembly/calls';
 import type { Filter, Listener, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
-import { letsThrough, whyNotInstalled } from './own-filter';
+import { letsThrough, mayPretend, whyNotInstalled } from './own-filter';
 import { knockPlaces, throughDoor, withDoor } from './seccomp-door';
 import { prepareListener, sendListener } from './send-listener';
 
@@ -101,6 +101,14 @@ function checkOne(value: unknown, option: string, request: Request): Filter {
   };
 }
 
+/** What is answered with errno 0 looks done: those that come later would be missing, and a 0 be sent as a listener. */
+function refusePretending(filters: readonly Filter[]): void {
+  const pretending = filters.slice(0, -1).find((filter) => mayPretend(filter, 'seccomp'));
+  if (pretending === undefined) return;
+  const reason = 'answers seccomp with errno 0, as if it had been made: the filters after it would not be installed';
+  throw refusedOption(pretending.option, reason);
+}
+
 /** What has to be known of all together where one has a listener. */
 function withListener(filters: Filter[], request: Request): Filter[] {
   const at = filters.findIndex(({ listener }) => listener !== undefined);
@@ -181,6 +189,7 @@ export const seccomp: Step = {
     const filters = Array.isArray(value)
       ? value.map((one: unknown, index) => checkOne(one, `seccomp[${index}]`, request))
       : [checkOne(value, 'seccomp', request)];
+    refusePretending(filters);
     request.seccomp = withListener(filters, request);
     request.listener = filters.find(({ listener }) => listener !== undefined)?.listener;
   },

@@ -154,7 +154,15 @@ void Child::FindProgram(pid_t pid, Descriptor pidfd) {
 // A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
 // has nothing more to do than to end.
 void Child::FindMiddle(pid_t pid, Descriptor pidfd) {
-  if (!traits_.forks || program_.known() || first_.known()) return;
+  if (!traits_.forks || first_.known()) return;
+  // It has been ended before it spoke, and was taken for the last one.
+  if (program_.known() && program_.pid() == pid) {
+    first_ = std::move(middle_);
+    middle_ = std::move(program_);
+    program_ = Process();
+    return;
+  }
+  if (program_.known()) return;
   first_ = std::move(middle_);
   middle_ = Process::Born(pid, std::move(pidfd));
   if (ending_) middle_.Signal(SIGKILL);
@@ -253,6 +261,10 @@ Child::Verdict Child::JudgeStub() {
     const pid_t pid = file_->report()->pid;
     // Where there is a second process, its first word comes, or the end of the channel.
     if (pid != 0 && channel() >= 0 && !ending_) return Verdict::kWait;
+    // Whoever speaks does so before it makes another process, whose number is one of a joined pid namespace: what was
+    // read while nobody had spoken is one of ours.
+    Listen();
+    if (first_.known() || program_.known()) return Verdict::kUnsure;
     // It has not said a word, so nobody but the kernel can have written its number.
     if (pid != 0) FindProgram(pid, {});
     if (!program_.known()) return Verdict::kFailed;
@@ -274,6 +286,11 @@ Child::Verdict Child::JudgeBelow() {
 // Once its process is known.
 Child::Verdict Child::JudgeProgram() {
   const bool ended = program_.Ended();
+  if (ended && ending_ && traits_.forks && !first_.known()) {
+    // What it has said before it was ended: that it was not the last one, and another is to be ended.
+    Listen();
+    if (!program_.known()) return Verdict::kUnsure;
+  }
   if (!ended && channel() >= 0) return Verdict::kWait;
   if (traits_.init) return JudgeInit(ended);
   // It executes nothing, and what it has said before its end is there to be heard.

@@ -507,3 +507,23 @@ describe('pty reports', () => {
 test('run() still has none', async () => {
   await expect(run('true', [], { pty: { stderr: 'pipe' } } as never)).rejects.toMatchObject({ option: 'pty' });
 });
+
+rootOnly('a terminal of the container belongs to the program in a user namespace below', async () => {
+  const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  // Who is root of the first one has no place in the second.
+  const below = [{ containerID: 0, hostID: 1000, size: 10 }];
+  for (const init of [false, true]) {
+    const child = await clone('/bin/sh', ['-c', 'tty; stat -c %u /dev/pts/0; : < /dev/pts/0 && echo own'], {
+      flags: Flags.NEWUSER | Flags.NEWNS | Flags.NEWPID,
+      uidMap: map,
+      gidMap: map,
+      inner: { uidMap: below, gidMap: below },
+      mounts: [{ type: 'dev', target: '/dev' }],
+      uid: 5,
+      gid: 6,
+      init,
+      pty: { from: 'container' },
+    });
+    expect(await screen(child)).toBe('/dev/pts/0\n5\nown\n');
+  }
+});

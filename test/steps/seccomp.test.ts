@@ -243,6 +243,22 @@ describe('with noNewPrivileges false the filters go in before the identity', () 
   });
 });
 
+test('a filter that would pretend that those after it are installed is refused', () => {
+  const pretending = forCall('seccomp', errno(0));
+  expect(planning({ seccomp: [allowAll, pretending] })).not.toThrow();
+  expect(planning({ seccomp: [pretending, allowAll] })).toThrow(
+    refusal('ERR_INVALID_ARG_VALUE', 'seccomp[0]', 'answers seccomp with errno 0'),
+  );
+  // What it returned would be taken for a listener: descriptor 0.
+  const told = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: ['mount'], action: 'SCMP_ACT_NOTIFY' }],
+  } as const;
+  expect(planning({ seccomp: [pretending, { ...told, listenerPath: '/run/none' }] })).toThrow(
+    refusal('ERR_INVALID_ARG_VALUE', 'seccomp[0]', 'answers seccomp with errno 0'),
+  );
+});
+
 describe('seccomp emits', () => {
   const argument = (flags?: ('LOG' | 'SPEC_ALLOW')[]): string => {
     const seccomp = flags === undefined ? { filter: allowAll } : { filter: allowAll, flags };
