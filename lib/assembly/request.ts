@@ -232,6 +232,8 @@ export class Request {
   hostname: string | undefined;
   domainname: string | undefined;
   timeOffsets: readonly TimeOffset[] = none;
+  /** Where the file of the offsets is kept, once the program is being written, where it is opened before its step. */
+  timeSlot = 0;
   loopback = false;
   /** A path, or a descriptor of ours. */
   cgroup: string | number | undefined;

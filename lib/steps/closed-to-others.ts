@@ -3,7 +3,6 @@
 // Who may trace a process reads its memory and its descriptors, and with them what is ours and not the program's. Root of a user
 // namespace may trace all that is in it, but not what cannot be dumped and was executed outside: the stub was. The exec of the
 // program ends it.
-import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -18,12 +17,10 @@ export function closeToOthers(writer: Writer, request: Request): void {
 
 /**
  * Writes what `open` writes so that it may open what is ours of /proc/self/. For a process that cannot be dumped all of that belongs
- * to the root of the host: after a join, the stub of an ordinary user, or one that has become somebody else, must be open to others for
- * this one call.
+ * to the root of the host: after a join the stub of an ordinary user must be open to others for this one call.
  */
 export function whileDumpable(writer: Writer, request: Request, open: () => void): void {
-  const isOther = request.own.uid !== 0 || (request.joinsUser && request.creates(Flags.NEWUSER));
-  const isClosed = request.joins.length > 0 && isOther;
+  const isClosed = request.joins.length > 0 && request.own.uid !== 0;
   if (isClosed) writer.add(call.prctl, PR_SET_DUMPABLE, 1);
   open();
   if (isClosed) writer.add(call.prctl, PR_SET_DUMPABLE, 0);

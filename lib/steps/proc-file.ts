@@ -5,7 +5,8 @@ import { ProcWord } from '../program/format';
 import type { Place, Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 
-const { O_CLOEXEC, O_RDONLY, O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV } = constants;
+const { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV } =
+  constants;
 
 /** `struct open_how`: flags, mode, resolve. */
 const openHowSize = 24;
@@ -23,6 +24,11 @@ function open(writer: Writer, path: string, flags: number, resolve: number): Slo
 export function openProcFile(writer: Writer, path: string): Slot {
   // `self` is a link, and none that a stranger could have made.
   return open(writer, path, O_WRONLY, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+}
+
+/** Opens a folder below /proc, to open what is in it. */
+export function openProcFolder(writer: Writer, path: string): Slot {
+  return open(writer, path, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 }
 
 /** Opens a namespace of the process itself, which is behind a magic link. */

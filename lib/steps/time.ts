@@ -9,6 +9,7 @@ import { whileDumpable } from './closed-to-others';
 import { needs } from '../assembly/needs';
 import type { TimeOffset } from '../assembly/request';
 import type { Step } from '../assembly/step';
+import { mapsAside } from './maps-below';
 import { fillProcFile, openProcFile } from './proc-file';
 
 const clocks = ['monotonic', 'boottime'] as const;
@@ -51,8 +52,8 @@ export const time: Step = {
       .map(({ clock, seconds, nanoseconds }) => `${clock} ${seconds} ${nanoseconds}\n`)
       .join('');
     writer.about(this.name, 'timeOffsets').subject('/proc/self/timens_offsets');
-    let file = 0;
-    whileDumpable(writer, request, () => (file = openProcFile(writer, 'self/timens_offsets')));
+    let file = request.timeSlot;
+    if (!mapsAside(request)) whileDumpable(writer, request, () => (file = openProcFile(writer, 'self/timens_offsets')));
     fillProcFile(writer, file, text);
   },
 

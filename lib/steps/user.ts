@@ -10,6 +10,7 @@ import { whyForbidden } from './forbidden-user-namespaces';
 import { explain, mapText, serveMaps, writingWhat } from './id-map-writers';
 import { belowJoined, gidMapOf, type MapName, uidMapOf } from './id-maps';
 import { needs } from '../assembly/needs';
+import { beginAside, endAside, expectOwn, type MapFile, mapsAside } from './maps-below';
 import { fillProcFile, openProcFile } from './proc-file';
 import { holdHere } from './wait-for-start';
 import { insideID, mapsZero, type Request } from '../assembly/request';
@@ -34,11 +35,25 @@ function writeMap(writer: Writer, request: Request, option: string, file: string
   fillProcFile(writer, descriptor, text);
 }
 
+/** What the stub writes, in that order: 'deny' comes before the map of groups. */
+function filesOf({ uidMap, gidMap, setgroups }: Request): MapFile[] {
+  const files: MapFile[] = [];
+  if (uidMap?.writer === 'stub') files.push({ name: 'uid_map', option: 'uidMap', text: mapText(uidMap) });
+  if (setgroups === 'deny') files.push({ name: 'setgroups', option: 'setgroups', text: 'deny' });
+  if (gidMap?.writer === 'stub') files.push({ name: 'gid_map', option: 'gidMap', text: mapText(gidMap) });
+  return files;
+}
+
 /**
  * In a joined user namespace, as who joins one is: whoever makes one below it must have an id there, see EPERM in user_namespaces(7).
  * One that has no 0 may have our own id; the call that makes the other one tells where it has not.
  */
-function becomeRoot(writer: Writer): void {
+function becomeRoot(writer: Writer, request: Request): void {
+  if (request.timeOffsets.length > 0 && mapsAside(request)) {
+    // It belongs to who we are, and not to who we become.
+    writer.about('time', 'timeOffsets').subject('/proc/self/timens_offsets');
+    request.timeSlot = openProcFile(writer, 'self/timens_offsets');
+  }
   writer.about('user', 'join').add(call.setgroups, 0, writer.reserve(8)).accept('EPERM');
   writer.add(call.setresgid, 0, 0, 0).accept('EINVAL');
   writer.add(call.setresuid, 0, 0, 0).accept('EINVAL');
@@ -86,14 +101,17 @@ export const user: Step = {
 
   emit(writer, request) {
     if (!request.creates(Flags.NEWUSER)) return;
-    const { uidMap, gidMap, setgroups } = request;
-    const denies = setgroups === 'deny';
-    if (request.joinsUser) becomeRoot(writer);
+    const { gidMap } = request;
+    const files = filesOf(request);
+    const aside = mapsAside(request) && files.length > 0 ? beginAside(writer, files) : undefined;
+    if (request.joinsUser) becomeRoot(writer, request);
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
     if (request.holdsAt('maps')) holdHere(writer, request, 'maps');
-    if (uidMap?.writer === 'stub') writeMap(writer, request, 'uidMap', 'uid_map', mapText(uidMap));
-    if (denies) writeMap(writer, request, 'setgroups', 'setgroups', 'deny');
-    if (gidMap?.writer === 'stub') writeMap(writer, request, 'gidMap', 'gid_map', mapText(gidMap));
+    if (aside === undefined) for (const { name, option, text } of files) writeMap(writer, request, option, name, text);
+    else {
+      endAside(writer, aside);
+      expectOwn(writer, request);
+    }
     if (request.mapsByParent) {
       writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
       writer.remark(() => writingWhat(request));

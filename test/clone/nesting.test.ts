@@ -3,19 +3,27 @@ import { readFileSync, readlinkSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, createNamespaces, Flags, plan, run } from '../../lib';
 import { rootOnly } from '../support/capability';
+import { compiled, library, withCompiler } from '../support/compiled';
 import { failureAt, killed } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing, ourChildren } from '../support/leftovers';
-import { emitted, isCall, linesOf } from '../support/listing';
-import { evaluate } from '../support/own-process';
+import { emitted, isCall, type Line, linesOf } from '../support/listing';
+import { evaluate, testBuild } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
 
 leavesNothing();
+
+const late = compiled('clone/late-word', library);
 
 const { NEWNS, NEWPID, NEWUSER, NEWUTS } = Flags;
 const both = NEWUSER | NEWPID;
 const ours = { join: '/proc/self/ns/user', flags: NEWUSER } as const;
 const proc = { type: 'proc', target: '/proc' } as const;
+
+function isJumpOver({ number: from, call }: Line, number: number): boolean {
+  const to = /^close\(-1\).*EBADF: go to (\d+)/.exec(call)?.[1];
+  return to !== undefined && number > from && number < Number(to);
+}
 
 /** A container, and what joins it. */
 async function withHome(use: (home: ClonedProcess, options: CloneOptions) => Promise<void>): Promise<void> {
@@ -162,12 +170,96 @@ describe('below what is joined', () => {
         // The second try of a join, and the shell for what is no script, are not come to.
         if (/EBADF|any error|execve\("\/bin\/sh"/.test(call)) continue;
         if (lines.some((line) => line.number === number - 1 && /EBADF|any error/.test(line.call))) continue;
+        // What is behind a jump is another process's, or not come to.
+        if (call.includes(' unless the ') || lines.some((line) => isJumpOver(line, number))) continue;
         expect({ number, ...(await failureAt(whole, number, 'E2BIG')) }).toMatchObject({ number, code: 'E2BIG', step });
         const error = await failureAt(whole, number, killed);
         expect({ number, ...error }).toMatchObject({ number, code: 'ECHILD', signal: 'SIGKILL', step });
         expect([number, error.option ?? '']).toEqual([number, option]);
       }
     }));
+  rootOnly('tells which file could not be written, by whoever writes it', () =>
+    withHome(async (_home, options) => {
+      const whole = plan('/bin/true', [], { ...options, stdio: 'ignore' });
+      for (const [option, file] of [
+        ['uidMap', 'uid_map'],
+        ['setgroups', 'setgroups'],
+        ['gidMap', 'gid_map'],
+      ] as const) {
+        const { number } = linesOf(whole).find(({ call }) => call.includes(`"${file}"`))!;
+        for (const at of [number, number + 1]) {
+          expect(await failureAt(whole, at, 'EACCES')).toMatchObject({
+            code: 'EACCES',
+            step: 'user',
+            option,
+            path: `/proc/PID/${file}`,
+          });
+        }
+        expect(await failureAt(whole, number, killed)).toMatchObject({ code: 'ECHILD', step: 'user', option: 'join' });
+      }
+    }),
+  );
+  rootOnly('refuses an id that is not the own one, although root of the joined one may map it', async () => {
+    const lent = [{ containerID: 0, hostID: 100_000, size: 10 }];
+    const home = await clone('/bin/cat', [], {
+      flags: NEWUSER,
+      uidMap: lent,
+      gidMap: lent,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    const join = { pid: home.pid, flags: NEWUSER };
+    const other = [{ containerID: 0, hostID: 5, size: 1 }];
+    try {
+      for (const option of ['uidMap', 'gidMap'] as const) {
+        await expect(clone('/bin/true', [], { ...owned(0), join, [option]: other })).rejects.toMatchObject({
+          code: 'EPERM',
+          option,
+          hint: expect.stringContaining('the one id is 0 of it'),
+        });
+      }
+      expect(await inside('id -u; id -g', { ...owned(0), join })).toBe('0\n0');
+    } finally {
+      home.kill('SIGKILL');
+      await home.exited;
+    }
+  });
+  withCompiler('leaves nobody who is ended before it is heard of, however late we listen', () => {
+    const left = evaluate<number[]>(
+      `const { clone, Flags } = nsclone;
+       const options = { flags: ${both}, uidMap: 'root', gidMap: 'root' };
+       const home = await clone('/bin/cat', [], { ...options, stdio: ['pipe', 'ignore', 'ignore'] });
+       for (let round = 0; round < 60; round++) {
+         const ending = new AbortController();
+         const child = clone('/bin/true', [], { ...options, join: home, stdio: 'ignore', signal: ending.signal });
+         for (const end = performance.now() + 0.2 + (round % 20) / 8; performance.now() < end;);
+         ending.abort();
+         await child.then((started) => started.exited, () => {});
+       }
+       home.kill('SIGKILL');
+       // Whoever is left keeps it from ending.
+       await Promise.race([home.exited, new Promise((over) => setTimeout(over, slow(5000)).unref())]);
+       return fs.readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').split(' ').filter(Boolean).map(Number);`,
+      ['env', `LD_PRELOAD=${late.path}`],
+    );
+    expect(left).toEqual([]);
+  });
+  rootOnly('finds who is killed before its first word, whatever groups we are in', () => {
+    const left = evaluate<[string, number[]]>(
+      `process.setgroups(Array.from({ length: 400 }, (_, index) => 2000000000 + index));
+       const { clone, plan, Flags } = nsclone;
+       const home = await clone('/bin/cat', [], { flags: Flags.NEWPID, stdio: ['pipe', 'ignore', 'ignore'] });
+       const whole = plan('/bin/true', [], { flags: Flags.NEWPID, join: home, stdio: 'ignore' });
+       const clones = whole.toString().split('\\n').filter((line) => /process .* clone[(]/.test(line));
+       require(process.env.NSCLONE_ADDON).setFault(parseInt(clones[1]) + 1, -1);
+       const told = await clone(whole).then(() => 'started', (error) => error.code);
+       require(process.env.NSCLONE_ADDON).setFault(-1, 0);
+       home.kill('SIGKILL');
+       await Promise.race([home.exited, new Promise((over) => setTimeout(over, slow(5000)).unref())]);
+       return [told, fs.readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').split(' ').filter(Boolean).map(Number)];`,
+      ['env', `NSCLONE_ADDON=${testBuild}`],
+    );
+    expect(left).toEqual(['ECHILD', []]);
+  });
   test('a time that is over ends whoever is on the way', () =>
     withHome(async (_home, options) => {
       const held = clone('/bin/true', [], { ...options, stdio: 'ignore', hold: true, timeout: 100 });
@@ -197,10 +289,11 @@ describe('below what is joined', () => {
          await until(() => living().length === 1);
          left.push(...living().slice(1));
        }
+       // The dead of others are ours to reap here, and we do not: it cannot end before us.
        home.kill('SIGKILL');
-       await home.exited;
+       home.unref();
        return [String(numbers.length), ...left];`,
-      ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc'],
+      ['env', `NSCLONE_ADDON=${testBuild}`, 'unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc'],
     );
     expect(left).toEqual(['6']);
   });

@@ -16,8 +16,11 @@ export interface Outcome {
 
 const slowness = JSON.stringify(join(__dirname, 'slow.js'));
 
-/** Put before the first `require()` of the package, in a script: it takes the test build of the addon, with the fault hook. */
-export const withTestBuild = `process.env.NSCLONE_ADDON = ${JSON.stringify(join(root, 'build/Release/nsclone_test.node'))};`;
+/** The test build of the addon, with the fault hook. */
+export const testBuild = join(root, 'build/Release/nsclone_test.node');
+
+/** Put before the first `require()` of the package, in a script: it takes the test build. Of those below that is too late. */
+export const withTestBuild = `process.env.NSCLONE_ADDON = ${JSON.stringify(testBuild)};`;
 
 /** Runs CommonJS source; `nsclone`, `fs`, `slow`, `until` and `inTime` are defined in it, and `await` is allowed. */
 export function runScript(source: string, wrapper: readonly string[] = []): Outcome {

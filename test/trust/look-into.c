@@ -1,8 +1,8 @@
 // A hostile root that looks into a process: its files below /proc/PID, its memory, its descriptors, as a tracer.
 //
 //   look-into PID          says of each way 'reached' or the errno that refused it, as JSON
-//   look-into hunt COUNT   catches what is executed from a memory file and has a pid from our own on, until COUNT have
-//                          come and gone or a line can be read from stdin; says what was reached, as JSON
+//   look-into hunt         catches what is executed from a memory file and has been born last, until a line can be read
+//                          from stdin; says how often, as JSON
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -115,18 +115,24 @@ static int is_ours(int pid) {
   return strstr(target, "memfd:") != NULL;
 }
 
-static int hunt(int count) {
+static int last_pid(void) {
+  char text[128];
+  const int file = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = read(file, text, sizeof(text) - 1);
+  close(file);
+  if (length <= 0) return 0;
+  text[length] = '\0';
+  return atoi(strrchr(text, ' ') + 1);
+}
+
+static int hunt(void) {
   struct pollfd stop = {.fd = 0, .events = POLLIN};
-  int from = getpid() + 1, caught = 0;
+  int last = 0, caught = 0;
   printf("ready\n");
   fflush(stdout);
-  for (int round = 0; from <= getpid() + count; round++) {
-    for (int pid = from; pid < from + 4; pid++) {
-      if (is_ours(pid)) {
-        caught++;
-        from = pid + 1;
-      }
-    }
+  for (int round = 0;; round++) {
+    if (round % 16 == 0) last = last_pid();
+    for (int pid = last - 2; pid < last + 3; pid++) caught += pid > 0 && is_ours(pid);
     if (round % 256 == 0 && poll(&stop, 1, 0) != 0) break;
   }
   printf("{\"caught\":%d}\n", caught);
@@ -134,8 +140,8 @@ static int hunt(int count) {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 3 && strcmp(argv[1], "hunt") == 0) return hunt(atoi(argv[2]));
   if (argc != 2) return 2;
+  if (strcmp(argv[1], "hunt") == 0) return hunt();
   look(atoi(argv[1]));
   return 0;
 }
