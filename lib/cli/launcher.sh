@@ -1,6 +1,6 @@
 #!/usr/bin/env sh
 ':' /*
-NSCLONE_LAUNCHED=$$
+NSCLONE_LAUNCHED="$$ $PPID"
 while read -r a b c d e; do
   [ "$a $b" = 'Max open' ] && NSCLONE_LAUNCHED="$NSCLONE_LAUNCHED $d" && break
 done < /proc/self/limits

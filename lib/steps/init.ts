@@ -25,10 +25,9 @@ const initFilter = { count: 8, program: 16, size: 24 };
 
 /** What pid 1 is to be, as src-native/loop/format.h has it. */
 function ordersOf(request: Request): number {
-  const { parentDeathSignal, initUntilLast, initFiltered, initKeeps, noNewPrivileges } = request;
+  const { parentDeathSignal, initUntilLast, initKeeps } = request;
   const kept = initKeeps.length === 0 ? 0 : firstCarried(request) * 2 ** 32 + initKeeps.length * 2 ** 16;
-  const forGood = initFiltered && noNewPrivileges === true;
-  return parentDeathSignal + (initUntilLast ? 2 ** 8 : 0) + (forGood ? 2 ** 9 : 0) + kept;
+  return parentDeathSignal + (initUntilLast ? 2 ** 8 : 0) + kept;
 }
 
 /** What it calls once it has its filters, see src-native/stub/init.cc. */

@@ -36,10 +36,9 @@ inline constexpr uint8_t kExplains =
 inline constexpr uint8_t kAwaits = 32;  // it is made when its first argument, a descriptor, can be read
 
 // Of a clone with kStay, the last argument says what pid 1 is to be: its parent-death signal in eight bits, then
-inline constexpr int64_t kUntilLast = 1 << 8;        // it ends with the last process, and not with the program
-inline constexpr int64_t kFilteredForGood = 1 << 9;  // it sets no_new_privs before its filters
-inline constexpr uint32_t kKeptCount = 16;           // how many descriptors it keeps, in 16 bits
-inline constexpr uint32_t kKeptFrom = 32;            // and the first of them
+inline constexpr int64_t kUntilLast = 1 << 8;  // it ends with the last process, and not with the program
+inline constexpr uint32_t kKeptCount = 16;     // how many descriptors it keeps, in 16 bits
+inline constexpr uint32_t kKeptFrom = 32;      // and the first of them
 
 // A filter for pid 1. Where it has some, the third argument of that clone is the address of an array of these, the
 // fourth is how many there are, and the fifth the end of a pipe by which it tells how that went: an errno or 0, in a

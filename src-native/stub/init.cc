@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 #include <asm/signal.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 
@@ -102,11 +103,22 @@ void CloseAllBut(int64_t first, int64_t count, int64_t lowest) {
   Call(__NR_close_range, count == 0 ? lowest : first + count, kAllDescriptors, 0);
 }
 
+// It waits and passes signals on, which may be for another user's process, and executes nothing. A container whose root
+// may trace every process would have of it what was taken from the program.
+void GiveUpRights() {
+  Call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const uint32_t header[2] = {_LINUX_CAPABILITY_VERSION_3, 0};
+  uint32_t data[6] = {};  // effective, permitted, inheritable; then of the upper half
+  Call(__NR_capget, header, data);
+  const uint32_t kept = data[1] & 1U << CAP_KILL;
+  const uint32_t rights[6] = {kept, kept};
+  Call(__NR_capset, header, rights);
+}
+
 // What is done from here on they must let through: it was looked at before there was a process. The program's process
 // waits for the byte, an errno or 0, and never goes on without: where there is none, we end, and it with us.
 void Install(const Stay& stay) {
   int64_t result = 0;
-  if ((stay.orders & kFilteredForGood) != 0) result = Call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   for (int64_t i = 0; i < stay.filter_count && !Failed(result); i++) {
     const InitFilter& filter = stay.filters[i];
     result = Call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, filter.program);
@@ -121,7 +133,9 @@ void BePidOne(const Stay& stay, Report* report) {
   // A filter that was on us before may refuse what we are here for. We could never end then, as we would hear of no
   // process that has: better before there is a program, which ends with us.
   if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) End(kRefused);
-  // As the program's process waits for it: nothing of ours is open here when a stranger runs.
+  // As the program's process waits for the end of its pipe: there is nothing to be had of us, and nothing of ours is
+  // open, when a stranger runs.
+  GiveUpRights();
   const bool filtered = stay.filters != nullptr;
   if (filtered) Call(__NR_dup3, stay.told, 0, 0);
   CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff, filtered ? 1 : 0);

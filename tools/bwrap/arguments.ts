@@ -473,6 +473,8 @@ function readOptions(
     if (values.length < count) {
       throw refusal(name === '--overlay-src' ? afterLayers : (option.lacking ?? `${name} takes ${counted[count]}`));
     }
+    // What Node has made of other bytes is the name of something else.
+    if (values.some((value) => value.includes('\ufffd'))) throw refusal(`${name} takes UTF-8`);
     option.read(values, { line, pending, inFile, total, option: name });
     if (line.asksFor === undefined) refusePending(name, pending);
     at += count + 1;

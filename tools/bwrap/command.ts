@@ -70,7 +70,11 @@ function misused({ name }: Called): number {
 async function start(line: Line, called: Called, inherited: Inherited): Promise<number> {
   const command = itself(commandOf(line, terminal()), called);
   // As clone() sets it for the child: when the process ends that has started this one, all of it does.
-  if (line.set.has('die-with-parent')) perform(record((c) => void c.prctl(constants.PR_SET_PDEATHSIG, 9)));
+  if (line.set.has('die-with-parent')) {
+    perform(record((c) => void c.prctl(constants.PR_SET_PDEATHSIG, 9)));
+    // It may have ended while Node started.
+    if (process.ppid !== inherited.parent) process.kill(process.pid, 'SIGKILL');
+  }
   try {
     const child = await clone(command.command, command.args, optionsOf(command, line, inherited));
     await command.attend?.(child);

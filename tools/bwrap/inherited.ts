@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import type { CloneOptions, Step } from '../../lib/index';
 
-/** As the launcher hands it over: `PID LIMIT IGNORED:FD FD:NODE_OPTIONS`. */
+/** As the launcher hands it over: `PID PARENT LIMIT IGNORED:FD FD:NODE_OPTIONS`. */
 const variable = 'NSCLONE_LAUNCHED';
 
 export interface Inherited {
@@ -11,6 +11,8 @@ export interface Inherited {
   readonly descriptors: readonly number[];
   /** The soft limit of descriptors, which Node raises. */
   readonly limit: string | undefined;
+  /** Whose child it was then. */
+  readonly parent: number;
   /** The signals that were ignored, which Node no longer does, as bits. */
   readonly ignored: bigint;
 }
@@ -18,13 +20,13 @@ export interface Inherited {
 /** Reads it, and leaves the environment as it was. Without the launcher nothing is known. */
 export function takeInherited(): Inherited {
   const [facts = '', descriptors = '', options] = (process.env[variable] ?? '').split(/:(.*?):([^]*)/);
-  const [pid, limit, ignored] = facts.split(' ');
+  const [pid, parent, limit, ignored] = facts.split(' ');
   delete process.env[variable];
   // What somebody else's launcher has left says nothing.
-  if (Number(pid) !== process.pid) return { descriptors: [], limit: undefined, ignored: 0n };
+  if (Number(pid) !== process.pid) return { descriptors: [], limit: undefined, parent: process.ppid, ignored: 0n };
   if (options !== undefined && options !== '') process.env['NODE_OPTIONS'] = options.slice(1);
   const numbers = descriptors.split(' ').filter((text) => text !== '');
-  return { descriptors: numbers.map(Number), limit, ignored: BigInt(`0x${ignored}`) };
+  return { descriptors: numbers.map(Number), limit, parent: Number(parent), ignored: BigInt(`0x${ignored}`) };
 }
 
 function nofile({ limit }: Inherited): CloneOptions['rlimits'] {

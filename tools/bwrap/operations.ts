@@ -120,9 +120,7 @@ const isTop = (path: string): boolean => posix.resolve('/', path) === '/';
 
 function entriesOf(operation: Operation, around: Surroundings): Mount[] {
   const { kind, dest: target, mode, content = new Uint8Array() } = operation;
-  // A root is there or it is not.
-  const optional = operation.optional === true && !isTop(target);
-  const bind = { type: 'bind', target, optional, ...common } as const;
+  const bind = { type: 'bind', target, ...common } as const;
   switch (kind) {
     case 'dev-bind':
       return [{ ...bind, source: sourceOf(operation) }];
@@ -173,7 +171,7 @@ function parentsOf(path: string): string[] {
   return [...new Set(all)].filter((parent) => parent !== '/');
 }
 
-/** Whether there is nothing to do: its source is not there, and need not be. */
+/** Whether there is nothing to do: its source is not there, and need not be. Where it is there, it is mounted or all fails. */
 function isVoid({ optional, source }: Operation): boolean {
   if (optional !== true) return false;
   try {
@@ -197,9 +195,7 @@ function leavesTraces(operations: readonly Operation[]): boolean {
 function splitAtRoot(
   operations: readonly Operation[],
 ): [top: Operation | undefined, rest: readonly Operation[], covered: readonly Operation[]] {
-  const at = operations.findLastIndex(
-    ({ dest, kind, optional }) => isTop(dest) && kind.endsWith('bind') && optional !== true,
-  );
+  const at = operations.findLastIndex(({ dest, kind }) => isTop(dest) && kind.endsWith('bind'));
   const covered = operations.slice(0, Math.max(at, 0));
   if (at === -1 || leavesTraces(covered)) return [undefined, operations, []];
   return [operations[at], operations.slice(at + 1), covered];
@@ -221,7 +217,7 @@ export function firstMissing(operations: readonly Operation[]): string | undefin
 
 function rootOf(top: Operation | undefined, around: Surroundings): RootMount {
   if (top === undefined) return { type: 'tmpfs' };
-  const { target: _target, create: _create, optional: _optional, ...root } = entriesOf(top, around)[0] as BindMount;
+  const { target: _target, create: _create, ...root } = entriesOf(top, around)[0] as BindMount;
   return root;
 }
 
@@ -235,7 +231,8 @@ export interface Mounts {
 }
 
 /** All of them. */
-export function mountsOf(operations: readonly Operation[], around: Surroundings): Mounts {
+export function mountsOf(all: readonly Operation[], around: Surroundings): Mounts {
+  const operations = all.filter((operation) => !isVoid(operation));
   const mounts: Mount[] = [];
   const made: Made[] = [];
   const [top, rest, hidden] = splitAtRoot(operations);
@@ -243,7 +240,6 @@ export function mountsOf(operations: readonly Operation[], around: Surroundings)
   if (missing !== undefined) throw refusal(missing);
   let known = new Set<string>();
   for (const given of rest) {
-    if (isVoid(given)) continue;
     const operation = { ...given, dest: posix.resolve('/', given.dest) };
     const add = (mount: Mount): void => {
       mounts.push(mount);
@@ -265,8 +261,18 @@ export function mountsOf(operations: readonly Operation[], around: Surroundings)
   return { root: rootOf(top, around), mounts, made, top: madeTop };
 }
 
-/** The path outside of one inside; undefined where it is of no bind. */
-export function pathOutside(path: string, operations: readonly Operation[]): string | undefined {
+/** Where a path inside is outside. */
+export interface Outside {
+  /** What is bound. */
+  readonly source: string;
+  /** The path from there on. */
+  readonly below: string;
+  /** Whether it is bound on the root. */
+  readonly isTop: boolean;
+}
+
+/** Undefined where it is of no bind. */
+export function whereOutside(path: string, operations: readonly Operation[]): Outside | undefined {
   const wanted = posix.resolve('/', path);
   const on = operations.findLast(({ dest, kind }) => {
     if (['dir', 'file', 'symlink', 'chmod', 'remount-ro'].includes(kind)) return false;
@@ -274,5 +280,11 @@ export function pathOutside(path: string, operations: readonly Operation[]): str
     return wanted === top || wanted.startsWith(top === '/' ? '/' : `${top}/`);
   });
   if (on?.source === undefined || !on.kind.endsWith('bind')) return undefined;
-  return posix.join(on.source, posix.relative(posix.resolve('/', on.dest), wanted));
+  return { source: on.source, below: posix.relative(posix.resolve('/', on.dest), wanted), isTop: isTop(on.dest) };
+}
+
+/** The path outside of one inside; undefined where it is of no bind. */
+export function pathOutside(path: string, operations: readonly Operation[]): string | undefined {
+  const on = whereOutside(path, operations);
+  return on && posix.join(on.source, on.below);
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 import { constants, perform, record, type ClonedProcess, type CloneOptions, type NamespaceKind } from '../../lib/index';
 import type { Line, Shared } from './arguments';
-import { pathOutside } from './operations';
+import { type Outside, whereOutside } from './operations';
 import { refusal, refusalOf } from './words';
 
 /** In the order of the reports; a user namespace is in none. */
@@ -89,7 +89,7 @@ export function attendance(
   const [maps, block, json] = (['userns-block-fd', 'block-fd', 'json-status-fd'] as const).map((name) =>
     descriptors.get(name),
   );
-  return async (child) => {
+  const attend = async (child: ClonedProcess): Promise<void> => {
     const ids = namespacesOf(child, line);
     const isWaitedFor = maps !== undefined || block !== undefined;
     // Who is waited for must know of whom.
@@ -112,15 +112,37 @@ export function attendance(
       // Nobody is there who could be told.
     }
   };
+  return async (child) => {
+    try {
+      await attend(child);
+    } catch (error) {
+      // What nobody could be told of does not go on.
+      child.kill('SIGKILL');
+      throw error;
+    }
+  };
+}
+
+/** No link leads out of what is bound. */
+function openBelow({ source, below, isTop }: Outside): number {
+  const { O_CLOEXEC, O_PATH, RESOLVE_BENEATH, RESOLVE_IN_ROOT } = constants;
+  if (below === '') return openSync(source, 'r');
+  const top = openSync(source, O_PATH);
+  try {
+    const how = { flags: O_CLOEXEC, resolve: isTop ? RESOLVE_IN_ROOT : RESOLVE_BENEATH };
+    return perform(record((c) => ({ it: c.openat2(top, below, how) }))).it;
+  } finally {
+    closeSync(top);
+  }
 }
 
 /** Takes the locks; each belongs to the open file, which whoever has it holds. */
 export function lockFiles(line: Line): number[] {
   return line.locks.map((path) => {
-    const outside = pathOutside(path, line.operations);
+    const outside = whereOutside(path, line.operations);
     if (outside === undefined) throw refusal(`--lock-file is for what is bound from outside, which ${path} is not`);
     try {
-      const descriptor = openSync(outside, 'r');
+      const descriptor = openBelow(outside);
       try {
         perform(record((c) => void c.fcntl(descriptor, constants.F_OFD_SETLK, { type: constants.F_RDLCK })));
       } catch (error) {
