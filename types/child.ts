@@ -80,7 +80,10 @@ export interface ClonedProcess<
   start(): Promise<void>;
   /** Opens one of its namespaces. It must be alive. */
   namespace<K extends NamespaceKind>(kind: K): NamespaceHandle<K>;
-  /** `killSignal`, SIGKILL after `killGrace`; resolves when it is reaped, also where it may not be sent a signal and ends by itself. */
+  /**
+   * `killSignal`, SIGKILL after `killGrace`, with `killTree` for all that the command has started, too; resolves when it is reaped, also
+   * where it may not be sent a signal and ends by itself.
+   */
   [Symbol.asyncDispose](): Promise<void>;
   /** What a recorded child brought back. */
   readonly results: R;

@@ -247,7 +247,7 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   parentDeathSignal?: Signal | undefined;
   /**
    * Ends the child when aborted, in set-up as well as running. Of a running one only the command is sent `killSignal`, not what it has
-   * started: with `Flags.NEWPID` (and `init`) all of it ends.
+   * started: with `killTree` all of it ends, and with a pid namespace.
    */
   signal?: AbortSignal | undefined;
   /** Ends the child after so many milliseconds, as `signal` does; set-up included; 0 is never, as in child_process. */

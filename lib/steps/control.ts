@@ -42,7 +42,7 @@ export const control: Step = {
       'killTree',
       request.cgroups.length > 0
         ? 'cannot be done with these cgroups of version 1: one below the root of the freezer is needed, or one of version 2'
-        : "needs what tells its processes from others': Flags.NEWPID in flags, a cgroup of its own, processGroup 0 or detached",
+        : "needs what tells its processes from others': Flags.NEWPID in flags, a cgroup of its own, processGroup 0, detached or pty",
     );
   },
 };

@@ -43,7 +43,10 @@ function rangesOf(wanted: WantedIds, own: number, first: number): readonly IdMap
 
 function refuseWithoutFirst(request: Request, { join }: Inner): void {
   if (!request.creates(Flags.NEWUSER) && !request.joinsUser)
-    throw refusedOption('inner', 'needs Flags.NEWUSER in flags, or a user namespace in join: it is the second one');
+    throw refusedOption(
+      'inner',
+      'needs Flags.NEWUSER in flags, or, as { join }, a user namespace in join: it is the second one',
+    );
   if (join !== undefined) {
     if (request.creates(Flags.NEWUSER))
       throw refusedOption(

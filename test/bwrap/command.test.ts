@@ -40,6 +40,16 @@ test('says what is wrong as bubblewrap does', () => {
   );
 });
 
+test('takes no descriptor of Node for one that it was given', () => {
+  // Node has some of these by the time that its first line runs.
+  for (const number of [3, 6, 8, 10])
+    expect(bwrap([...host, '--info-fd', String(number), '--block-fd', String(number), 'echo', 'x'])).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: 'bwrap: Write to info_fd: Bad file descriptor\n',
+    });
+});
+
 test('shows its usage, and that of a version', () => {
   const { status, stdout } = bwrap(['--help']);
   expect(status).toBe(0);

@@ -179,7 +179,7 @@ test('a Worker that ends takes them with it', () => {
 });
 
 describe('killTree rejects', () => {
-  const reason = /Flags\.NEWPID in flags, a cgroup of its own, processGroup 0 or detached/;
+  const reason = /Flags\.NEWPID in flags, a cgroup of its own, processGroup 0, detached or pty/;
   const refused = refusal('ERR_INVALID_ARG_VALUE', 'killTree', reason);
 
   test('what gives nothing to tell its processes by', () => {

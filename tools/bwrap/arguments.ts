@@ -40,6 +40,8 @@ export class Line {
   readonly uid = process.getuid!();
   readonly gid = process.getgid!();
   readonly warnings: string[];
+  /** The descriptors above 2 that were handed over; undefined where all that are open were. */
+  readonly handed: readonly number[] | undefined;
   changesCapabilities = false;
   /** Whether the usage or the version was asked for in the place of all else. */
   asksFor: 'help' | 'version' | undefined;
@@ -48,8 +50,9 @@ export class Line {
   #env: Record<string, string> | undefined;
   #capabilities: Set<CapabilityName> | undefined;
 
-  constructor(warnings: string[]) {
+  constructor(warnings: string[], handed: readonly number[] | undefined) {
     this.warnings = warnings;
+    this.handed = handed;
   }
 
   get env(): Record<string, string> {
@@ -111,6 +114,15 @@ function number(text: string, what: string): number {
   const value = /^\s*[+-]?\d+$/.test(text) ? Number(text) | 0 : -1;
   if (value < 0) throw refusal(`Invalid ${what}: ${text}`);
   return value;
+}
+
+/** One that nobody has. */
+const closed = 2 ** 31 - 1;
+
+/** What is open under the number of one that was not handed over is Node's. */
+function descriptorOf(text: string, { handed }: Line): number {
+  const given = number(text, 'fd');
+  return given > 2 && handed?.includes(given) === false ? closed : given;
 }
 
 function octal(text: string, option: string): number {
@@ -179,7 +191,7 @@ const descriptor = (help: string, isKept = false): Option => ({
     const { line, option } = reader;
     const name = option.slice(2) as DescriptorName;
     warnOfSecond(reader, line.descriptors.has(name));
-    const given = number(value!, 'fd');
+    const given = descriptorOf(value!, line);
     line.descriptors.set(name, given);
     if (!isKept) line.used.add(given);
   },
@@ -216,7 +228,7 @@ const bindDescriptor = (kind: OperationKind, help: string): Option => ({
   help,
   lacking: '--bind-fd takes two arguments',
   read([value, dest], { line }) {
-    const fd = number(value!, 'fd');
+    const fd = descriptorOf(value!, line);
     line.used.add(fd);
     line.operations.push({ kind, source: `/proc/self/fd/${fd}`, fd, dest: dest! });
   },
@@ -239,7 +251,7 @@ const data = (kind: OperationKind, help: string, mode: number): Option => ({
   values: 'FD DEST',
   help,
   read([value, dest], { line, pending }) {
-    const fd = number(value!, 'fd');
+    const fd = descriptorOf(value!, line);
     line.used.add(fd);
     line.operations.push({ kind, fd, dest: dest!, mode: pending.mode ?? mode });
     pending.mode = undefined;
@@ -286,7 +298,7 @@ export const options: Readonly<Record<string, Option>> = {
     help: 'Read more arguments, each with a NUL behind it, from FD',
     read([value], { line, inFile, total, pending }) {
       if (inFile) throw refusal('--args not supported in arguments file');
-      const content = contentOf(number(value!, 'fd'), "Can't read --args data", line);
+      const content = contentOf(descriptorOf(value!, line), "Can't read --args data", line);
       const given = Buffer.from(content).toString('utf8').replace(/\0$/, '').split('\0');
       const args = content.length === 0 ? [] : given;
       total.count += args.length;
@@ -401,7 +413,7 @@ export const options: Readonly<Record<string, Option>> = {
     help: 'The same, of several',
     read([value], { line }) {
       if (line.descriptors.has('seccomp')) throw refusal('--add-seccomp-fd cannot be combined with --seccomp');
-      line.filters.push(filterOf(number(value!, 'fd'), line));
+      line.filters.push(filterOf(descriptorOf(value!, line), line));
     },
   },
   '--block-fd': descriptor('Wait until FD can be read'),
@@ -486,8 +498,8 @@ function readOptions(
  * Reads a line, and what those descriptors hold that are read with it: `--args`, `--add-seccomp-fd`.
  * @throws TypeError ERR_INVALID_ARG_VALUE
  */
-export function readLine(argv: readonly string[], warnings: string[]): Line {
-  const line = new Line(warnings);
+export function readLine(argv: readonly string[], warnings: string[], handed?: readonly number[]): Line {
+  const line = new Line(warnings, handed);
   const pending: Pending = { mode: undefined, size: undefined, layers: [] };
   line.command = readOptions(argv, line, false, { count: argv.length }, pending);
   if (line.asksFor !== undefined) return line;

@@ -85,7 +85,11 @@ async function start(line: Line, called: Called, inherited: Inherited): Promise<
 }
 
 /** @returns what `run` does; what is wrong is told, and warned of before that */
-async function told(run: (line: Line) => Promise<number>, argv: readonly string[]): Promise<number> {
+async function told(
+  run: (line: Line) => Promise<number>,
+  argv: readonly string[],
+  { descriptors }: Inherited,
+): Promise<number> {
   const warnings: string[] = [];
   let line: Line | undefined;
   // Where it was asked for, before whatever it would be about.
@@ -93,7 +97,7 @@ async function told(run: (line: Line) => Promise<number>, argv: readonly string[
   let problem: string | undefined;
   let code = 1;
   try {
-    line = readLine(argv, warnings);
+    line = readLine(argv, warnings, descriptors);
     warnings.splice(0).forEach((warning) => writeSync(2, `${prefixed(4)}bwrap: ${warning}\n`));
     code = await run(line);
   } catch (error) {
@@ -107,12 +111,12 @@ async function told(run: (line: Line) => Promise<number>, argv: readonly string[
 
 /** Shows what a line would do, and does nothing. @returns the exit code */
 export async function planBwrap(argv: readonly string[]): Promise<number> {
-  takeInherited();
+  const inherited = takeInherited();
   const show = (line: Line): Promise<number> => {
     writeSync(1, planOf(commandOf(line, terminal())));
     return Promise.resolve(0);
   };
-  return told(show, argv);
+  return told(show, argv, inherited);
 }
 
 /** @returns the exit code */
@@ -130,5 +134,5 @@ export async function runBwrap(argv: readonly string[], called: Called): Promise
       throw error;
     }
   };
-  return told(run, argv);
+  return told(run, argv, inherited);
 }

@@ -16,7 +16,7 @@ export interface BwrapCommand {
   readonly command: string;
   readonly args: string[];
   /** `stdio` is not among them: it is yours. */
-  readonly options: CloneOptions;
+  readonly options: Omit<CloneOptions, 'pty' | 'stdio'>;
   /** What bubblewrap would warn of. */
   readonly warnings: readonly string[];
   /**

@@ -7,8 +7,8 @@ import type { CloneOptions, Step } from '../../lib/index';
 const variable = 'NSCLONE_LAUNCHED';
 
 export interface Inherited {
-  /** The descriptors above 2 that were open. */
-  readonly descriptors: readonly number[];
+  /** The descriptors above 2 that were open; undefined where nobody knows. */
+  readonly descriptors: readonly number[] | undefined;
   /** The soft limit of descriptors, which Node raises. */
   readonly limit: string | undefined;
   /** Whose child it was then. */
@@ -23,7 +23,8 @@ export function takeInherited(): Inherited {
   const [pid, parent, limit, ignored] = facts.split(' ');
   delete process.env[variable];
   // What somebody else's launcher has left says nothing.
-  if (Number(pid) !== process.pid) return { descriptors: [], limit: undefined, parent: process.ppid, ignored: 0n };
+  if (Number(pid) !== process.pid)
+    return { descriptors: undefined, limit: undefined, parent: process.ppid, ignored: 0n };
   if (options !== undefined && options !== '') process.env['NODE_OPTIONS'] = options.slice(1);
   const numbers = descriptors.split(' ').filter((text) => text !== '');
   return { descriptors: numbers.map(Number), limit, parent: Number(parent), ignored: BigInt(`0x${ignored}`) };
@@ -39,7 +40,7 @@ function nofile({ limit }: Inherited): CloneOptions['rlimits'] {
 /** What gives it back to the command. @param used what that does not get */
 export function restoring(inherited: Inherited, used: ReadonlySet<number>): CloneOptions {
   const stdio: ('inherit' | 'ignore')[] = ['inherit', 'inherit', 'inherit'];
-  for (const descriptor of inherited.descriptors) {
+  for (const descriptor of inherited.descriptors ?? []) {
     if (used.has(descriptor)) continue;
     while (stdio.length < descriptor) stdio.push('ignore');
     stdio[descriptor] = 'inherit';
