@@ -1,4 +1,5 @@
 // How long things take, in nanoseconds: until the end, and how long the JS thread was held.
+import { once } from 'node:events';
 
 /** From the call to the exit of the child. */
 export async function callToExit({ start, exited }) {
@@ -35,4 +36,15 @@ export function since(began) {
 /** What the event loop has slept in epoll so far; libuv counts it in nanoseconds. */
 function slept() {
   return performance.eventLoopUtilization().idle * 1e6;
+}
+
+/** From the call until a child has printed; over once it has closed. */
+export async function toFirstByte(start) {
+  const began = process.hrtime.bigint();
+  const child = await start();
+  const closed = once(child, 'close');
+  await once(child.stdout, 'data');
+  const time = since(began);
+  await closed;
+  return time;
 }

@@ -1,10 +1,9 @@
 // The same sandbox by bubblewrap, by its own line on this library, and by the floor.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { installedPeer, loadLibrary } from '../contenders.mjs';
 import { startFloor } from '../floor.mjs';
 import { interleave } from '../interleave.mjs';
-import { since } from '../timing.mjs';
+import { toFirstByte } from '../timing.mjs';
 
 export const title = "A sandbox, by bubblewrap's own line";
 export const variants = ['whole'];
@@ -42,15 +41,7 @@ function cloned({ clone }, { fromBwrap }) {
   return clone(command, args, { ...options, ...PIPED });
 }
 
-async function firstByte(start) {
-  const began = process.hrtime.bigint();
-  const child = await start();
-  const closed = once(child, 'close');
-  await once(child.stdout, 'data');
-  const time = since(began);
-  await closed;
-  return { 'call → first byte': time };
-}
+const firstByte = async (start) => ({ 'call → first byte': await toFirstByte(start) });
 
 const byteOf = (subject) => ['whole', 'call → first byte', subject];
 

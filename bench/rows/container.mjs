@@ -1,10 +1,9 @@
 // A whole container: how long its start holds the JS thread, how soon it prints, and what one more mount costs.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { installedPeer, loadLibrary } from '../contenders.mjs';
 import { startFloor } from '../floor.mjs';
 import { interleave } from '../interleave.mjs';
-import { held, since } from '../timing.mjs';
+import { held, since, toFirstByte } from '../timing.mjs';
 
 export const title = 'A container: the programs of the host in a root of its own';
 export const variants = ['whole', 'minibox', 'mounts'];
@@ -148,15 +147,7 @@ function timeOfMounts(library) {
   };
 }
 
-async function firstByte(start) {
-  const began = process.hrtime.bigint();
-  const child = await start();
-  const closed = once(child, 'close');
-  await once(child.stdout, 'data');
-  const time = since(began);
-  await closed;
-  return { 'call → first byte': time };
-}
+const firstByte = async (start) => ({ 'call → first byte': await toFirstByte(start) });
 
 const waitedFor = (start) => ({
   start,

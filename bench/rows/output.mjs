@@ -1,9 +1,8 @@
 // From the call to the first byte of a child's stdout through a pipe.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { loadLibrary } from '../contenders.mjs';
 import { interleave } from '../interleave.mjs';
-import { since } from '../timing.mjs';
+import { toFirstByte } from '../timing.mjs';
 
 export const title = 'Call → first byte of stdout (/bin/echo)';
 export const variants = ['echo'];
@@ -21,15 +20,7 @@ export async function measure(variant, { missing, ...bench }) {
   );
 }
 
-async function firstByte(start) {
-  const began = process.hrtime.bigint();
-  const child = await start();
-  const closed = once(child, 'close');
-  await once(child.stdout, 'data');
-  const time = since(began);
-  await closed;
-  return { 'first byte': time };
-}
+const firstByte = async (start) => ({ 'first byte': await toFirstByte(start) });
 
 const at = (subject) => ['echo', 'first byte', subject];
 
