@@ -171,7 +171,10 @@ export function whyNotMapped(
   request: Request,
   syscall: string | undefined,
 ): Hint | undefined {
-  if (verb === returning) return 'it was removed, or something is mounted over it; the option cwd says another one';
+  if (verb === returning)
+    return code === 'EACCES'
+      ? 'who has the ids of the child may not search it; the option cwd says another one'
+      : 'it was removed, or something is mounted over it; the option cwd says another one';
   const mount = verb === idmapping ? request.mappedMounts.find((one) => nameOf(one) === option) : undefined;
   if (mount === undefined) return undefined;
   if (syscall === 'clone') return whyForbidden(code) ?? whyNoProcess(code, request);

@@ -377,6 +377,21 @@ describe('idmap, when the kernel refuses', () => {
       process.chdir(before);
     }
   });
+  rootOnly('says that nobody in it may search the working directory', async () => {
+    const { source, target } = files();
+    const [ours, before] = [folder.folder('ours alone'), process.cwd()];
+    chmodSync(ours, 0o700);
+    process.chdir(ours);
+    try {
+      expect(await refused({ ...container, mounts: [bind(source, target)] })).toMatchObject({
+        code: 'EACCES',
+        option: 'mounts[0]',
+        hint: 'who has the ids of the child may not search it; the option cwd says another one',
+      });
+    } finally {
+      process.chdir(before);
+    }
+  });
   rootOnly('says that a mount has other ids already', async () => {
     const { source, target } = files();
     const mounts = [bind(source, target), bind(target, folder.folder('second'))];
