@@ -1,5 +1,6 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 
 import {
   clone,
@@ -22,6 +23,7 @@ import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { freeTerminal } from '../support/free-terminal';
 import { isCall, type Line, linesOf } from '../support/listing';
+import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
 
@@ -186,6 +188,22 @@ function tries(name: string, made: () => Plan): void {
 }
 
 tries('a plan of an ordinary user with all options', () => plan('/bin/true', ['argument'], anybody));
+
+// Whoever supervises: it lets what comes go, and nothing asks it.
+const listening = temporaryFolder().at('listening');
+const supervisor = createServer((connection) => connection.on('error', () => undefined).resume());
+beforeAll(() => new Promise<void>((resolve) => void supervisor.listen(listening, resolve)));
+afterAll(() => new Promise((resolve) => supervisor.close(resolve)));
+tries('one with a listener', () =>
+  plan('/bin/true', [], {
+    ...owned(Flags.NEWPID),
+    seccomp: {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mkdirat'], action: 'SCMP_ACT_NOTIFY' }],
+      listenerPath: listening,
+    },
+  }),
+);
 
 const file = openSync('/bin/true', 'r');
 afterAll(() => closeSync(file));

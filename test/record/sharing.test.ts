@@ -232,7 +232,8 @@ const strace = ['/usr/bin/strace', '/bin/strace'].find((file) => {
     return false;
   }
 });
-const traced = strace === undefined ? test.skip : test;
+const traced = (name: string, body: () => void): void =>
+  strace === undefined ? test.skip(`${name} (skipped: needs strace)`, body) : test(name, body);
 
 const readTracer = `
   const { clone, record, Flags, constants } = nsclone;
