@@ -294,7 +294,7 @@ Napi::Value Explanation(const Napi::CallbackInfo& info) {
 }
 
 #ifdef NSCLONE_FAULTS
-// setFault(instruction, errno): the next child fails there; kDies and kNodeDies are told in loop/format.h.
+// setFault(instruction, errno): the next child fails there; what is no errno is told in loop/format.h.
 Napi::Value SetFault(const Napi::CallbackInfo& info) {
   Environment* environment = Environment::Of(info.Env());
   if (environment == nullptr) return Refused(info, {ESHUTDOWN});

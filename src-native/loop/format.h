@@ -118,9 +118,11 @@ enum class Message : uint8_t {
   kTerminal = 8,     // with our end of a terminal that it has opened
 };
 
-// In the place of a fault's errno: the child is killed there; or Node is, and the child goes on.
+// In the place of a fault's errno: the child is killed there; or Node is, and the child goes on; or of a clone, which
+// succeeds, whoever has called it is stopped.
 inline constexpr int32_t kDies = -1;
 inline constexpr int32_t kNodeDies = -2;
+inline constexpr int32_t kStops = -3;
 
 inline constexpr uint32_t kReportSize = 4096;
 inline constexpr uint32_t kResults = 500;

@@ -12,7 +12,8 @@ namespace {
 constexpr int kRetries = 1000;
 constexpr int kMessages = 8;  // that the kernel keeps of a file system context, see linux/fs_context.h
 constexpr int kGone = 127;    // what a shell exits with for a command that it could not start
-[[maybe_unused]] constexpr int64_t kSigKill = 9;  // of a fault
+[[maybe_unused]] constexpr int64_t kSigKill = 9;   // of a fault
+[[maybe_unused]] constexpr int64_t kSigStop = 19;  // of a fault
 constexpr int64_t kSigPipe = 13;
 constexpr int64_t kSigBlock = 0;
 constexpr int64_t kMsgNoSignal = 0x4000;
@@ -69,9 +70,15 @@ void OutliveNode(const Program& program) {
 int32_t Fault(const Program& program, const Report* report) {
   if (report->fault_instruction != report->instruction + 1) return 0;
   if (report->fault_error == kDies) Die(program);
+  if (report->fault_error == kStops) return 0;
   if (report->fault_error != kNodeDies) return report->fault_error;
   OutliveNode(program);
   return 0;
+}
+
+void StopAt(const Report* report, uint32_t instruction) {
+  if (report->fault_instruction == instruction + 1 && report->fault_error == kStops)
+    Call(__NR_kill, Call(__NR_getpid), kSigStop);
 }
 #endif
 
@@ -249,6 +256,9 @@ int RunAll(const Program& program, Report* report, Stay* stay, const Instruction
           stay->told = Value(program, report, instruction, 4);
         }
       }
+#ifdef NSCLONE_FAULTS
+      StopAt(report, i);
+#endif
       return 0;
     }
     if (instruction.keep != 0) report->results[instruction.keep - 1] = result;

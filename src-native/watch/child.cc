@@ -149,6 +149,10 @@ void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (!traits_.forks || program_.known()) return;
   program_ = Process::Born(pid, std::move(pidfd));
   if (ending_) KillProgram();
+  // Whoever was on its way to make it has nothing more to do than to end. It may have been stopped right before, with
+  // its copy of the channel: nobody is to wait for whoever lets it go on.
+  first_.Signal(SIGKILL);
+  middle_.Signal(SIGKILL);
 }
 
 // A pid namespace below one that is joined takes a process in that one, whose child the program is. The first process
@@ -361,6 +365,12 @@ Child::Verdict Child::JudgeThread() {
   return last == State::kDone || last == State::kFailed ? Verdict::kUnsure : Verdict::kWait;
 }
 
+// Whether one that we have killed is still there after all this time.
+bool Child::IsKept() {
+  unsure_ = true;
+  return ++dying_rounds_ > kMostDying;
+}
+
 bool Child::Advance() {
   for (Process* one : {&first_, &middle_}) {
     static_cast<void>(one->Open());
@@ -383,9 +393,10 @@ bool Child::Advance() {
       }
       // Whoever waits for a set-up that we have killed does not wait for whoever may keep it for ever: its tracer, or a
       // frozen cgroup of version 1, in which SIGKILL waits, too.
-      const bool kept = ending_ && !is_thread() && ++dying_rounds_ > kMostDying;
-      if (ending_ && !is_thread()) unsure_ = true;
-      if (!kept && (verdict != Verdict::kFailed || is_between())) return false;
+      const bool dying = ending_ && !is_thread();
+      const bool failed = verdict == Verdict::kFailed;
+      const bool kept = (dying || (failed && is_between())) && IsKept();
+      if (!kept && (!failed || is_between())) return false;
       const bool alive = kept && program_.present() && !program_.Ended();
       if (!alive && !ReapProgram() && !(ending_ && program_.traced())) return false;
       phase_ = Phase::kFailed;
@@ -397,14 +408,16 @@ bool Child::Advance() {
       if (traits_.place == ChildTraits::Place::kStub && !traits_.exposed && !is_between())
         MemoryFile::Release(std::move(file_));
       if (!is_thread() && (!program_.Ended() || !TreeIsOver() || !ReapProgram())) return false;
-      if (is_between()) return false;
+      if (is_between() && !IsKept()) return false;
       phase_ = Phase::kEnded;
       return true;
     case Phase::kFailed:
       if (program_.present() && program_.Ended()) static_cast<void>(ReapProgram());
-      return false;
+      [[fallthrough]];
     case Phase::kEnded:
-      return false;
+      // Nothing wakes for it.
+      unsure_ = first_.present();
+      break;
   }
   return false;
 }

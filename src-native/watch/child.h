@@ -75,8 +75,8 @@ class Child {
   Phase phase() const { return phase_; }
   // All is said, and there is nothing to reap any more.
   bool over() const {
-    return phase_ == Phase::kEnded ||
-           (phase_ == Phase::kFailed && (is_thread() || (!program_.present() && !middle_.present())));
+    return (phase_ == Phase::kEnded || phase_ == Phase::kFailed) &&
+           (is_thread() || (!program_.present() && !is_between()));
   }
   // Killed, and about to be gone.
   bool dying() const { return (ending_ || rounds_killed_ != 0) && !is_thread(); }
@@ -140,6 +140,7 @@ class Child {
   bool ReapProgram();
   void KillProgram();
   bool TreeIsOver();
+  bool IsKept();
 
   ChildTraits traits_;
   Phase phase_ = Phase::kStarting;

@@ -1,0 +1,74 @@
+// A process of ours that has made the next one and is stopped before its end: nobody waits for it, and nothing of it is left.
+import { clone, createNamespaces, Flags, plan, type CloneOptions } from '../../lib';
+import { checkNamespaces } from '../../lib/assembly/assemble';
+import { Plan } from '../../lib/plan';
+import { addon } from '../support/addon';
+import { clonerStopped, heldBefore } from '../support/fault';
+import { owned } from '../support/inside';
+import { leavesNothing } from '../support/leftovers';
+import { type Line, linesOf } from '../support/listing';
+
+leavesNothing();
+
+const { NEWNET, NEWPID, NEWTIME, NEWUSER } = Flags;
+const clones = ({ call }: Line): boolean => /^clone\(.*go on in the new process/.test(call);
+const stopAt = (line: Line): void => addon().setFault!(line.number, clonerStopped);
+
+/** A command for each process that is on its way to make it. */
+async function eachBetween(
+  options: CloneOptions,
+  command: readonly [string, ...string[]],
+  then: (starting: ReturnType<typeof clone>) => Promise<void>,
+): Promise<number> {
+  const [file, ...args] = command;
+  const made = plan(file, args, options);
+  const lines = linesOf(made).filter(clones);
+  for (const line of lines) await then(heldBefore(made, line.number, clonerStopped));
+  return lines.length;
+}
+
+async function isToldOf(options: CloneOptions, count: number): Promise<void> {
+  const ended = async (starting: ReturnType<typeof clone>): Promise<void> => {
+    await expect((await starting).exited).resolves.toMatchObject({ code: 3, signal: null });
+  };
+  expect(await eachBetween(options, ['/bin/sh', '-c', 'exit 3'], ended)).toBe(count);
+  const missing = async (starting: ReturnType<typeof clone>): Promise<void> => {
+    await expect(starting).rejects.toMatchObject({ code: 'ENOENT', path: '/no/such', step: 'command' });
+  };
+  expect(await eachBetween(options, ['/no/such'], missing)).toBe(count);
+}
+
+test.each([
+  ['a pid namespace', owned(NEWUSER | NEWPID)],
+  ['a time namespace', owned(NEWUSER | NEWTIME)],
+])('%s: the end of the command is told, and that there is none', async (_, options) => {
+  await isToldOf(options, 1);
+});
+test('a pid namespace below one that is joined: so it is of both', async () => {
+  const home = await clone('/bin/cat', [], { ...owned(NEWUSER | NEWPID), stdio: ['pipe', 'ignore', 'inherit'] });
+  try {
+    await isToldOf({ ...owned(NEWUSER | NEWPID), join: home }, 2);
+  } finally {
+    home.kill('SIGKILL');
+    await home.exited;
+  }
+});
+test('namespaces without a process: they are made', async () => {
+  const kinds = NEWUSER | NEWNET | NEWTIME;
+  const [line, ...more] = linesOf(new Plan(checkNamespaces(kinds, undefined))).filter(clones);
+  expect(more).toEqual([]);
+  stopAt(line!);
+  using set = await createNamespaces(kinds, { timeout: 0 });
+  expect(set.net).toBeDefined();
+});
+test('one that is aborted meanwhile, or is out of time, ends like any other', async () => {
+  const made = plan('/bin/sleep', ['1000'], { ...owned(NEWUSER | NEWPID), killSignal: 'SIGKILL' });
+  const controller = new AbortController();
+  stopAt(linesOf(made).find(clones)!);
+  const child = await clone(made, { signal: controller.signal });
+  controller.abort();
+  await expect(child.exited).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'abort' });
+  stopAt(linesOf(made).find(clones)!);
+  const late = await clone(made, { timeout: 500 });
+  await expect(late.exited).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
+});
