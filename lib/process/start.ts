@@ -8,6 +8,7 @@ import { rehearseNote } from '../errors/caller';
 import { type OpenFolder, reopenCgroup } from '../cgroup-folder';
 import { handsOver } from '../handed-namespaces';
 import type { Opened } from '../join-target';
+import type { Addon } from '../native-interface';
 import { procForStub } from '../proc';
 import { ProcWord } from '../program/format';
 import type { Writer } from '../program/writer';
@@ -15,7 +16,7 @@ import { checkStart } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
 import { cgroupWord, joinWord, lowestFree } from '../assembly/words';
 import { Plan } from '../plan';
-import { isWatching, openWatch } from '../watch';
+import { forget, isWatching, openWatch } from '../watch';
 import { Child } from './child';
 import { Command } from './command';
 import { imageOf } from './image';
@@ -33,6 +34,18 @@ export function hasStarted(): boolean {
   return isWatching();
 }
 
+/** What is done to the host: all but that is rehearsed. */
+interface Stage {
+  openWatch(): void;
+  /** @returns the id of the child, or -errno */
+  launch(...how: Parameters<Addon['launch']>): number;
+}
+
+const theHost: Stage = { openWatch, launch: (...how) => addon().launch(...how) };
+/** No child has it. */
+const nobody = 0;
+const noHost: Stage = { openWatch: () => {}, launch: () => nobody };
+
 /**
  * All of a start but the start, a few times over: the first clone then finds its functions compiled and its arrays in memory,
  * and holds the event loop half as long. Touches no file but ours in the /proc that the import has opened: by now the thread may
@@ -41,9 +54,8 @@ export function hasStarted(): boolean {
 export function rehearse(): void {
   for (let i = 0; i < 3; i++) {
     // Another command each time: a program that is there already would not be written.
-    const written = programOf(`/bin/${i}`, [], { stdio: 'ignore' });
-    new Pipes(written.request, written.writer).closeAll();
-    written.release();
+    void startWritten(programOf(`/bin/${i}`, [], { stdio: 'ignore' }), noHost);
+    forget(nobody);
     rehearseNote();
   }
 }
@@ -53,9 +65,9 @@ export function startCommand(command: unknown, args: unknown, options: unknown):
   return startWritten(programOf(command, args, options));
 }
 
-function startWritten(written: Written): Promise<ClonedProcess> {
+function startWritten(written: Written, stage = theHost): Promise<ClonedProcess> {
   try {
-    return start(written.writer, written.request);
+    return start(written.writer, written.request, stage);
   } finally {
     written.release();
   }
@@ -81,16 +93,16 @@ export function startForNamespaces(
   openWatch();
   const written = writeOnce(request);
   try {
-    launch(written.writer, request, done, failed);
+    launch(written.writer, request, done, failed, theHost);
   } finally {
     written.release();
   }
 }
 
-function start(writer: Writer, request: Request): Promise<ClonedProcess> {
+function start(writer: Writer, request: Request, stage = theHost): Promise<ClonedProcess> {
   return new Promise((resolve, reject) => {
-    openWatch();
-    launch(writer, request, resolve, reject);
+    stage.openWatch();
+    launch(writer, request, resolve, reject, stage);
   });
 }
 
@@ -99,14 +111,15 @@ function launch(
   request: Request,
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
+  stage: Stage,
 ): void {
-  if (debug.enabled) debug('%s', new Plan(request.copy()));
+  if (debug.enabled && stage === theHost) debug('%s', new Plan(request.copy()));
   stopReadingSources(request);
   if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
   // What only this start has is not part of a plan.
   const kept = writer.keptCount;
   try {
-    if (request.targets.length + request.cgroups.length === 0) clone(writer, request, resolve, reject);
+    if (request.targets.length + request.cgroups.length === 0) clone(writer, request, resolve, reject, stage);
     else cloneEntering(writer, request, resolve, reject);
   } finally {
     writer.keptCount = kept;
@@ -128,7 +141,7 @@ function cloneEntering(
       writer.keepOpen(folder.descriptor);
       folders.push(folder);
     }
-    clone(writer, request, resolve, reject, folders);
+    clone(writer, request, resolve, reject, theHost, folders);
   } finally {
     // The child has its own copies.
     for (const folder of folders) folder.close();
@@ -158,6 +171,7 @@ function clone(
   request: Request,
   resolve: (child: ClonedProcess) => void,
   reject: (error: Error) => void,
+  stage: Stage,
   folders: readonly OpenFolder[] = [],
 ): void {
   const { procOption } = request;
@@ -172,7 +186,7 @@ function clone(
   const { forks } = writer;
   const { detached, init, exposed } = request;
   const tree = treeOf(request, folders, pipes);
-  const id = addon().launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed, ...tree);
+  const id = stage.launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed, ...tree);
   if (id < 0) {
     const failure = launchFailure(-id, 'clone');
     pipes.closeAll();

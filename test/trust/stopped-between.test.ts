@@ -12,7 +12,7 @@ leavesNothing();
 
 const { NEWNET, NEWPID, NEWTIME, NEWUSER } = Flags;
 const clones = ({ call }: Line): boolean => /^clone\(.*go on in the new process/.test(call);
-const stopAt = (line: Line): void => addon().setFault!(line.number, clonerStopped);
+const stopAt = ({ number }: Line): void => void addon().setFault!(number, clonerStopped);
 
 /** A command for each process that is on its way to make it. */
 async function eachBetween(
