@@ -12,7 +12,12 @@ const { PR_SET_DUMPABLE } = constants;
 
 /** The rule, and the one place where it begins to hold: before the first namespace of somebody else's is entered. */
 export function closeToOthers(writer: Writer, request: Request): void {
-  if (request.exposed) writer.about('dumpable').add(call.prctl, PR_SET_DUMPABLE, 0);
+  stayClosed(writer.about('dumpable'), request);
+}
+
+/** It holds on, past what may have ended it. */
+export function stayClosed(writer: Writer, request: Request): void {
+  if (request.exposed) writer.add(call.prctl, PR_SET_DUMPABLE, 0);
 }
 
 /**

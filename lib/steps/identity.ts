@@ -12,16 +12,16 @@ import * as call from '../assembly/calls';
 import { emitBounding, emitCapabilities, settleCapabilities, whyNoCapabilities } from './capabilities';
 import { checkCapabilities } from './capability-sets';
 import { checkSecurebits } from './securebits';
+import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 
 const { CAP_SETGID, CAP_SETPCAP, CAP_SETUID } = constants;
-const { PR_SET_KEEPCAPS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS } = constants;
+const { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } = constants;
 
 /** -1 stands for "leave as it is" in setresuid(2). */
 const largestId = 0xffff_fffe;
 /** NGROUPS_MAX of linux/limits.h. */
 const mostGroups = 65_536;
-const SIGKILL = 9;
 
 /** What our own user namespace asks for, by the option, and what else there is for an ordinary user. */
 const needs: Readonly<Record<string, { readonly capabilities: readonly number[]; readonly hint: string }>> = {
@@ -124,9 +124,7 @@ export const identity: Step = {
     }
     if (capabilities !== undefined) emitCapabilities(writer, capabilities);
     if (uid === undefined && gid === undefined && capabilities === undefined) return;
-    writer.about(this.name);
-    // A change of credentials clears it.
-    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    afterNewCredentials(writer.about(this.name), request);
   },
 
   hint(code, label, request) {

@@ -12,6 +12,7 @@ import type { IdMapping } from '../../types/options';
 import * as call from '../assembly/calls';
 import { changeable } from '../assembly/fact';
 import { type Inner, insideID, mapsZero, type Request, type WantedIds } from '../assembly/request';
+import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 import { newUserNamespace } from '../assembly/user-namespace';
 import { joinWord, lowestFree } from '../assembly/words';
@@ -19,8 +20,7 @@ import type { Writer } from '../program/writer';
 import { whyForbidden } from './forbidden-user-namespaces';
 import { checkRanges } from './id-maps';
 
-const { F_DUPFD_CLOEXEC, PR_SET_PDEATHSIG } = constants;
-const SIGKILL = 9;
+const { F_DUPFD_CLOEXEC } = constants;
 
 const kinds = [
   { map: 'uidMap', id: 'uid', file: 'uid_map' },
@@ -144,8 +144,7 @@ function takeIds(writer: Writer, request: Request, { uidMap, gidMap }: Inner): v
     writer.about('inner', 'inner.gidMap').add(call.setgroups, 0, writer.reserve(8));
   if (group) writer.about('inner', 'inner.gidMap').add(call.setresgid, 0, 0, 0);
   if (user) writer.about('inner', 'inner.uidMap').add(call.setresuid, 0, 0, 0);
-  // A change of credentials clears it.
-  writer.about('inner', 'inner').add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+  afterNewCredentials(writer.about('inner', 'inner'), request);
 }
 
 /** Enters it. */

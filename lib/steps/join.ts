@@ -6,7 +6,7 @@ import { checkTargets } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import { closeToOthers } from './closed-to-others';
+import { closeToOthers, stayClosed } from './closed-to-others';
 import { changeable } from '../assembly/fact';
 import type { JoinEntry, Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
@@ -109,6 +109,7 @@ export const join: Step = {
         if (user === undefined) continue;
         about(entry).add(call.setns, user, Flags.NEWUSER);
         writer.add(call.close, user);
+        stayClosed(writer, request);
       }
     }
     // … then with the rights that it gives. What is entered already is closed.

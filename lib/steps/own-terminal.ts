@@ -7,6 +7,7 @@ import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openRoot } from '../assembly/place';
 import { outsideID, type Request, type TerminalOption } from '../assembly/request';
+import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 import { lowestFree } from '../assembly/words';
 
@@ -28,7 +29,6 @@ const {
   O_RDWR,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
-  PR_SET_PDEATHSIG,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_SYMLINKS,
@@ -43,7 +43,6 @@ const {
   TIOCSWINSZ,
 } = constants;
 
-const SIGKILL = 9;
 /** DEVPTS_SUPER_MAGIC of linux/magic.h, which `struct statfs` begins with. */
 const devptsMagic = 0x1cd1;
 const statfsSize = 120;
@@ -60,9 +59,7 @@ const folder = '/dev/pts';
  */
 function openAsRoot(writer: Writer, request: Request): void {
   if (!request.joinsUser || request.creates(Flags.NEWUSER)) return;
-  writer.add(call.setfsgid, 0).add(call.setfsuid, 0);
-  // A change of credentials clears it.
-  writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+  afterNewCredentials(writer.add(call.setfsgid, 0).add(call.setfsuid, 0), request);
 }
 
 /** Opens what no path that is a stranger's leads astray. */

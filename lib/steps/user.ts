@@ -2,7 +2,6 @@
 import { oneOf } from '../check';
 import { refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
-import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { whileDumpable } from './closed-to-others';
@@ -14,10 +13,8 @@ import { beginAside, endAside, expectOwn, type MapFile, mapsAside } from './maps
 import { fillProcFile, openProcFile } from './proc-file';
 import { holdHere } from './wait-for-start';
 import { insideID, mapsZero, type Request } from '../assembly/request';
+import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
-
-const { PR_SET_PDEATHSIG } = constants;
-const SIGKILL = 9;
 
 /** Where neither 0 nor our own id is mapped, we cannot tell who the program is. */
 function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
@@ -57,8 +54,7 @@ function becomeRoot(writer: Writer, request: Request): void {
   writer.about('user', 'join').add(call.setgroups, 0, writer.reserve(8)).accept('EPERM');
   writer.add(call.setresgid, 0, 0, 0).accept('EINVAL');
   writer.add(call.setresuid, 0, 0, 0).accept('EINVAL');
-  // A change of ids clears it.
-  writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+  afterNewCredentials(writer, request);
 }
 
 export const user: Step = {
@@ -160,7 +156,6 @@ export const owner: Step = {
       writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
     if (mapsZero(uidMap) && insideID(uidMap, ownUid) !== 0)
       writer.about(this.name, 'uidMap').add(call.setresuid, 0, 0, 0);
-    // A change of ids clears it.
-    writer.add(call.prctl, PR_SET_PDEATHSIG, SIGKILL);
+    afterNewCredentials(writer, request);
   },
 };

@@ -177,6 +177,7 @@ describe('join emits', () => {
       'join[0]: close(r0)',
       'join[1]: setns(r1, CLONE_NEWUSER)',
       'join[1]: close(r1)',
+      'join[1]: prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)',
       expect.stringMatching(/^join\[0\]: setns\(r0, CLONE_NEWUTS\) {2}# EBADF: go to \d+$/),
       'join[0]: close(r0)',
     ]);

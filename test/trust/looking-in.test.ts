@@ -2,12 +2,13 @@
 // root of that container, whatever way it tries (the class of CVE-2016-9962).
 import { readFileSync } from 'node:fs';
 
-import { clone, type ClonedProcess, type CloneOptions, Flags } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, Flags, plan } from '../../lib';
 import { asleep, containers, longer, nextLine } from '../support/attack';
 import { compiled, withCompiler } from '../support/compiled';
 import { fifo, opened } from '../support/fifo';
 import { inside } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
+import { isCall, type Line, linesOf } from '../support/listing';
 import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
@@ -245,4 +246,37 @@ describe('on its way', () => {
       await hunter.exited;
     });
   }
+});
+
+// Where fs.suid_dumpable is 1 the kernel opens whoever changes its ids to everybody. That is a setting of the host's, which no test
+// changes: what stands in the plan is the rule.
+describe('a change of credentials', () => {
+  const change = /^(?:setns\(.*CLONE_NEWUSER\)|setres[ug]id|setfs[ug]id|capset)/;
+  /** What may stand between the change and the call that closes it again. */
+  const quick = /^(?:set(?:res|fs)[ug]id|setgroups|capset|prctl|close)\b/;
+  const exposed: [string, CloneOptions][] = [
+    ['of one that is held', { ...container, hold: true, uid: 0, gid: 0, capabilities: [] }],
+    ['of a pid 1', { ...container, init: true, uid: 0, gid: 0, cwd: '/' }],
+    ['of one that joins a user namespace', { join: '/proc/self/ns/user', uid: 0, gid: 0 }],
+    ['of one that joins another first', { join: ['/proc/self/ns/net', '/proc/self/ns/user'], cwd: '/' }],
+    ['of one that makes one below it', { ...container, join: '/proc/self/ns/user', gidMap: undefined }],
+    ['of one with another user namespace inside', { ...container, init: true, inner: { uidMap: 'root' } }],
+    [
+      'of one that opens a terminal there',
+      { join: ['/proc/self/ns/mnt', '/proc/self/ns/user'], pty: { from: 'container' } },
+    ],
+  ];
+  test.each(exposed)('%s opens it for no longer than a few calls', (_, options) => {
+    const lines = linesOf(plan('/bin/true', [], options)).filter(isCall);
+    const isClosing = (line: Line): boolean => line.call.startsWith('prctl(PR_SET_DUMPABLE, 0');
+    const first = lines.findIndex(isClosing);
+    expect(first).toBeGreaterThan(0);
+    const open = lines.filter((line, index) => {
+      if (index < first || !change.test(line.call)) return false;
+      const next = lines.slice(index + 1).find((later) => isClosing(later) || !quick.test(later.call));
+      return next === undefined || !isClosing(next);
+    });
+    expect(open.map(({ call }) => call)).toEqual([]);
+    expect(lines.filter(({ call }) => change.test(call)).length).toBeGreaterThan(0);
+  });
 });
