@@ -1,4 +1,6 @@
 // The commands of `nsclone`, by name, and how a line is read. Another command is one more entry of the table.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { printable } from '../errors/printable';
@@ -24,6 +26,13 @@ function help(): string {
   return `Usage: nsclone COMMAND [OPTION…]\n\n${list.join('\n')}\n\nnsclone COMMAND --help tells more.\n`;
 }
 
+function version(): string {
+  const { version: ours } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+    version: string;
+  };
+  return `nsclone ${ours}\n`;
+}
+
 function refuse(problems: Output, name: string, problem: string): number {
   problems.write(`${name}: ${printable(problem)}; see ${name} --help\n`);
   return misused;
@@ -35,6 +44,10 @@ export async function execute(argv: readonly string[], output: Output, problems:
   if (name === undefined) return refuse(problems, 'nsclone', 'a command is missing');
   if (name === '--help' || name === '-h' || name === 'help') {
     output.write(help());
+    return 0;
+  }
+  if (name === '--version') {
+    output.write(version());
     return 0;
   }
   if (!Object.hasOwn(commands, name)) {

@@ -123,6 +123,11 @@ describe('as a program', () => {
     expect({ stderr, status }).toEqual({ stderr: '', status: isGood(support) ? 0 : 1 });
   });
 
+  test('--version is that of the package', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(spawnSync(command, ['--version'], { encoding: 'utf8' }).stdout).toBe(`nsclone ${version}\n`);
+  });
+
   test('ends with 1 where the basics are refused', async () => {
     const sysctl = { 'user.max_net_namespaces': '0' };
     const { code, stdout } = await run(process.execPath, [command, 'doctor'], { ...owned(0), sysctl });
