@@ -143,7 +143,7 @@ class Line implements Birth<undefined> {
     for (const descriptor of this.#asking.descriptors ?? []) writer.keepOpen(descriptor);
     const started = new Promise<Outcome>((resolve) => (this.#resolve = resolve));
     this.#id = addon().launch(...imageOf(writer), 3, writer.forks, false, false, false, ...noTree);
-    if (this.#id < 0) throw launchFailure(-this.#id, 'clone');
+    if (this.#id < 0) throw launchFailure(-this.#id);
     new Child(this.#id, this);
     return started;
   }

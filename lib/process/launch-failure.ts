@@ -1,6 +1,6 @@
 // The error of a launch that failed before there was a child: which call of ours it was, as the addon tells.
 import type { Hint } from '../errors/hint';
-import { SyscallError } from '../errors/syscall-error';
+import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { whyNotLaunched } from '../host/launching';
 import { errnoName } from '../kernel/errno-texts';
 import { syscallName } from '../kernel/syscalls';
@@ -9,21 +9,26 @@ import { mailbox } from '../watch';
 
 const clones = new Set(['clone', 'clone3']);
 
-/** Reads the mailbox. @param cloneHint what can be done where it was the clone itself, beside limits */
-export function launchFailure(
-  errno: number,
-  cloneStep: string,
-  option?: string,
-  cloneHint?: (code: string) => Hint | undefined,
-): SyscallError {
+/** What is known where it is launched. */
+interface About {
+  /** The option that the flags of the clone are of. */
+  readonly option?: string;
+  /** What can be done where it was the clone itself, beside limits. */
+  readonly hint?: (code: string) => Hint | undefined;
+  /** The folder of what is to end with the child. */
+  readonly cgroup?: string | undefined;
+}
+
+/** Reads the mailbox. */
+export function launchFailure(errno: number, { option, hint: cloneHint, cgroup }: About = {}): SyscallError {
   const syscall = syscallName(mailbox[Mail.Call]!) ?? 'a call';
   const code = errnoName(errno);
-  if (mailbox[Mail.Call]! < 0) return new SyscallError({ errno, step: 'launch', ...withoutCall(code) });
+  if (mailbox[Mail.Call]! < 0) return new SyscallError({ errno, step: 'launch', ...withoutCall(code, cgroup) });
   const isClone = clones.has(syscall);
   const hint = (isClone ? cloneHint?.(code) : undefined) ?? whyNotLaunched(code, syscall);
   return new SyscallError({
     errno,
-    step: isClone ? cloneStep : 'launch',
+    step: isClone ? 'clone' : 'launch',
     option: isClone ? option : undefined,
     syscall,
     hint,
@@ -31,7 +36,7 @@ export function launchFailure(
 }
 
 /** What was refused before any call was made. */
-function withoutCall(code: string): { option?: string; reason?: string } {
+function withoutCall(code: string, cgroup: string | undefined): Pick<SyscallErrorInit, 'option' | 'path' | 'reason'> {
   if (code === 'E2BIG') {
     return {
       option: 'args',
@@ -40,9 +45,10 @@ function withoutCall(code: string): { option?: string; reason?: string } {
   }
   if (code === 'EAGAIN') return { reason: '128 children of this kind are on their way already' };
   if (code === 'EBUSY')
-    return { option: 'killTree', reason: 'another child of this process has this cgroup for its own' };
+    return { option: 'killTree', path: cgroup, reason: 'another child of this process has this cgroup for its own' };
   if (code === 'ENOTEMPTY') {
-    return { option: 'killTree', reason: 'there are processes in its cgroup already, which are not to end with it' };
+    const reason = 'there are processes in its cgroup already, which are not to end with it';
+    return { option: 'killTree', path: cgroup, reason };
   }
   if (code === 'ESHUTDOWN') return { reason: 'the environment that this runs in is ending' };
   return {};

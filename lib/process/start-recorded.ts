@@ -138,7 +138,7 @@ export function recordedFailure(program: Program<unknown>, errno: number, flags:
     const reason = 'the loader refuses this instruction: it would reach beyond the memory of its program';
     return new SyscallError({ code: 'EINVAL', step: recordedStep, option, reason });
   }
-  return launchFailure(errno, 'clone', 'flags', (code) => launchHint(code, flags));
+  return launchFailure(errno, { option: 'flags', hint: (code) => launchHint(code, flags) });
 }
 
 function launchHint(code: string, flags: number): Hint | undefined {

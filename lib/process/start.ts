@@ -23,7 +23,7 @@ import { imageOf } from './image';
 import { launchFailure } from './launch-failure';
 import { Pipes, stopReadingSources } from './pipes';
 import { StartDescriptor } from './start-descriptor';
-import { closeTree, openTree, type TreeArguments } from './tree';
+import { closeTree, openTree, type TreeArguments, treeFolder } from './tree';
 import { programOf, type Written, writeOnce } from './programs';
 
 /** NODE_DEBUG=nsclone prints every plan. */
@@ -188,7 +188,7 @@ function clone(
   const tree = treeOf(request, folders, pipes);
   const id = stage.launch(...imageOf(writer), lowestFree(request), forks, detached, init, exposed, ...tree);
   if (id < 0) {
-    const failure = launchFailure(-id, 'clone');
+    const failure = launchFailure(-id, { cgroup: treeFolder(request) });
     pipes.closeAll();
     closeTree(tree);
     throw failure;

@@ -18,12 +18,18 @@ export type TreeArguments = [way: number, folder: number, first: number, second:
 export const none: TreeArguments = [Way.None, -1, -1, -1];
 const group: TreeArguments = [Way.Group, -1, -1, -1];
 
+/** The cgroup that ends with it, where it was given by its path. */
+export function treeFolder({ cgroups, treeCgroup }: Request): string | undefined {
+  const source = cgroups[treeCgroup]?.source;
+  return typeof source === 'string' ? source : undefined;
+}
+
 /** @param folders the opened folders of `cgroup`, in their order. @throws SyscallError */
 export function openTree(request: Request, folders: readonly OpenFolder[]): TreeArguments {
   if (request.treeWay === 'group') return group;
   if (request.treeWay !== 'cgroup') return none;
   const index = request.treeCgroup;
-  const { version, source } = request.cgroups[index]!;
+  const { version } = request.cgroups[index]!;
   const opened: number[] = [];
   const open = (name: string, writes = false): number => {
     const result = addon().openAt(folders[index]!.descriptor, name, writes);
@@ -32,12 +38,13 @@ export function openTree(request: Request, folders: readonly OpenFolder[]): Tree
       return result;
     }
     for (const one of opened) addon().close(one);
+    const path = treeFolder(request);
     throw new SyscallError({
       errno: -result,
       step: 'cgroup',
       option: 'killTree',
       syscall: 'openat',
-      path: typeof source === 'string' ? `${source}/${name}` : undefined,
+      path: path === undefined ? undefined : `${path}/${name}`,
       hint: whyNotOpened(name, -result),
     });
   };

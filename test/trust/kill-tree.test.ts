@@ -105,6 +105,8 @@ describe('a cgroup that others are in', () => {
       await expect(clone('/bin/sleep', [longer], options)).rejects.toMatchObject({
         code: 'ENOTEMPTY',
         option: 'killTree',
+        path: cgroup,
+        message: expect.stringContaining(cgroup!),
       });
       expect(bystanders.dead()).toEqual([]);
       await bystanders.end();
