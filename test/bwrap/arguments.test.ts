@@ -3,7 +3,8 @@ import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 
 import { leavesNothing } from '../support/leftovers';
 import { temporaryFolder } from '../support/temporary-folder';
-import { options, readLine, usage } from '../../tools/bwrap/arguments';
+import { readLine, usage } from '../../tools/bwrap/arguments';
+import { options } from '../../tools/bwrap/options';
 import { fromBwrap } from '../../tools/bwrap/index';
 
 leavesNothing();

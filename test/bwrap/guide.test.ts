@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { options } from '../../tools/bwrap/arguments';
+import { options } from '../../tools/bwrap/options';
 import { root } from '../support/own-process';
 
 test('every option of bubblewrap is in the table, once', () => {

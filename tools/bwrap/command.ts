@@ -3,7 +3,8 @@ import { readlinkSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { clone, constants, perform, record, type CloneOptions, type SyscallError } from '../../lib/index';
-import { readLine, usage, type Line } from './arguments';
+import { readLine, usage } from './arguments';
+import type { Line } from './line';
 import { bwrapExitCode, commandOf, type BwrapCommand } from './index';
 import { type Inherited, restoring, takeInherited } from './inherited';
 import { planOf } from './typescript';

@@ -4,7 +4,8 @@ import { constants as system } from 'node:os';
 import { posix } from 'node:path';
 
 import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
-import { readContents, readLine, type Line } from './arguments';
+import { readContents, readLine } from './arguments';
+import type { Line } from './line';
 import { firstIds, identityOf, namespacesOf } from './namespaces';
 import { firstMissing, type Made, mountsOf, type Operation, pathOutside } from './operations';
 import { attendance, holdsOf, lockFiles } from './status';

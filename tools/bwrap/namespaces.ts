@@ -10,7 +10,7 @@ import {
   type Step,
 } from '../../lib/index';
 import { allCapabilities, ownCapabilities } from './capabilities';
-import type { Line } from './arguments';
+import type { Line } from './line';
 import { lacksCommand, refusal } from './words';
 
 export interface Identity {

@@ -3,7 +3,7 @@ import { closeSync, openSync, read, readFileSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 import { constants, perform, record, type ClonedProcess, type CloneOptions, type NamespaceKind } from '../../lib/index';
-import type { Line, Shared } from './arguments';
+import type { Line, Shared } from './line';
 import { type Outside, whereOutside } from './operations';
 import { refusal, refusalOf } from './words';
 
