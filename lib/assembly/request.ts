@@ -1,10 +1,7 @@
 // The checked options of one clone: what the steps write their instructions from. Nothing in it is the caller's own object.
-import type { SchedulerPolicy } from '../../types/limits';
-import type { IdMapping, Propagation } from '../../types/options';
+import type { Propagation } from '../../types/options';
 import type { Entry as CgroupEntry } from '../cgroup-folder';
-import type { Target } from '../join-target';
 import type { OwnVariables } from '../own-environment';
-import type { Writer } from '../program/writer';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
@@ -13,205 +10,28 @@ import type { Fact } from './fact';
 import type { HeldFile, HeldSource } from './held-file';
 import type { Idmap, MappedSource } from './idmap';
 import type { Purpose } from './until-exec';
-
-/** A source of one of the child's descriptors. */
-export type StdioSource =
-  | { readonly kind: 'pipe'; readonly socket: boolean }
-  | { readonly kind: 'descriptor'; readonly descriptor: number; readonly stream?: object }
-  | { readonly kind: 'pty' }
-  | { readonly kind: 'null' }
-  | { readonly kind: 'closed' };
-
-/** What stands in `stdio` for the channel of fork(): no value that a caller could give. */
-export const channelEntry = Symbol('ipc');
-
-/** The source of that entry. */
-export const channelSource: StdioSource = { kind: 'pipe', socket: true };
-
-/** The map of user or of group ids. */
-export interface IdMap {
-  readonly ranges: readonly IdMapping[];
-  /** Who may write it: the stub maps our own id by itself; more takes our privilege, or the helper's. */
-  readonly writer: 'stub' | 'parent' | 'helper';
-  /** Where it was asked for by a word. */
-  readonly word?: 'root' | 'keep' | 'auto' | undefined;
-}
-
-/** Ids of a map as they were asked for: of our own id, or ranges. */
-export type WantedIds = 'root' | 'keep' | readonly IdMapping[];
-
-/** `inner`: the user namespace that the program is in, below the one that its mounts are made in. */
-export interface Inner {
-  /** What it was asked for, and once all options are known, as ranges in ids of the one above. */
-  readonly uids: WantedIds;
-  readonly gids: WantedIds;
-  readonly uidMap?: readonly IdMapping[];
-  readonly gidMap?: readonly IdMapping[];
-  readonly setgroups: 'allow' | 'deny' | undefined;
-  /** One to enter in its place; nothing is mapped then. */
-  readonly join: JoinEntry | undefined;
-}
-
-export interface Rlimit {
-  /** 'rlimits.nofile' */
-  readonly option: string;
-  readonly resource: number;
-  readonly soft: number;
-  readonly hard: number;
-  /** What `hard` is for us, and with us for the stub. */
-  readonly ownHard: number;
-}
-
-/** A filter of system calls. */
-export interface Filter {
-  /** 'seccomp[0]' */
-  readonly option: string;
-  readonly filter: Buffer;
-  readonly flags: number;
-  /** Where its listener goes. */
-  readonly listener?: Listener | undefined;
-  /** Whether what sends that would not get through it. */
-  readonly closed?: boolean;
-}
-
-/** What supervises the calls that a filter notifies of. */
-export interface Listener {
-  /** 'seccomp.listenerPath' */
-  readonly option: string;
-  /** Of a Unix socket. */
-  readonly path: string;
-  readonly metadata: string | undefined;
-}
-
-export interface Parameter {
-  readonly name: string;
-  readonly path: string;
-  readonly value: string;
-}
-
-/** `scheduler`, with the flags as a number. */
-export interface Scheduling {
-  readonly policy: SchedulerPolicy;
-  readonly flags: number;
-  readonly nice: number | undefined;
-  readonly priority: number | undefined;
-  readonly runtime: number | undefined;
-  readonly deadline: number | undefined;
-  readonly period: number | undefined;
-}
-
-/** One of `landlock.rules`. */
-export interface PathRule {
-  /** 'landlock.rules[0]' */
-  readonly option: string;
-  /** In the final root, or a descriptor of ours. */
-  readonly path: string | number;
-  /** Rights by their names, and by words that say less of a file than of a folder. */
-  readonly access: { readonly named: number; readonly byWord: number };
-  readonly optional: boolean;
-}
-
-/** `landlock`. */
-export interface Restriction {
-  /** Where undefined, files are not restricted. */
-  readonly rules: readonly PathRule[] | undefined;
-  readonly net: readonly { readonly option: string; readonly port: number; readonly access: number }[] | undefined;
-  readonly scope: number;
-  readonly minimumAbi: number | undefined;
-  /** What the kernel has; without end where that is to be found out by the child. */
-  readonly abi: number;
-}
-
-/** Something to enter, which is opened for each start. */
-export interface JoinEntry extends Target {
-  readonly option: string;
-}
-
-/** Which entry it is. */
-export interface MountName {
-  readonly option: 'root' | 'mounts';
-  /** Of `mounts`; -1 for the root. */
-  readonly index: number;
-}
-
-/** `pty`. */
-export interface TerminalOption {
-  readonly columns: number;
-  readonly rows: number;
-  /** Of whose devpts it is. */
-  readonly from: 'host' | 'container';
-  /** A socket of ours that the end which is not the program's is sent to. */
-  readonly sendTo: number | undefined;
-  readonly stderr: 'pipe' | undefined;
-}
-
-/** A descriptor of ours that stays open after `closeFds`. */
-export interface Carried {
-  readonly descriptor: number;
-  readonly option: string;
-}
-
-/** Where the set-up waits for start(). */
-export type HoldPoint = 'maps' | 'mounts' | 'exec';
-
-/** Descriptors of ours: of the byte that starts the child, and of what is told of that. */
-export interface HoldDescriptors {
-  readonly fd: number;
-  readonly report: number | undefined;
-}
-
-/** A line of the caller's own. */
-export interface OwnLine {
-  readonly at: string;
-  /** 'steps[0]' */
-  readonly option: string;
-  /** It holds what the descriptors in it are of, which nobody else may hold any more. */
-  readonly recording: { readonly writer: Writer };
-  /** Those of ours that it uses. */
-  readonly descriptors: readonly number[];
-}
-
-/** An entry that is mounted by a descriptor. */
-export interface HeldMount extends MountName {
-  readonly held: HeldSource;
-}
-
-/** An entry whose files have other ids. */
-export interface MappedMount extends MountName {
-  readonly parts: Parts;
-  readonly mapped: MappedSource;
-  /** As whoever makes the mount has to write them. */
-  readonly idmap: Idmap;
-  readonly target: string;
-  readonly optional: boolean;
-  /** The entry of `mounts` that mounts the file system; undefined where it is one of ours. */
-  readonly within: number | undefined;
-}
-
-export interface TimeOffset {
-  readonly clock: 'monotonic' | 'boottime';
-  readonly seconds: number;
-  readonly nanoseconds: number;
-}
-
-/** Sets as bits, one for each capability. */
-export interface CapabilitySets {
-  readonly bounding: bigint | undefined;
-  readonly permitted: bigint | undefined;
-  readonly effective: bigint | undefined;
-  readonly inheritable: bigint | undefined;
-  readonly ambient: bigint | undefined;
-  /** What the stub has when it comes to this step. */
-  available: bigint;
-  /** The last one that this kernel knows. */
-  readonly last: number;
-}
-
-/** What errors of the calls that set the ids of a mount say they were doing. */
-export const idmapping = 'idmap';
-
-/** The id of who has none, see the sysctl kernel.overflowuid. */
-const overflowId = 65_534;
+import { insideID, mapsZero, ownBelow, takenID, through, type IdMap, type Ranges } from './ids';
+import {
+  nameOf,
+  type CapabilitySets,
+  type Carried,
+  type Filter,
+  type HeldMount,
+  type HoldDescriptors,
+  type HoldPoint,
+  type Inner,
+  type JoinEntry,
+  type Listener,
+  type MappedMount,
+  type OwnLine,
+  type Parameter,
+  type Restriction,
+  type Rlimit,
+  type Scheduling,
+  type TerminalOption,
+  type TimeOffset,
+} from './settings';
+import { defaultStdio, type StdioSource } from './stdio-source';
 
 /** Shared by all requests: of most lists there is none. */
 const none: readonly never[] = Object.freeze([]);
@@ -573,64 +393,3 @@ export class Request {
     if (!this.notes.includes(text)) this.notes = [...this.notes, text];
   }
 }
-
-/** 'mounts[0]' */
-export function nameOf({ option, index }: MountName): string {
-  return index < 0 ? option : `${option}[${index}]`;
-}
-
-/** The ranges of a map. */
-interface Ranges {
-  readonly ranges: readonly IdMapping[];
-}
-
-/** Whether a map has a place for root. */
-export function mapsZero(map: Ranges | undefined): boolean {
-  if (map === undefined) return false;
-  for (const range of map.ranges) if (range.containerID === 0) return true;
-  return false;
-}
-
-/** What an id of ours is inside; undefined where the map leaves it out. */
-export function insideID(map: Ranges | undefined, own: number): number | undefined {
-  const range = map?.ranges.find(({ hostID, size }) => own >= hostID && own < hostID + size);
-  return range === undefined ? undefined : range.containerID + (own - range.hostID);
-}
-
-/** What an id inside is to us; undefined where the map leaves it out. */
-export function outsideID(map: Ranges | undefined, inside: number): number | undefined {
-  const range = map?.ranges.find(({ containerID, size }) => inside >= containerID && inside < containerID + size);
-  return range === undefined ? undefined : range.hostID + (inside - range.containerID);
-}
-
-/** The id that set-up takes inside: 0, where that is mapped, else its own. */
-function takenID(map: Ranges | undefined, own: number): number {
-  return mapsZero(map) ? 0 : (insideID(map, own) ?? overflowId);
-}
-
-/** In a joined user namespace we become 0 where that is mapped; one that has no 0 keeps us, and a map that names another id says so. */
-function ownBelow(map: Ranges | undefined): number {
-  return map?.ranges[0]?.hostID ?? 0;
-}
-
-/** A map of a map: what has no place in the outer one is left out. */
-function through(ranges: readonly IdMapping[], outer: Ranges | undefined): Ranges {
-  const found: IdMapping[] = [];
-  for (const { containerID, hostID, size } of ranges) {
-    for (const line of outer?.ranges ?? none) {
-      const from = Math.max(hostID, line.containerID);
-      const to = Math.min(hostID + size, line.containerID + line.size);
-      if (from >= to) continue;
-      found.push({
-        containerID: containerID + from - hostID,
-        hostID: line.hostID + from - line.containerID,
-        size: to - from,
-      });
-    }
-  }
-  return { ranges: found };
-}
-
-const pipe: StdioSource = { kind: 'pipe', socket: false };
-/** 'pipe' for 0 to 2. */
-export const defaultStdio: readonly StdioSource[] = [pipe, pipe, pipe];

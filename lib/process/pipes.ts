@@ -9,7 +9,9 @@ import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
 import { openTerminal, takeTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
-import { channelSource, nameOf, type Request, type StdioSource } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import { nameOf } from '../assembly/settings';
+import { channelSource, type StdioSource } from '../assembly/stdio-source';
 import { lowestFree, sourceWord } from '../assembly/words';
 
 const kinds = new Int32Array(1024);

@@ -4,7 +4,8 @@ import { SyscallError } from '../errors/syscall-error';
 import { constants } from '../kernel/constants';
 import { errnoByName } from '../kernel/errno';
 import { describe, type OpenFile } from '../open-file';
-import type { HoldDescriptors, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { HoldDescriptors } from '../assembly/settings';
 
 const { O_ACCMODE, O_RDONLY, O_WRONLY, S_IFIFO, S_IFMT, S_IFSOCK } = constants;
 const EAGAIN = errnoByName['EAGAIN']!;

@@ -1,7 +1,7 @@
 // What fork() does: Node is started with a module, and with a channel for messages.
 import type { ClonedProcess } from '../../types/child';
 import { optionNames } from '../assembly/assemble';
-import { channelEntry } from '../assembly/request';
+import { channelEntry } from '../assembly/stdio-source';
 import { array, boolean, integer, oneOf, path, plainObject, string } from '../check';
 import { invalidArgType, refusedOption, unavailableIn, unknownOption } from '../errors/argument-error';
 import { nearest } from '../errors/nearest';

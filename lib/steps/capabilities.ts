@@ -6,7 +6,8 @@ import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { availableSet, emptySet, namesOf } from './capability-sets';
 import { changeable } from '../assembly/fact';
-import type { CapabilitySets, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { CapabilitySets } from '../assembly/settings';
 
 const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE } = constants;
 

@@ -4,7 +4,7 @@ import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { didYouMean } from '../errors/nearest';
 import { constants } from '../kernel/constants';
 import { procError, readProc } from '../proc';
-import type { CapabilitySets } from '../assembly/request';
+import type { CapabilitySets } from '../assembly/settings';
 
 export const emptySet = 0n;
 const ENOENT = 2;

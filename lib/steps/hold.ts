@@ -4,7 +4,8 @@
 import { array, oneOf } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
-import type { HoldPoint, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { HoldPoint } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 import type { Label, Writer } from '../program/writer';
 import { descriptorsOf, holdForByte, sayExecuting, takeDescriptors } from './hold-by-descriptor';

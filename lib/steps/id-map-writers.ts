@@ -11,7 +11,8 @@ import { hasNoNewPrivileges, holds, isMapped, ownMap } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { procError, whyNotOurs, writeProc } from '../proc';
 import { whyPowerless } from './forbidden-user-namespaces';
-import type { IdMap, Request } from '../assembly/request';
+import type { IdMap } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 
 type Kind = 'uid' | 'gid';
 

@@ -6,7 +6,8 @@ import { constants } from '../kernel/constants';
 import { isSetgroupsDenied } from '../privilege';
 import type { IdMapping } from '../../types/options';
 import { changeable } from '../assembly/fact';
-import type { IdMap, Request } from '../assembly/request';
+import type { IdMap } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 import { subordinateRanges } from './subordinate-ids';
 
 const { CAP_SETGID, CAP_SETUID } = constants;

@@ -8,7 +8,8 @@ import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { closeToOthers, stayClosed } from './closed-to-others';
 import { changeable } from '../assembly/fact';
-import type { JoinEntry, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { JoinEntry } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 import { joinWord, lowestFree } from '../assembly/words';
 

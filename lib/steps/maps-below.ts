@@ -7,7 +7,8 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Place, Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import type { IdMap, Request } from '../assembly/request';
+import type { IdMap } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 import { openProcFolder } from './proc-file';
 
 const { F_SETPIPE_SZ, O_CLOEXEC, O_WRONLY } = constants;

@@ -1,7 +1,8 @@
 // Steps that take what is open and is to be mounted, before the view changes.
 import * as call from '../assembly/calls';
 import { holdFile } from '../assembly/held-file';
-import { type HeldMount, idmapping, type Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import { type HeldMount, idmapping } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 import { joinWord, lowestFree } from '../assembly/words';
 import { constants } from '../kernel/constants';

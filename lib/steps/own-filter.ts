@@ -1,5 +1,5 @@
 // Whether it was the filter of the option `seccomp` that refused a call of the set-up: those that are installed before it is done.
-import type { Filter } from '../assembly/request';
+import type { Filter } from '../assembly/settings';
 import { constants } from '../kernel/constants';
 import { errnoByName } from '../kernel/errno';
 import { instructionSize, ownAudit } from './sock-filter';

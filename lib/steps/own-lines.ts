@@ -6,7 +6,8 @@ import { recordLine } from '../program/record-line';
 import type { Purpose } from '../program/recorder';
 import { splice } from '../program/splice';
 import type { Writer } from '../program/writer';
-import type { OwnLine, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { OwnLine } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 
 const { CLOSE_RANGE_CLOEXEC } = constants;

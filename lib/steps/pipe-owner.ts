@@ -3,7 +3,8 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import { insideID, outsideID, type Request } from '../assembly/request';
+import { insideID, outsideID } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
 const { CAP_CHOWN } = constants;

@@ -4,7 +4,9 @@ import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
-import { channelSource, insideID, outsideID, type Request, type StdioSource } from '../assembly/request';
+import { insideID, outsideID } from '../assembly/ids';
+import type { Request } from '../assembly/request';
+import { channelSource, type StdioSource } from '../assembly/stdio-source';
 import type { Step } from '../assembly/step';
 
 const { CAP_CHOWN, TIOCSCTTY, TIOCSPGRP } = constants;

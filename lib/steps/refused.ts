@@ -8,7 +8,8 @@ import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Label } from '../program/writer';
 import { whyPowerless } from './forbidden-user-namespaces';
-import { idmapping, type Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import { idmapping } from '../assembly/settings';
 
 const { CAP_NET_ADMIN, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN } = constants;
 

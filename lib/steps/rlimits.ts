@@ -8,7 +8,7 @@ import type { Writer } from '../program/writer';
 import { HardLimits } from '../privilege';
 import type { RlimitName } from '../../types/options';
 import * as call from '../assembly/calls';
-import type { Rlimit } from '../assembly/request';
+import type { Rlimit } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 
 const resources: Readonly<Record<RlimitName, number>> = {

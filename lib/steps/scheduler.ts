@@ -10,7 +10,8 @@ import { constants } from '../kernel/constants';
 import { stepConstants } from '../kernel/step-constants';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import type { Request, Scheduling } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { Scheduling } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 import { clonesAgain } from './second-clone';
 

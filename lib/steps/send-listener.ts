@@ -5,7 +5,8 @@ import type { Place, Slot, Writer } from '../program/writer';
 
 import * as call from '../assembly/calls';
 import { type Piece, type ReservedMessage, reserveMessage } from '../program/message';
-import type { Listener, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { Listener } from '../assembly/settings';
 import { knocks } from './seccomp-door';
 
 const { MSG_NOSIGNAL } = constants;

@@ -5,7 +5,8 @@ import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
-import { channelEntry, channelSource, defaultStdio, type Request, type StdioSource } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import { channelEntry, channelSource, defaultStdio, type StdioSource } from '../assembly/stdio-source';
 import type { Step } from '../assembly/step';
 import { lowestFree, sourceWord } from '../assembly/words';
 

@@ -4,7 +4,8 @@ import { invalidArgValue } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { isMapped } from '../host/ourselves';
 import { needs } from '../assembly/needs';
-import { outsideID, type Request } from '../assembly/request';
+import { outsideID } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { writeProcFile } from './proc-file';
 

@@ -7,7 +7,7 @@ import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
 import { whileDumpable } from './closed-to-others';
 import { needs } from '../assembly/needs';
-import type { TimeOffset } from '../assembly/request';
+import type { TimeOffset } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 import { mapsAside } from './maps-below';
 import { fillProcFile, openProcFile } from './proc-file';

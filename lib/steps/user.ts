@@ -12,7 +12,8 @@ import { needs } from '../assembly/needs';
 import { beginAside, endAside, expectOwn, type MapFile, mapsAside } from './maps-below';
 import { fillProcFile, openProcFile } from './proc-file';
 import { holdHere } from './wait-for-start';
-import { insideID, mapsZero, type Request } from '../assembly/request';
+import { insideID, mapsZero } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 

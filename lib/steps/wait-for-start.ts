@@ -1,5 +1,6 @@
 // A stop of the set-up: the child waits for start().
-import type { HoldPoint, Request } from '../assembly/request';
+import type { Request } from '../assembly/request';
+import type { HoldPoint } from '../assembly/settings';
 import type { Writer } from '../program/writer';
 
 /** Writes it; errors and those who read a listing know it by the point. */

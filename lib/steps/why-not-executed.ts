@@ -6,7 +6,8 @@ import { whyNotExecuted } from '../host/executable';
 import { host } from '../host/host';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import { insideID, outsideID, type Request } from '../assembly/request';
+import { insideID, outsideID } from '../assembly/ids';
+import type { Request } from '../assembly/request';
 
 /** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
 export function whyNotExecutedBy(request: Request): string | undefined {

@@ -10,7 +10,8 @@ import { type HeldSource, mountHeld } from '../../assembly/held-file';
 import { type Idmap, type MappedSource, mapIds } from '../../assembly/idmap';
 import type { MountType, Parts } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
-import { idmapping, type Request } from '../../assembly/request';
+import type { Request } from '../../assembly/request';
+import { idmapping } from '../../assembly/settings';
 import { type Attributes, attributeFields, checkAttributes, noAttributes, setAttributes } from './attributes';
 import { checkIdmap } from './idmap';
 
