@@ -118,8 +118,8 @@ enum class Message : uint8_t {
   kTerminal = 8,     // with our end of a terminal that it has opened
 };
 
-// In the place of a fault's errno: the child is killed there; or Node is, and the child goes on; or of a clone, which
-// succeeds, whoever has called it is stopped.
+// In the place of a fault's errno: the child is killed there; or Node is, and the child goes on; or the child is
+// stopped, and of a clone, which succeeds, whoever has called it.
 inline constexpr int32_t kDies = -1;
 inline constexpr int32_t kNodeDies = -2;
 inline constexpr int32_t kStops = -3;

@@ -66,19 +66,28 @@ void OutliveNode(const Program& program) {
   }
 }
 
-// The errno to fail with; 0 where the instruction is to be run.
-int32_t Fault(const Program& program, const Report* report) {
-  if (report->fault_instruction != report->instruction + 1) return 0;
-  if (report->fault_error == kDies) Die(program);
-  if (report->fault_error == kStops) return 0;
-  if (report->fault_error != kNodeDies) return report->fault_error;
-  OutliveNode(program);
-  return 0;
-}
-
 void StopAt(const Report* report, uint32_t instruction) {
   if (report->fault_instruction == instruction + 1 && report->fault_error == kStops)
     Call(__NR_kill, Call(__NR_getpid), kSigStop);
+}
+
+// The errno to fail with; 0 where the instruction is to be run.
+int32_t Fault(const Program& program, const Report* report) {
+  const uint32_t instruction = report->instruction;
+  if (report->fault_instruction != instruction + 1) return 0;
+  switch (report->fault_error) {
+    case kDies:
+      Die(program);
+    case kNodeDies:
+      OutliveNode(program);
+      return 0;
+    case kStops:
+      // Of a clone it comes behind.
+      if ((program.instructions[instruction].policy & kFork) == 0) StopAt(report, instruction);
+      return 0;
+    default:
+      return report->fault_error;
+  }
 }
 #endif
 

@@ -131,8 +131,12 @@ void Install(const Stay& stay) {
 
 void BePidOne(const Stay& stay, Report* report) {
   // A filter that was on us before may refuse what we are here for. We could never end then, as we would hear of no
-  // process that has: better before there is a program, which ends with us.
-  if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) End(kRefused);
+  // process that has: better before there is a program. Its process must not see the end of our pipe, which it waits
+  // for.
+  if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) {
+    Call(__NR_kill, stay.child, SIGKILL);
+    End(kRefused);
+  }
   // As the program's process waits for the end of its pipe: there is nothing to be had of us, and nothing of ours is
   // open, when a stranger runs.
   GiveUpRights();

@@ -10,8 +10,8 @@ export const killed = -1;
 /** In the place of an errno: Node is killed when the child comes to this instruction, and the child goes on. */
 export const nodeKilled = -2;
 
-/** In the place of an errno, of an instruction that clones: whoever has called it is stopped right behind it, and its child goes on. */
-export const clonerStopped = -3;
+/** In the place of an errno: the child is stopped; of an instruction that clones, whoever has called it, right behind it. */
+export const stopped = -3;
 
 function setFault(instruction: number, errno: number): void {
   addon().setFault!(instruction, errno);

@@ -108,7 +108,8 @@ describe.each(refusals)('pidfd_send_signal(2) refused to Node with %s', (_, errn
     const source = `
       const sleeping = (options) => clone('/bin/sleep', ['100'], { stdio: 'ignore', ...options });
       await tell(sleeping({ timeout: slow(1500) }));
-      await tell(sleeping({ signal: AbortSignal.timeout(100) }));
+      const controller = new AbortController();
+      await tell(sleeping({ signal: controller.signal }).then((child) => { controller.abort(); return child; }));
       await tell(sleeping({ ...pid, timeout: slow(1500) }));
       await tell(sleeping({ hold: true, timeout: slow(1500) }));
       await tell(sleeping({}).then((child) => { child.kill(); return child; }));`;

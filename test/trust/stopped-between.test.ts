@@ -3,7 +3,7 @@ import { clone, createNamespaces, Flags, plan, type CloneOptions } from '../../l
 import { checkNamespaces } from '../../lib/assembly/assemble';
 import { Plan } from '../../lib/plan';
 import { addon } from '../support/addon';
-import { clonerStopped, heldBefore } from '../support/fault';
+import { stopped, heldBefore } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { type Line, linesOf } from '../support/listing';
@@ -12,7 +12,7 @@ leavesNothing();
 
 const { NEWNET, NEWPID, NEWTIME, NEWUSER } = Flags;
 const clones = ({ call }: Line): boolean => /^clone\(.*go on in the new process/.test(call);
-const stopAt = ({ number }: Line): void => void addon().setFault!(number, clonerStopped);
+const stopAt = ({ number }: Line): void => void addon().setFault!(number, stopped);
 
 /** A command for each process that is on its way to make it. */
 async function eachBetween(
@@ -23,7 +23,7 @@ async function eachBetween(
   const [file, ...args] = command;
   const made = plan(file, args, options);
   const lines = linesOf(made).filter(clones);
-  for (const line of lines) await then(heldBefore(made, line.number, clonerStopped));
+  for (const line of lines) await then(heldBefore(made, line.number, stopped));
   return lines.length;
 }
 
