@@ -14,7 +14,7 @@ import { emitted, linesOf } from '../support/listing';
 import { evaluate } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
 import { proc, programs } from '../support/root-folder';
-import { slow } from '../support/slow';
+import { slow, until } from '../support/slow';
 
 // Before it is looked for.
 const opened: number[] = [];
@@ -54,6 +54,8 @@ const sorts: [string, CloneOptions][] = [
 async function screen(child: ClonedProcess): Promise<string> {
   const output = await text(child.pty!);
   expect(await child.exited).toMatchObject({ code: 0, signal: null });
+  // Until then its number is nobody else's.
+  await until(() => child.pty!.closed);
   return output.replaceAll('\r', '');
 }
 
