@@ -94,6 +94,7 @@ bool Child::ReceiveOne(bool* waiting) {
 void Child::FindProgram(pid_t pid, Descriptor pidfd) {
   if (!traits_.forks || program_.known()) return;
   program_ = Process::Born(pid, std::move(pidfd));
+  if (!program_.known()) return;
   if (ending_) KillProgram();
   // Whoever was on its way to make it has nothing more to do than to end. It may have been stopped right before, with
   // its copy of the channel: nobody is to wait for whoever lets it go on.
