@@ -1,6 +1,8 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import {
   clone,
@@ -23,7 +25,6 @@ import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { freeTerminal } from '../support/free-terminal';
 import { isCall, type Line, linesOf } from '../support/listing';
-import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
 
@@ -190,10 +191,13 @@ function tries(name: string, made: () => Plan): void {
 tries('a plan of an ordinary user with all options', () => plan('/bin/true', ['argument'], anybody));
 
 // Whoever supervises: it lets what comes go, and nothing asks it.
-const listening = temporaryFolder().at('listening');
+const listening = join(mkdtempSync(join(tmpdir(), 'nsclone-listening-')), 'socket');
 const supervisor = createServer((connection) => connection.on('error', () => undefined).resume());
 beforeAll(() => new Promise<void>((resolve) => void supervisor.listen(listening, resolve)));
-afterAll(() => new Promise((resolve) => supervisor.close(resolve)));
+afterAll(async () => {
+  await new Promise((resolve) => supervisor.close(resolve));
+  rmSync(dirname(listening), { recursive: true });
+});
 tries('one with a listener', () =>
   plan('/bin/true', [], {
     ...owned(Flags.NEWPID),

@@ -10,6 +10,7 @@ export class TemporaryFolder {
 
   /** Of a name in it. */
   at(name: string): string {
+    if (this.path === '') throw new Error('the folder is there as long as a test runs');
     return join(this.path, name);
   }
 
@@ -34,6 +35,9 @@ export function temporaryFolder(): TemporaryFolder {
     folder.path = mkdtempSync(join(tmpdir(), 'nsclone-'));
     chmodSync(folder.path, 0o755);
   });
-  afterEach(() => removeFolder(folder.path));
+  afterEach(() => {
+    removeFolder(folder.path);
+    folder.path = '';
+  });
   return folder;
 }
