@@ -240,11 +240,9 @@ bool Child::Advance() {
       return true;
     case Phase::kFailed:
       if (program_.present() && program_.Ended()) static_cast<void>(ReapProgram());
-      [[fallthrough]];
+      return false;
     case Phase::kEnded:
-      // Nothing wakes for it.
-      unsure_ = first_.present();
-      break;
+      return false;
   }
   return false;
 }
