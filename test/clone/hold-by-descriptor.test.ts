@@ -76,7 +76,7 @@ describe('hold: { fd } rejects', () => {
     const free = opened('/dev/null');
     closed(free);
     expect(await refused({ fd: free })).toMatchObject({ code: 'EBADF', step: 'hold sources', option: 'hold.fd' });
-    expect(await refused({ fd: starter(), report: free + 100 })).toMatchObject({
+    expect(await refused({ fd: starter(), report: 123_456 })).toMatchObject({
       code: 'EBADF',
       option: 'hold.report',
     });
