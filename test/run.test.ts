@@ -1,5 +1,5 @@
 // run(): a command whose output is collected.
-import { chmodSync, copyFileSync, createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -11,7 +11,8 @@ import { rootOnly } from './support/capability';
 import { owned } from './support/inside';
 import { lasting } from './support/lasting';
 import { leavesNothing } from './support/leftovers';
-import { evaluate, runScript } from './support/own-process';
+import { rootArguments, withBecomesRoot } from './support/becomes-root';
+import { asUser, evaluate, runScript } from './support/own-process';
 import { inTime, slow, until } from './support/slow';
 
 leavesNothing();
@@ -341,24 +342,16 @@ describe('an end from here', () => {
 
 describe('a command that has become root by itself, and may not be ended,', () => {
   /** What run() in a Node of an ordinary user rejects with. The command ends once nobody reads its output. */
-  const refusalOf = (options: string): Record<string, unknown> => {
-    const folder = mkdtempSync(join(tmpdir(), 'nsclone-test-'));
-    try {
-      chmodSync(folder, 0o755);
-      const asRoot = join(folder, 'setpriv');
-      copyFileSync('/usr/bin/setpriv', asRoot);
-      chmodSync(asRoot, 0o4755);
-      const args = ['--reuid', '0', '--regid', '0', '--clear-groups', '/bin/sh', '-c'];
+  const refusalOf = (options: string): Record<string, unknown> =>
+    withBecomesRoot((setpriv) => {
       const script = 'echo problem >&2; while echo out; do sleep 0.02; done';
+      const args = [...rootArguments, '/bin/sh', '-c', script];
       return evaluate(
         `const fails = (error) => ({ ...error, message: error.message, name: error.name, cause: error.cause?.message });
-         return nsclone.run(${JSON.stringify(asRoot)}, ${JSON.stringify([...args, script])}, ${options}).catch(fails);`,
-        ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
+         return nsclone.run(${JSON.stringify(setpriv)}, ${JSON.stringify(args)}, ${options}).catch(fails);`,
+        asUser,
       );
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  };
+    });
   /** With a limit that comes when it has become somebody else. */
   const whenOther = (options: (limit: number) => string): ReturnType<typeof refusalOf> => {
     for (let limit = 300; ; limit *= 3) {

@@ -13,7 +13,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
 import { rootOnly, userOnly } from '../support/capability';
-import { evaluate } from '../support/own-process';
+import { asUser, evaluate } from '../support/own-process';
 
 const folder = mkdtempSync(join(tmpdir(), 'nsclone-helpers-'));
 beforeAll(() => chmodSync(folder, 0o755));
@@ -76,7 +76,6 @@ withOrdinary('a set-user-ID bit that is not root’s, and a file system that ign
   copyFileSync(helper, copy);
   chownSync(copy, 1000, 1000);
   chmodSync(copy, 0o4755);
-  const user = ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'];
   const shell = [
     'unshare',
     '--mount',
@@ -85,10 +84,10 @@ withOrdinary('a set-user-ID bit that is not root’s, and a file system that ign
     `mount -t tmpfs -o nosuid,mode=755 none ${folder} && cp -p ${helper} ${folder} && exec "$@"`,
     'sh',
   ];
-  expect(refused(`${folder}:/usr/bin:/bin`, [...shell, ...user]).hint).toBe(
+  expect(refused(`${folder}:/usr/bin:/bin`, [...shell, ...asUser]).hint).toBe(
     `${copy} is on ${folder}, which is mounted nosuid, so it has no privilege to write it`,
   );
-  expect(refused(`${folder}:/usr/bin:/bin`, user).hint).toBe(
+  expect(refused(`${folder}:/usr/bin:/bin`, asUser).hint).toBe(
     `${copy} is set-user-ID, but belongs to user 1000 and not to root`,
   );
 });

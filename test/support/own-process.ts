@@ -37,6 +37,9 @@ export function runScript(source: string, wrapper: readonly string[] = []): Outc
   return { status, signal, stdout, stderr };
 }
 
+/** Put before a script of root's: it is an ordinary user's then. */
+export const asUser: readonly string[] = 'setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all'.split(' ');
+
 /**
  * Put before a script, which is then root over all namespaces that it is in: an ordinary user makes some. It is pid 1 there, so that
  * nothing of it is left.

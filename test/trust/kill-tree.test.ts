@@ -1,7 +1,5 @@
 // What `killTree` ends, attacked: trees that fork as fast as they can, that leave, and cgroups that are not the child's alone.
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags, run } from '../../lib';
 import { endAll, isAlive } from '../support/alive';
@@ -11,7 +9,8 @@ import { makeBelow, makeCgroup, makeCgroups, membersOf, hierarchy, withHierarchi
 import { compiled, withCompiler } from '../support/compiled';
 import { owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
-import { evaluate } from '../support/own-process';
+import { rootArguments, withBecomesRoot } from '../support/becomes-root';
+import { asUser, evaluate } from '../support/own-process';
 import { slow, until } from '../support/slow';
 
 leavesNothing();
@@ -230,25 +229,18 @@ test('an end that comes while the command is being executed is that of all', asy
 
 describe('a member that has become root by itself, of a Node that is not,', () => {
   rootOnly('lives on, and run() rejects with that', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nsclone-test-'));
-    try {
-      chmodSync(folder, 0o755);
-      const asRoot = join(folder, 'setpriv');
-      copyFileSync('/usr/bin/setpriv', asRoot);
-      chmodSync(asRoot, 0o4755);
-      const script = `${asRoot} --reuid 0 --regid 0 --clear-groups sh -c 'echo $$; exec sleep ${longer}' & sleep ${longer} & wait`;
+    withBecomesRoot((setpriv) => {
+      const script = `${setpriv} ${rootArguments.join(' ')} sh -c 'echo $$; exec sleep ${longer}' & sleep ${longer} & wait`;
       const told = evaluate<Record<string, string>>(
         `return inTime(
            (timeout) => nsclone.run('sh', ['-c', ${JSON.stringify(script)}], { processGroup: 0, killTree: true, timeout, killGrace: 50 })
              .catch(({ name, code, option, stdout }) => ({ name, code, option, stdout })),
            ({ code, stdout }) => code === 'EPERM' && stdout !== '');`,
-        ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
+        asUser,
       );
       expect(told).toMatchObject({ name: 'SyscallError', code: 'EPERM', option: 'killTree' });
       expect(isAlive(Number(told['stdout']))).toBe(true);
       endAll([Number(told['stdout'])]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   });
 });

@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 
 import { longer } from '../support/attack';
 import { rootOnly } from '../support/capability';
-import { evaluate } from '../support/own-process';
+import { asUser, evaluate } from '../support/own-process';
 import { compiled, compiler } from '../support/compiled';
 
 describe('a program that became root by itself, and Node that is not root', () => {
@@ -17,7 +17,7 @@ describe('a program that became root by itself, and Node that is not root', () =
   };
 
   /** What a script tells that an ordinary user runs, and what nobody caught in it. */
-  const asUser = (source: string): unknown =>
+  const toldTo = (source: string): unknown =>
     evaluate(
       `const { clone, run } = nsclone;
       const uncaught = [];
@@ -44,17 +44,17 @@ describe('a program that became root by itself, and Node that is not root', () =
       // Node goes on, whatever was refused to it.
       const { code } = await (await clone('/bin/sh', ['-c', 'exit 6'])).exited;
       return [outcome, code, uncaught];`,
-      ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all'],
+      asUser,
     );
   const refused = { name: 'SyscallError', code: 'EPERM', syscall: 'pidfd_send_signal' };
 
   byRoot('run() with a `timeout` rejects with what the kernel said, at once', () => {
-    expect(asUser(`return passing((timeout) => run(program, [folder, '5'], { timeout }));`)).toEqual([refused, 6, []]);
+    expect(toldTo(`return passing((timeout) => run(program, [folder, '5'], { timeout }));`)).toEqual([refused, 6, []]);
   });
 
   byRoot('so it does with a `signal`', () => {
     expect(
-      asUser(`return passing((limit) => {
+      toldTo(`return passing((limit) => {
         const abort = new AbortController();
         setTimeout(() => abort.abort(), limit);
         return run(program, [folder, '5'], { signal: abort.signal });
@@ -63,19 +63,19 @@ describe('a program that became root by itself, and Node that is not root', () =
   });
 
   byRoot('so it does with more output than `maxBuffer`', () => {
-    expect(asUser(`return told(run(program, [folder, '5000'], { maxBuffer: 1000 }));`)).toEqual([refused, 6, []]);
+    expect(toldTo(`return told(run(program, [folder, '5000'], { maxBuffer: 1000 }));`)).toEqual([refused, 6, []]);
   });
 
   byRoot('so it does when SIGKILL is refused after the grace', () => {
     expect(
-      asUser(
+      toldTo(
         `return passing((limit) => run(program, [folder, '5'], { timeout: limit, killGrace: limit, killSignal: 'SIGINT' }));`,
       ),
     ).toEqual([refused, 6, []]);
   });
 
   byRoot('an `input` that breaks is told, and nothing is thrown past the promise', () => {
-    const [end, code, uncaught] = asUser(`
+    const [end, code, uncaught] = toldTo(`
       const { Readable } = require('node:stream');
       const input = new Readable({ read() { this.destroy(new Error('broken')); } });
       return told(run(program, [folder, '5'], { input }));`) as [{ name: string }, number, string[]];
@@ -85,7 +85,7 @@ describe('a program that became root by itself, and Node that is not root', () =
 
   byRoot('clone(): it lives on, and `endedBy` is not said of it', () => {
     expect(
-      asUser(`return inTime(async (limit) => {
+      toldTo(`return inTime(async (limit) => {
         fs.mkdirSync(folder, { recursive: true });
         const child = await clone(program, [folder, '5'], { ...nothing, timeout: limit, killGrace: limit });
         await bothPassed(limit);
@@ -98,7 +98,7 @@ describe('a program that became root by itself, and Node that is not root', () =
 
   byRoot('[Symbol.asyncDispose]() waits for its end', () => {
     expect(
-      asUser(`const child = await clone(program, [folder, '5'], { ...nothing, killGrace: 30 });
+      toldTo(`const child = await clone(program, [folder, '5'], { ...nothing, killGrace: 30 });
         await until(() => isRoot(child));
         const disposed = child[Symbol.asyncDispose]();
         await bothPassed(30);

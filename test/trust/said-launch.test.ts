@@ -1,7 +1,7 @@
 // A start that fails before there is a child: the error names the call that failed, nothing is lost, and no promise stays open.
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { fewDescriptors } from '../support/few-descriptors';
-import { evaluate } from '../support/own-process';
+import { asUser, evaluate } from '../support/own-process';
 import { compiled, library, withCompiler } from '../support/compiled';
 
 const refuse = compiled('robustness/refuse', library);
@@ -178,10 +178,7 @@ describe('too large', () => {
 });
 
 describe('namespaces that come when Node has no descriptor left for them', () => {
-  const asUser =
-    process.geteuid!() === 0
-      ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', '--inh-caps=-all']
-      : [];
+  const ordinary = process.geteuid!() === 0 ? asUser : [];
 
   test('are told to be lost for that, and their process not to have ended', () => {
     const script = `${common}
@@ -201,7 +198,7 @@ describe('namespaces that come when Node has no descriptor left for them', () =>
       child.kill('SIGKILL');
       await child.exited;
       return [...told].toSorted();`;
-    expect(evaluate<string[]>(script, [...fewDescriptors, ...asUser])).toEqual(['EMFILE', 'there']);
+    expect(evaluate<string[]>(script, [...fewDescriptors, ...ordinary])).toEqual(['EMFILE', 'there']);
   });
 
   const inFlight = compiled('trust/in-flight');
@@ -216,7 +213,7 @@ describe('namespaces that come when Node has no descriptor left for them', () =>
       await child.start();
       sender.stdin.end();
       return [told, (await child.exited).code, (await sender.exited).code];`;
-    expect(evaluate(script, ['prlimit', '--nofile=100:100', ...asUser])).toEqual(['EMFILE', 0, 0]);
+    expect(evaluate(script, ['prlimit', '--nofile=100:100', ...ordinary])).toEqual(['EMFILE', 0, 0]);
   });
 
   test('and are closed when its end is told', () => {
@@ -228,6 +225,6 @@ describe('namespaces that come when Node has no descriptor left for them', () =>
       const before = kept();
       await child.exited;
       return [before > 0, kept()];`;
-    expect(evaluate(script, asUser)).toEqual([true, 0]);
+    expect(evaluate(script, ordinary)).toEqual([true, 0]);
   });
 });
