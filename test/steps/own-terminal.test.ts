@@ -14,7 +14,7 @@ import { emitted, linesOf } from '../support/listing';
 import { evaluate } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
 import { proc, programs } from '../support/root-folder';
-import { slow, until } from '../support/slow';
+import { slow } from '../support/slow';
 
 // Before it is looked for.
 const opened: number[] = [];
@@ -52,10 +52,11 @@ const sorts: [string, CloneOptions][] = [
 
 /** What appears at the terminal, and how it ended. */
 async function screen(child: ClonedProcess): Promise<string> {
+  // Until then its number is nobody else's.
+  const closed = once(child, 'close');
   const output = await text(child.pty!);
   expect(await child.exited).toMatchObject({ code: 0, signal: null });
-  // Until then its number is nobody else's.
-  await until(() => child.pty!.closed);
+  await closed;
   return output.replaceAll('\r', '');
 }
 
