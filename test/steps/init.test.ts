@@ -298,8 +298,17 @@ function isBelow(member: string, ancestor: number): boolean {
 
 /** What the children of a pid 1 are. */
 function leftOf(pid: number): string {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  return children.map((child) => readFileSync(`/proc/${child}/comm`, 'utf8').trimEnd()).join();
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.map(nameOf).join();
+}
+
+/** Of one that has ended meanwhile there is none. */
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd();
+  } catch {
+    return '';
+  }
 }
 
 describe("init until 'last'", () => {
