@@ -24,7 +24,12 @@ const large = 10 * 1024 * 1024;
 function wakers(): string[] {
   return readdirSync('/proc/self/task').flatMap((thread) => {
     const folder = `/proc/self/task/${thread}`;
-    return readFileSync(`${folder}/comm`, 'utf8') === 'nsclone\n' ? [readFileSync(`${folder}/status`, 'utf8')] : [];
+    try {
+      return readFileSync(`${folder}/comm`, 'utf8') === 'nsclone\n' ? [readFileSync(`${folder}/status`, 'utf8')] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
   });
 }
 
