@@ -1,4 +1,6 @@
 // What the first turns of the event loop run through ahead of the first clone: no failure of it would be told by anything else.
+import { setImmediate } from 'node:timers/promises';
+
 import { rehearse } from '../lib/process/start';
 import { clone } from '../lib';
 import { leavesNothing, ourDescriptors } from './support/leftovers';
@@ -8,8 +10,10 @@ leavesNothing();
 
 test('comes to its end, opens nothing and starts nothing', async () => {
   const before = ourDescriptors();
-  rehearse();
+  const starting = rehearse();
   expect(ourDescriptors()).toEqual(before);
+  expect(starting).toHaveLength(3);
+  await expect(Promise.race([...starting, setImmediate('on its way')])).resolves.toBe('on its way');
   // Nor does it keep what it has written from the next one.
   await expect((await clone('/bin/sh', ['-c', 'exit 3'])).exited).resolves.toMatchObject({ code: 3 });
 });
