@@ -1,12 +1,19 @@
 // A process of ours that has made the next one and is stopped before its end: nobody waits for it, and nothing of it is left.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
 import { clone, createNamespaces, Flags, plan, type CloneOptions } from '../../lib';
 import { checkNamespaces } from '../../lib/assembly/assemble';
 import { Plan } from '../../lib/plan';
 import { addon } from '../support/addon';
+import { withCapability } from '../support/capability';
+import { compiled, compiler } from '../support/compiled';
 import { stopped, heldBefore } from '../support/fault';
 import { owned } from '../support/inside';
-import { leavesNothing } from '../support/leftovers';
+import { leavesNothing, ourChildren } from '../support/leftovers';
 import { type Line, linesOf } from '../support/listing';
+import { slow } from '../support/slow';
 
 leavesNothing();
 
@@ -71,4 +78,36 @@ test('one that is aborted meanwhile, or is out of time, ends like any other', as
   stopAt(linesOf(made).find(clones)!);
   const late = await clone(made, { timeout: 500 });
   await expect(late.exited).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
+});
+
+describe('one that SIGKILL does not end, as a tracer keeps it', () => {
+  const hold = compiled('robustness/hold-zombie');
+  /** Without a turn of the event loop. */
+  const waitUntil = (look: () => boolean): void => {
+    for (const end = performance.now() + slow(5000); !look();)
+      if (performance.now() > end) throw new Error(`waited in vain until ${String(look)}`);
+  };
+
+  withCapability('CAP_SYS_PTRACE', 'keeps nobody waiting for ever, and is reaped when it is let go of', async () => {
+    if (compiler === undefined) return;
+    // Nothing of it waits for us.
+    const options = { ...owned(NEWUSER | NEWPID), setgroups: 'deny', stdio: 'ignore' } as const;
+    const made = plan('/bin/sh', ['-c', 'exit 3'], options);
+    stopAt(linesOf(made).find(clones)!);
+    const before = new Set(ourChildren());
+    const starting = clone(made);
+    const between = ourChildren().find((pid) => !before.has(pid));
+    const status = (): string => readFileSync(`/proc/${between}/status`, 'utf8');
+    // Nothing of this is heard before it is held: the event loop waits, too.
+    waitUntil(() => /^State:\tT/m.test(status()));
+    const tracer = spawn(hold.path, [String(between)], { stdio: ['pipe', 'ignore', 'ignore'] });
+    waitUntil(() => !/^TracerPid:\t0$/m.test(status()));
+    try {
+      await expect((await starting).exited).resolves.toMatchObject({ code: 3 });
+      expect(status()).toMatch(/^State:\tZ/m);
+    } finally {
+      tracer.stdin.end();
+      await once(tracer, 'exit');
+    }
+  });
 });
