@@ -7,6 +7,7 @@ import { featureUnavailable } from './errors/argument-error';
 import { isOurs } from './errors/caller';
 import type { Addon } from './native-interface';
 import { home } from './package-files';
+import { isMainRealm } from './realm';
 
 /** Names the addon's file where a user has it elsewhere. */
 const variable = 'NSCLONE_ADDON';
@@ -35,11 +36,22 @@ function messageFor(cause: unknown, otherwise: string): string {
   return `nsclone has no prebuilt addon for ${process.platform} ${process.arch} here; ${otherwise}`;
 }
 
+/**
+ * In Node's own realm as require() would: that would load the whole of `node:module` first. In another one require() has what an
+ * earlier realm of this thread has loaded.
+ */
+function loadFile(file: string): Addon {
+  if (!isMainRealm) return requireFrom('/', file) as Addon;
+  const into: { exports: unknown } = { exports: {} };
+  process.dlopen(into, file);
+  return into.exports as Addon;
+}
+
 function loadNamed(file: string): Addon {
   const must = `${variable} must be the absolute path of an nsclone.node that was built for this machine`;
   if (!isAbsolute(file)) throw cannotLoad(`${must}. It is '${file}'`);
   try {
-    return requireFrom('/', file) as Addon;
+    return loadFile(file);
   } catch (cause) {
     throw cannotLoad(messageFor(cause, must), cause);
   }
@@ -65,7 +77,7 @@ function loadFirst(files: readonly string[], instead: (cause: unknown) => Addon)
   let last: unknown;
   for (const file of files) {
     try {
-      return requireFrom('/', file) as Addon;
+      return loadFile(file);
     } catch (cause) {
       // There may be one for each C library.
       last = cause;

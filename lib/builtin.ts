@@ -7,6 +7,7 @@ import type Stream from 'node:stream';
 import type * as TTY from 'node:tty';
 import type * as WorkerThreads from 'node:worker_threads';
 import type * as V8 from 'node:v8';
+import type * as VM from 'node:vm';
 
 export function childProcess(): typeof ChildProcess {
   return process.getBuiltinModule('node:child_process');
@@ -38,4 +39,8 @@ export function workerThreads(): typeof WorkerThreads {
 
 export function v8(): typeof V8 {
   return process.getBuiltinModule('node:v8');
+}
+
+export function vm(): typeof VM {
+  return process.getBuiltinModule('node:vm');
 }

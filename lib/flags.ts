@@ -48,9 +48,11 @@ export function kindsOf(flags: number): NamespaceKind[] {
 export const namespaceMask: number = namespaceKinds.reduce((mask, { flag }) => mask | flag, 0);
 
 /** Name (without CLONE_) and value of the flags below 32 bits, by value. */
-const known: readonly (readonly [name: string, value: number])[] = Object.entries(Flags)
-  .filter((entry): entry is [string, Flags] => typeof entry[1] === 'number' && entry[1] !== Flags.NONE)
-  .sort((a, b) => a[1] - b[1]);
+function known(): readonly (readonly [name: string, value: number])[] {
+  return Object.entries(Flags)
+    .filter((entry): entry is [string, Flags] => typeof entry[1] === 'number' && entry[1] !== Flags.NONE)
+    .sort((a, b) => a[1] - b[1]);
+}
 
 /**
  * Flags as text: 'CLONE_NEWNS|CLONE_NEWPID', '0' for none, bits without a name as hexadecimal at the end.
@@ -67,7 +69,7 @@ export function formatFlags(flags: number | bigint): string {
     names.push(`CLONE_${name}`);
     rest &= ~value;
   };
-  for (const [name, value] of known) take(name, BigInt(value));
+  for (const [name, value] of known()) take(name, BigInt(value));
   take('CLEAR_SIGHAND', CLONE_CLEAR_SIGHAND);
   take('INTO_CGROUP', CLONE_INTO_CGROUP);
   if (rest !== 0n) names.push(`0x${rest.toString(16)}`);
@@ -102,12 +104,12 @@ function parsePart(part: string, text: string): number {
   }
   const name = part.replace(/^CLONE_/, '');
   if (name === 'NONE') return Flags.NONE;
-  const found = known.find(([candidate]) => candidate === name);
+  const found = known().find(([candidate]) => candidate === name);
   if (found !== undefined) return found[1];
   if (name === 'CLEAR_SIGHAND' || name === 'INTO_CGROUP') throw outOfRange('text argument', 'flags of 32 bits', text);
   const nearest = didYouMean(
     name,
-    known.map(([candidate]) => candidate),
+    known().map(([candidate]) => candidate),
   );
   throw invalidArgValue('text argument', text, `has the unknown flag "${part}"${nearest}`);
 }

@@ -3,8 +3,8 @@
 // package. The build puts this before each of their functions.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileFunction } from 'node:vm';
 
+import { vm } from './builtin';
 import { home } from './package-files';
 import { isMainRealm } from './realm';
 
@@ -20,7 +20,7 @@ const encoding = 'latin1';
 // Mentioned here alone: the build writes the whole object in its place.
 const bundled = lateFiles;
 const { folder, isPackage } = home();
-// As bytes: a string of them is made of what is needed alone.
+// As bytes: a string of them is made of what is needed alone, and V8 takes a millisecond to let go of all when the process ends.
 const texts = new Map(isPackage ? Object.keys(bundled).map((name) => [name, readFileSync(fileOf(name))]) : []);
 const loaded = new Map<string, object>();
 
@@ -31,7 +31,7 @@ function fileOf(name: string): string {
 function functionOf(name: string, text: string): Run {
   const parameters = ['exports', 'require', 'module'];
   const filename = fileOf(name);
-  if (isMainRealm) return compileFunction(text, parameters, { filename }) as Run;
+  if (isMainRealm) return vm().compileFunction(text, parameters, { filename }) as Run;
   // That would be of Node's realm: its objects and errors would be instances of none of the classes that are there for a program here.
   // oxlint-disable-next-line typescript/no-implied-eval -- the text of our own file
   return new Function(...parameters, `${text}\n//# sourceURL=${filename}`) as Run;

@@ -4,8 +4,8 @@
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
 //   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
 //                and explains, namespaces.js what makes and lists namespaces, fork.js what speaks with a module, probe.js what asks
-//                for what a host allows: each compiled by the first call that needs it, as an import pays for every byte that it
-//                compiles.
+//                for what a host allows, constants.js the constants of the kernel: each compiled by the first call that needs it, as
+//                an import pays for every byte that it compiles.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   seccomp.js   the public names of `nsclone/seccomp`, and filters.js what they need
 //   *.mjs        the same names and the same classes for `import`
@@ -45,7 +45,6 @@ const front = [
   'fork',
   'index',
   'kernel/clone-constants',
-  'kernel/constants',
   'late-file',
   'namespace',
   'namespace-set',
@@ -164,6 +163,8 @@ const groups = {
   ],
   // Who asks what a host allows.
   probe: ['probing/support'],
+  // All but the front, which has the numbers that it needs; public as well.
+  constants: ['kernel/constants'],
 };
 const lateNames = ['core', ...Object.keys(groups)];
 const fileOf = (name) => join(root, 'lib', `${name}.ts`);
@@ -177,6 +178,7 @@ const folders = {
   filters: ['seccomp'],
   late: [],
   probe: ['probing'],
+  constants: [],
 };
 /** What is imported by a name of its own. */
 const subPaths = ['seccomp'];
@@ -201,6 +203,9 @@ async function exportsOf(file) {
 /** A class cannot be stood in for: who imports one has the build fail. */
 const isFunction = (value) => typeof value === 'function' && !/^class\b/.test(String(value));
 
+/** What is late though it is a table, and public: what the front exports by its name is a function, which is asked whenever somebody looks. */
+const table = 'constants';
+
 /** In the place of a late file: each of its functions loads the group, and goes on there. */
 async function stand(file) {
   const field = (name, [key, value]) =>
@@ -211,6 +216,7 @@ async function stand(file) {
   const exported = group === 'core' ? `.doors[${JSON.stringify(nameOf(file))}]` : '';
   const home = `(home ??= load('${group}')${exported})`;
   const stands = Object.entries(await exportsOf(file)).map(([name, value]) => {
+    if (name === table) return `export function ${name}() { return ${home}.${name}; }`;
     if (isFunction(value)) return `export function ${name}(...args) { return ${home}.${name}(...args); }`;
     if (typeof value !== 'object' || !Object.values(value).some(isFunction)) return '';
     // Nobody asks a step at run time what it comes after.
@@ -227,6 +233,7 @@ const doors = new Set();
 
 /** All that index and the core have is in a group too: what several entries share becomes a file of its own, which is the same for all. */
 function together(group) {
+  if (group === table) return "export * from './lib/kernel/constants.ts';";
   if (subPaths.includes(group)) return ["import './lib/index.ts';", `export * from './lib/${group}.ts';`].join('\n');
   const exports = groups[group].map((name) => `export * from './lib/${name}.ts';`);
   return ["import './lib/index.ts';", "import 'group:core';", ...exports].join('\n');
@@ -244,18 +251,38 @@ async function core() {
   return ["import './lib/index.ts';", ...imports, 'export const doors = {', ...fields, '};'].join('\n');
 }
 
-/** A file that has a table, in the way in which V8 reads a large one in half of the time. */
-async function fromJSON(file) {
+/** What a table is in a file that has one: the entries of its lines, each with its number, which is NaN where it depends on the host. */
+async function tableOf(file) {
   const source = readFileSync(file, 'utf8');
   const line = /^  (\w+): (.*?),(?: \/\/.*)?$/gm;
   const entries = Array.from(source.matchAll(line), ([, name, value]) => [name, value, Number(value)]);
-  const [table] = Object.values(await exportsOf(file));
-  if (Object.keys(table).join() !== entries.map(([name]) => name).join()) throw new Error(`${file} is no table`);
+  const [values] = Object.values(await exportsOf(file));
+  if (Object.keys(values).join() !== entries.map(([name]) => name).join()) throw new Error(`${file} is no table`);
+  return { entries, source };
+}
+
+/** A file that has a table, in the way in which V8 reads a large one in half of the time. */
+async function fromJSON(file) {
+  const { entries, source } = await tableOf(file);
   const lines = entries.map(([name, , number]) => `"${name}": ${Number.isNaN(number) ? 0 : number}`);
   const others = entries.filter(([, , number]) => Number.isNaN(number)).map(([name, value]) => `${name}: ${value}`);
   const json = `JSON.parse(\`{\n${lines.join(',\n')}\n}\`)`;
   const whole = others.length === 0 ? json : `Object.assign(${json}, { ${others.join(', ')} })`;
   return source.replace(/\{\n(?:  .*\n)+\}/, () => whole);
+}
+
+/** A file of the front, with the numbers of that table in it, and without what the declarations say of each name. */
+async function asImported(file) {
+  const { entries } = await tableOf(fileOf('kernel/constants'));
+  const numbers = new Map(entries);
+  return readFileSync(file, 'utf8')
+    .replace(/^ *\/\*\*[^]*?\*\/$/gm, (lines) => lines.replace(/.+/g, ''))
+    .replace(/^import \{ constants \} from .*$/m, '')
+    .replace(/\bconstants\.(\w+)/g, (_, name) => {
+      const value = numbers.get(name);
+      if (!/^-?[\dx]/.test(value)) throw new Error(`${file}: ${name} is not the same everywhere`);
+      return `(${value})`;
+    });
 }
 
 const lateFiles = {
@@ -271,15 +298,20 @@ const lateFiles = {
       const { path } = await resolve(from, { importer, kind, resolveDir, pluginData: 'resolving' });
       const group = groupOf(path);
       const importing = groupOf(importer);
+      // One for all, in the front.
+      if (group === table) return { path, namespace: 'late' };
       if (group === importing || group === 'front' || (group === 'core' && importing !== 'front')) return undefined;
       if (group === 'core') doors.add(path);
       // One for each group: what two of them share would become a file of its own.
       return { path, namespace: 'late', suffix: `?in=${importing}` };
     });
-    onLoad({ filter: /\/lib\/kernel\/(constants|syscalls-\w+)\.ts$/ }, async ({ path }) => ({
+    onLoad({ filter: /\/lib\/kernel\/(constants|syscalls-\w+)\.ts$/, namespace: 'file' }, async ({ path }) => ({
       contents: await fromJSON(path),
       loader: 'ts',
     }));
+    onLoad({ filter: /\.ts$/, namespace: 'file' }, async ({ path }) =>
+      groupOf(path) === 'front' ? { contents: await asImported(path), loader: 'ts' } : undefined,
+    );
     onLoad({ filter: /.*/, namespace: 'late' }, async ({ path }) => ({
       contents: await stand(path),
       resolveDir: root,
@@ -393,16 +425,35 @@ function broken({ code, map }) {
 /** What changes after the file that has it was run. */
 const live = ['mailbox'];
 
-/**
- * Readable as it is: a stack, a debugger and the line that Node prints of an uncaught error show it. The map leads to the sources.
- * Only ours require these: they can do without a getter for each name.
- */
-async function writeCommonJS([name, text]) {
+function field([local, name], isOfFront) {
+  if (live.includes(name)) return `get ${name}() { return ${local}; }`;
+  if (isOfFront && name === table) return `get ${name}() { return ${local}(); }`;
+  return name === local ? name : `${name}: ${local}`;
+}
+
+const object = (fields) => `{\n  ${fields.join(',\n  ')},\n}`;
+
+/** What others find in a file, as CommonJS. Only ours require these: they can do without a getter for each name. */
+function exportsOfFile(name, exported, publicNames) {
+  const isFront = name === 'front.js';
+  const fields = exported.map((entry) => field(entry, isFront));
+  if (!isFront) return `module.exports = ${object(fields)};\n`;
+  const local = new Map(exported.map(([local, name]) => [name, local]));
+  const none = '__proto__: null';
+  return [
+    // Without a prototype at first: V8 makes such a large object as a dictionary, in an eighth of the time.
+    `const publicNames = ${object([none, ...publicNames.map(([name, exported]) => field([local.get(name), exported], true))])};`,
+    'Object.setPrototypeOf(publicNames, Object.prototype);',
+    'Object.defineProperty(publicNames, "__esModule", { value: true });',
+    `module.exports = ${object([none, 'publicNames', ...fields])};`,
+    '',
+  ].join('\n');
+}
+
+/** Readable as it is: a stack, a debugger and the line that Node prints of an uncaught error show it. The map leads to the sources. */
+async function writeCommonJS(name, text, publicNames) {
   const { body, exported } = withoutExports(text);
-  const fields = exported.map(([local, name]) =>
-    live.includes(name) ? `get ${name}() { return ${local}; }` : `${name}: ${local}`,
-  );
-  const exports = `module.exports = {\n  ${fields.join(',\n  ')}\n};\n`;
+  const exports = exportsOfFile(name, exported, publicNames);
   const options = {
     ...common,
     minifySyntax: true,
@@ -433,22 +484,21 @@ async function writeCommonJS([name, text]) {
   writeFileSync(`${path}.map`, byLines(map));
 }
 
-/** The public names, of which the bundle of index is nothing but a list. */
-function writeIndex(text) {
+/** The public names, of which the bundle of index is nothing but a list: each with its name in the front. */
+function publicNamesOf(text) {
   const { exported } = withoutExports(text);
   const local = new Map(namesIn(/^import \{([^}]+)\} from/m.exec(text)[1]).map(([name, local]) => [local, name]));
-  const names = exported.map(([name, exported]) => [local.get(name), exported]);
-  const bind = ([name, exported]) => (name === exported ? name : `${name}: ${exported}`);
-  const list = (lines) => `{\n  ${lines.join(',\n  ')}\n}`;
+  return exported.map(([name, exported]) => [local.get(name), exported]);
+}
+
+function writeIndex(names) {
   writeFileSync(
     join(dist, 'index.js'),
     [
       '// The public names.',
-      `const ${list(names.map(bind))} = require("./front.js");`,
-      `const names = ${list(names.map(([, exported]) => exported))};`,
-      'Object.defineProperty(names, "__esModule", { value: true });',
-      '// In two steps: Node would look for names in a list of them, and make a binding of each, which nobody imports.',
-      'module.exports = names;',
+      'const { publicNames } = require("./front.js");',
+      '// In two steps: Node would look for names in what is required, and make a binding of each, which nobody imports.',
+      'module.exports = publicNames;',
       '',
     ].join('\n'),
   );
@@ -535,8 +585,9 @@ async function buildTools() {
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 const { 'index.js': index, ...modules } = Object.fromEntries(await buildModules());
-await Promise.all(Object.entries(modules).map(writeCommonJS));
-writeIndex(index);
+const names = publicNamesOf(index);
+await Promise.all(Object.entries(modules).map(([name, text]) => writeCommonJS(name, text, names)));
+writeIndex(names);
 await buildCommand();
 await buildTools();
 await Promise.all(subPaths.map(writeFacade));
