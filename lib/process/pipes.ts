@@ -104,7 +104,10 @@ export class Pipes {
     const count = this.#pipes.length;
     if (count === 0) return;
     const result = addon().openPairs(kinds, count, numbers, lowestFree(request));
-    if (result < 0) throw new SyscallError({ errno: -result, step: 'stdio', option: 'stdio', syscall: 'pipe2' });
+    if (result < 0) {
+      this.closeAll();
+      throw new SyscallError({ errno: -result, step: 'stdio', option: 'stdio', syscall: 'pipe2' });
+    }
     for (let i = 0; i < count; i++) {
       const child = numbers[i * 2]!;
       this.#childEnds.push(child);

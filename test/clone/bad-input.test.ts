@@ -297,9 +297,16 @@ describe('closed descriptors in stdio', () => {
 describe('limits that are reached', () => {
   const shell = (script: string): string[] => ['sh', '-c', `${script}; exec "$@"`, 'sh'];
 
-  test('descriptors: EMFILE at any number of free ones, and none is lost', () => {
+  const sorts: [name: string, options: string][] = [
+    ['pipes', `{ stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'ignore'] }`],
+    ['a terminal beside a pipe', `{ pty: { stderr: 'pipe' } }`],
+    ['a pid 1', `{ flags: Flags.NEWUSER | Flags.NEWPID, init: true }`],
+  ];
+  if (isRoot) sorts.push(['namespaces to join', `{ join: ['/proc/self/ns/net', '/proc/self/ns/uts'] }`]);
+  test.each(sorts)('descriptors: EMFILE at any number of free ones, and none is lost: %s', (_, options) => {
     const found = evaluate<{ codes: (string | null)[]; leaked: number; last: number }>(
-      `// Without the pool of memory files, which one failed clone more or less makes larger.
+      `const { Flags } = nsclone;
+       // Without the pool of memory files, which one failed clone more or less makes larger.
        const link = (number) => { try { return fs.readlinkSync('/proc/self/fd/' + number); } catch { return ''; } };
        const count = () => fs.readdirSync('/proc/self/fd').filter((number) => !link(number).startsWith('/memfd:')).length;
        // The first stream makes libuv keep a descriptor of its own.
@@ -314,9 +321,9 @@ describe('limits that are reached', () => {
          for (let i = 0; i < free; i++) fs.closeSync(held.pop());
          let code = null;
          try {
-           const child = await nsclone.clone('true', { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'ignore'] });
+           const child = await nsclone.clone('true', ${options});
            await child.exited;
-           for (const stream of child.stdio) stream?.destroy();
+           for (const stream of [...child.stdio, child.pty]) stream?.destroy();
          } catch (error) { code = error.code; }
          codes.push(code);
          for (const descriptor of held) fs.closeSync(descriptor);
