@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "binding/calls.h"
 #include "binding/environment.h"
@@ -48,11 +49,14 @@ Napi::Value Refused(const Napi::CallbackInfo& info, Environment* environment, Er
   return Refused(info, error);
 }
 
-Fault TakeFault(Environment* environment) {
-  const Fault fault = environment->fault;
-  environment->fault = {};
-  return fault;
-}
+#ifdef NSCLONE_FAULTS
+// Of the thread: the package and a test may each have loaded the addon for itself.
+thread_local Fault next_fault;
+
+Fault TakeFault() { return std::exchange(next_fault, {}); }
+#else
+Fault TakeFault() { return {}; }
+#endif
 
 Napi::Value Added(const Napi::CallbackInfo& info, Environment* environment, Launched launched, Descriptor wake,
                   ChildTraits traits, std::unique_ptr<Tree> tree = nullptr) {
@@ -105,7 +109,7 @@ Napi::Value Launch(const Napi::CallbackInfo& info) {
   const int untaken = takes ? TakeCgroup(tree[0], tree[2]) : 0;
   if (untaken != 0) return Refused(info, environment, {untaken, -1});
   Launched launched;
-  const Errno error = LaunchStub(ImageOf(info), how, TakeFault(environment), &launched);
+  const Errno error = LaunchStub(ImageOf(info), how, TakeFault(), &launched);
   if (error) {
     if (takes) LeaveCgroup(tree[0]);
     return Refused(info, environment, error);
@@ -128,7 +132,7 @@ Napi::Value LaunchHere(const Napi::CallbackInfo& info) {
       .flags = flags, .exit_signal = Integer(info[9]), .executes = Truth(info[10]), .wake = wake.number()};
   Launched launched;
   uint32_t culprit = 0;
-  const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(environment), &launched, &culprit);
+  const Errno error = LaunchInPlace(ImageOf(info), how, TakeFault(), &launched, &culprit);
   if (error) return Refused(info, environment, error, culprit);
   return Added(info, environment, std::move(launched), std::move(wake),
                {.place = thread ? ChildTraits::Place::kThread : ChildTraits::Place::kHere, .executes = how.executes});
@@ -141,7 +145,7 @@ Napi::Value PerformHere(const Napi::CallbackInfo& info) {
   std::unique_ptr<MemoryFile> file;
   Program program;
   uint32_t culprit = 0;
-  const Errno error = Perform(ImageOf(info), TakeFault(environment), &file, &program, &culprit);
+  const Errno error = Perform(ImageOf(info), TakeFault(), &file, &program, &culprit);
   if (error) return Refused(info, environment, error, culprit);
   const Report* report = file->report();
   const bool failed = report->state == static_cast<uint32_t>(State::kFailed);
@@ -296,9 +300,7 @@ Napi::Value Explanation(const Napi::CallbackInfo& info) {
 #ifdef NSCLONE_FAULTS
 // setFault(instruction, errno): the next child fails there; what is no errno is told in loop/format.h.
 Napi::Value SetFault(const Napi::CallbackInfo& info) {
-  Environment* environment = Environment::Of(info.Env());
-  if (environment == nullptr) return Refused(info, {ESHUTDOWN});
-  environment->fault = {Count(info[0]) + 1, Integer(info[1])};
+  next_fault = {Count(info[0]) + 1, Integer(info[1])};
   return Number(info, 0);
 }
 #endif
@@ -327,6 +329,7 @@ void ExportChildren(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "bytes", Entry<Bytes>);
   Export(env, exports, "explanation", Entry<Explanation>);
 #ifdef NSCLONE_FAULTS
+  next_fault = {};
   Export(env, exports, "setFault", Entry<SetFault>);
 #endif
 }

@@ -41,8 +41,6 @@ class Environment : public Listener, public Reader {
   // The child whose news is being told: it may be out of the watch already, and still has results.
   const Child* Find(uint32_t id) { return id == told_id_ ? told_ : watch_->Find(id); }
 
-  Fault fault;
-
  private:
   // Calls the listener.
   void Tell(uint32_t about, uint32_t news);
