@@ -40,14 +40,18 @@ Taken& AllTaken() {
   return *taken;
 }
 
-// Fits kilobytes of numbers; from the beginning of the file.
-std::string ReadAll(int descriptor) {
-  std::string text;
+// Fits kilobytes of numbers; from the beginning of the file. 0, or an errno.
+int ReadAll(int descriptor, std::string* text) {
   char part[4096];
   ssize_t length = 0;
-  while ((length = pread(descriptor, part, sizeof(part), static_cast<off_t>(text.size()))) > 0)
-    text.append(part, length);
-  return text;
+  while ((length = pread(descriptor, part, sizeof(part), static_cast<off_t>(text->size()))) > 0)
+    text->append(part, length);
+  return length == 0 ? 0 : errno;
+}
+
+bool BeginsWith(int descriptor, const char* word) {
+  std::string text;
+  return ReadAll(descriptor, &text) == 0 && text.find(word) == 0;
 }
 
 bool Write(int descriptor, const char* text) {
@@ -59,6 +63,8 @@ struct Members {
   std::set<pid_t> pids;
   // Why not all of them are known: an errno, EMFILE for one.
   int error = 0;
+  // There are cgroups below which were not looked into.
+  bool deeper = false;
 };
 
 // A cgroup that was removed has none.
@@ -70,7 +76,10 @@ void AddMembers(int folder, Members* members) {
     if (!IsGone(errno)) members->error = errno;
     return;
   }
-  const std::string text = ReadAll(procs.number());
+  std::string text;
+  const int error = ReadAll(procs.number(), &text);
+  // Of a threaded one its domain tells, which is above it.
+  if (error != 0 && error != EOPNOTSUPP && !IsGone(error)) members->error = error;
   for (const char* at = text.c_str(); *at != '\0';) {
     char* end = nullptr;
     const long pid = strtol(at, &end, 10);
@@ -84,7 +93,6 @@ void AddMembers(int folder, Members* members) {
 // Those in a cgroup and in all below it.
 void AddAllMembers(int folder, int depth, Members* members) {
   AddMembers(folder, members);
-  if (depth == kDeepest) return;
   DIR* const all = OpenFolder(folder);
   if (all == nullptr) {
     if (!IsGone(errno)) members->error = errno;
@@ -92,6 +100,10 @@ void AddAllMembers(int folder, int depth, Members* members) {
   }
   while (const dirent* const entry = readdir(all)) {
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    if (depth == kDeepest) {
+      members->deeper = true;
+      break;
+    }
     const Descriptor below(openat(folder, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (below.open()) {
       AddAllMembers(below.number(), depth + 1, members);
@@ -226,7 +238,7 @@ class Freezer : public Cgroup {
       frozen_since_ = rounds_;
     }
     // One that waits for a disk is not to keep the others.
-    const bool frozen = ReadAll(state_.number()).find("FROZEN") == 0;
+    const bool frozen = BeginsWith(state_.number(), "FROZEN");
     if (freezing_ && !frozen && rounds_ - frozen_since_ < kMostFreezing) return;
     SignalAll(leader, SIGKILL);
     if (!freezing_) return;
@@ -237,12 +249,13 @@ class Freezer : public Cgroup {
 
   Left Look(const Process& leader) override {
     if (!leader.Ended()) return Left::kSomebody;
-    auto [members, error] = MembersOf(folder_.number());
+    auto [members, error, deeper] = MembersOf(folder_.number());
     members.erase(getpid());
     if (error != 0) return Left::kSomebody;
-    if (members.empty()) return Left::kNobody;
+    // Who goes deeper than we look is not sent our SIGKILL either.
+    if (members.empty()) return deeper ? Left::kKept : Left::kNobody;
     // One above it may be frozen by somebody else: SIGKILL is of no use until it is thawed.
-    const bool frozen = thawed_ && ReadAll(state_.number()).find("THAWED") != 0;
+    const bool frozen = thawed_ && !BeginsWith(state_.number(), "THAWED");
     const auto refuses = [](pid_t pid) { return kill(pid, 0) != 0 && errno == EPERM; };
     return frozen || std::all_of(members.begin(), members.end(), refuses) ? Left::kKept : Left::kSomebody;
   }

@@ -11,7 +11,7 @@ import { owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { rootArguments, withBecomesRoot } from '../support/becomes-root';
 import { asUser, evaluate } from '../support/own-process';
-import { slow, until } from '../support/slow';
+import { inTime, slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -82,6 +82,35 @@ describe('who has left', () => {
     child[Symbol.dispose]();
     await Promise.all([read(child.stdout), child.exited]);
     expect(membersOf(below)).toEqual([]);
+  });
+});
+
+describe('who goes deeper than is looked', () => {
+  /** Says its pid from the last of so many cgroups, each below the one before. */
+  const deep = `
+    cd "$1" || exit
+    for at in $(seq 40); do mkdir d && cd d || exit; done
+    sh -c 'echo $$ > cgroup.procs; cd /; echo $$; exec sleep ${longer}' & wait`;
+  const ended = (kind: string): Promise<{ stdout: string; code?: unknown; option?: unknown }> =>
+    inTime(
+      async (timeout) => {
+        const options = { cgroup: makeCgroups(kind)[0]!, killTree: true, timeout, killGrace: 20 };
+        const told = run('/bin/sh', ['-c', deep, 'sh', options.cgroup], options);
+        return told.catch((error: { stdout: string; code: string; option: string }) => error);
+      },
+      ({ stdout }) => stdout !== '',
+    );
+
+  withHierarchies(['cgroup2'], 'ends: the kernel finds him', async () => {
+    const { stdout, option } = await ended('cgroup2');
+    expect(option).toBeUndefined();
+    expect(isAlive(Number(stdout))).toBe(false);
+  });
+  withHierarchies(['freezer'], 'lives on in one of the freezer, and that is told', async () => {
+    const { stdout, ...told } = await ended('freezer');
+    expect(told).toMatchObject({ code: 'EPERM', option: 'killTree' });
+    expect(isAlive(Number(stdout))).toBe(true);
+    endAll([Number(stdout)]);
   });
 });
 
