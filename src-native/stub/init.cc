@@ -84,12 +84,15 @@ void ReapAll(Duty* duty, Report* report) {
     if (zombie.is_last && duty->program == 0) End(ExitCode(duty->status));
     if (zombie.pid == 0) return;
     const bool is_program = zombie.pid == duty->program;
-    const int32_t executed = is_program && IsPastExec(zombie.pid) ? kStatusExecuted : 0;
+    // Before it is reaped: whoever kills us as soon as it is gone has from here how it ended.
+    if (is_program) {
+      const int32_t executed = IsPastExec(zombie.pid) ? kStatusExecuted : 0;
+      const int32_t told = kStatusKnown | executed | zombie.status;
+      __atomic_store_n(const_cast<int32_t*>(&report->status), told, __ATOMIC_RELEASE);
+    }
     // The call that has just been answered, so that no filter refuses it.
     Call(__NR_waitid, kOne, zombie.pid, 0, kEnded | kNoHang | kAllChildren, 0);
     if (!is_program) continue;
-    const int32_t told = kStatusKnown | executed | zombie.status;
-    __atomic_store_n(const_cast<int32_t*>(&report->status), told, __ATOMIC_RELEASE);
     // The kernel ends whatever is left in the namespace.
     if (!duty->until_last) End(ExitCode(zombie.status));
     duty->program = 0;

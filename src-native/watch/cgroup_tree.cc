@@ -24,8 +24,8 @@
 namespace nsclone {
 namespace {
 
-// As deep as somebody who makes one cgroup below the other can lead us.
-constexpr int kDeepest = 32;
+// As deep as somebody who makes one cgroup below the other can lead us: each level takes a descriptor meanwhile.
+constexpr int kDeepest = 256;
 // How often members are looked for that have come since.
 constexpr int kMostPasses = 8;
 
@@ -90,28 +90,34 @@ void AddMembers(int folder, Members* members) {
   }
 }
 
+// The names of those right below it. 0, or an errno.
+int NamesBelow(int folder, std::vector<std::string>* names) {
+  DIR* const all = OpenFolder(folder);
+  if (all == nullptr) return errno;
+  while (const dirent* const entry = readdir(all)) {
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names->emplace_back(entry->d_name);
+  }
+  closedir(all);
+  return 0;
+}
+
 // Those in a cgroup and in all below it.
 void AddAllMembers(int folder, int depth, Members* members) {
   AddMembers(folder, members);
-  DIR* const all = OpenFolder(folder);
-  if (all == nullptr) {
-    if (!IsGone(errno)) members->error = errno;
+  std::vector<std::string> names;
+  if (const int error = NamesBelow(folder, &names); error != 0 && !IsGone(error)) members->error = error;
+  if (depth == kDeepest) {
+    members->deeper = members->deeper || !names.empty();
     return;
   }
-  while (const dirent* const entry = readdir(all)) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-    if (depth == kDeepest) {
-      members->deeper = true;
-      break;
-    }
-    const Descriptor below(openat(folder, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  for (const std::string& name : names) {
+    const Descriptor below(openat(folder, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (below.open()) {
       AddAllMembers(below.number(), depth + 1, members);
     } else if (!IsGone(errno)) {
       members->error = errno;
     }
   }
-  closedir(all);
 }
 
 Members MembersOf(int folder) {

@@ -1,5 +1,5 @@
 // What `killTree` ends, attacked: trees that fork as fast as they can, that leave, and cgroups that are not the child's alone.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags, run } from '../../lib';
 import { endAll, isAlive } from '../support/alive';
@@ -11,7 +11,7 @@ import { owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { rootArguments, withBecomesRoot } from '../support/becomes-root';
 import { asUser, evaluate } from '../support/own-process';
-import { inTime, slow, until } from '../support/slow';
+import { slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -85,33 +85,42 @@ describe('who has left', () => {
   });
 });
 
-describe('who goes deeper than is looked', () => {
-  /** Says its pid from the last of so many cgroups, each below the one before. */
-  const deep = `
-    cd "$1" || exit
-    for at in $(seq 40); do mkdir d && cd d || exit; done
-    sh -c 'echo $$ > cgroup.procs; cd /; echo $$; exec sleep ${longer}' & wait`;
-  const ended = (kind: string): Promise<{ stdout: string; code?: unknown; option?: unknown }> =>
-    inTime(
-      async (timeout) => {
-        const options = { cgroup: makeCgroups(kind)[0]!, killTree: true, timeout, killGrace: 20 };
-        const told = run('/bin/sh', ['-c', deep, 'sh', options.cgroup], options);
-        return told.catch((error: { stdout: string; code: string; option: string }) => error);
-      },
-      ({ stdout }) => stdout !== '',
-    );
+describe('who is so many cgroups down', () => {
+  /** What run() tells of an end, and who was there. */
+  const ended = async (kind: string, levels: number): Promise<[pid: number, told: unknown]> => {
+    const [cgroup] = makeCgroups(kind);
+    const deep = `${cgroup!}/${'d/'.repeat(levels)}`;
+    mkdirSync(deep, { recursive: true });
+    const end = new AbortController();
+    const script = `sh -c 'echo $$ > $0/cgroup.procs; exec sleep ${longer}' ${deep} & wait`;
+    const options = { cgroup: cgroup!, killTree: true, killGrace: 20, signal: end.signal } as const;
+    const told = run('/bin/sh', ['-c', script], options).catch((error: unknown) => error);
+    await until(() => membersOf(deep).some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'));
+    const [pid] = membersOf(deep);
+    end.abort();
+    return [pid!, await told];
+  };
 
-  withHierarchies(['cgroup2'], 'ends: the kernel finds him', async () => {
-    const { stdout, option } = await ended('cgroup2');
-    expect(option).toBeUndefined();
-    expect(isAlive(Number(stdout))).toBe(false);
-  });
-  withHierarchies(['freezer'], 'lives on in one of the freezer, and that is told', async () => {
-    const { stdout, ...told } = await ended('freezer');
-    expect(told).toMatchObject({ code: 'EPERM', option: 'killTree' });
-    expect(isAlive(Number(stdout))).toBe(true);
-    endAll([Number(stdout)]);
-  });
+  for (const [kind, levels] of [
+    ['cgroup2', 300],
+    ['freezer', 200],
+  ] as const) {
+    withHierarchies([kind], `ends: ${levels} of ${kind}`, async () => {
+      const [pid, told] = await ended(kind, levels);
+      expect(told).toMatchObject({ endedBy: 'abort' });
+      expect(isAlive(pid)).toBe(false);
+    });
+  }
+  withHierarchies(
+    ['freezer'],
+    'lives on where that is more than we look into, 300 of freezer, and that is told',
+    async () => {
+      const [pid, told] = await ended('freezer', 300);
+      expect(told).toMatchObject({ code: 'EPERM', option: 'killTree' });
+      expect(isAlive(pid)).toBe(true);
+      endAll([pid]);
+    },
+  );
 });
 
 test('the leader that has ended and was reaped by nobody: no other group is signalled', async () => {
