@@ -36,15 +36,27 @@ function messageFor(cause: unknown, otherwise: string): string {
   return `nsclone has no prebuilt addon for ${process.platform} ${process.arch} here; ${otherwise}`;
 }
 
-/**
- * In Node's own realm as require() would: that would load the whole of `node:module` first. In another one require() has what an
- * earlier realm of this thread has loaded.
- */
+/** What this thread has loaded, by its file, as require() remembers it: a second load of our own files finds it. */
+const cacheName = Symbol.for('nsclone.addons');
+
+function cached(): Map<string, Addon> {
+  const { [cacheName]: known } = process as { [cacheName]?: Map<string, Addon> };
+  if (known !== undefined) return known;
+  const cache = new Map<string, Addon>();
+  Object.defineProperty(process, cacheName, { value: cache });
+  return cache;
+}
+
+/** As require() would, without the whole of `node:module`, which that takes from here. Of another realm it is require(). */
 function loadFile(file: string): Addon {
   if (!isMainRealm) return requireFrom('/', file) as Addon;
+  const known = cached().get(file);
+  if (known !== undefined) return known;
   const into: { exports: unknown } = { exports: {} };
   process.dlopen(into, file);
-  return into.exports as Addon;
+  const loaded = into.exports as Addon;
+  cached().set(file, loaded);
+  return loaded;
 }
 
 function loadNamed(file: string): Addon {

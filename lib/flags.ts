@@ -1,12 +1,29 @@
 // The flags of clone(2) as text and back, and which flag makes which kind of namespace.
 import { Flags } from '../types/flags';
 import type { NamespaceKind } from '../types/flags';
-import { invalidArgType, invalidArgValue, outOfRange } from './errors/argument-error';
+import { invalidArgType, invalidArgValue, outOfRange, refusedOption } from './errors/argument-error';
 import { didYouMean } from './errors/nearest';
 import { CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP } from './kernel/clone-constants';
 
 export { Flags };
 export type { NamespaceKind };
+
+/** A name that a flag might have. */
+const flagName = /^[A-Z][A-Z0-9_]*$/;
+
+// Without types nobody would tell of a flag that there is not: undefined, which `|` takes for none.
+Object.setPrototypeOf(
+  Flags,
+  new Proxy(
+    {},
+    {
+      get(target, name, receiver): unknown {
+        if (typeof name === 'string' && flagName.test(name)) throw refusedOption('flags argument', unknown(name, name));
+        return Reflect.get(target, name, receiver);
+      },
+    },
+  ),
+);
 
 /** A kind of namespace, its flag and the flag's name in {@link Flags}. */
 export interface NamespaceKindEntry {
@@ -107,9 +124,13 @@ function parsePart(part: string, text: string): number {
   const found = known().find(([candidate]) => candidate === name);
   if (found !== undefined) return found[1];
   if (name === 'CLEAR_SIGHAND' || name === 'INTO_CGROUP') throw outOfRange('text argument', 'flags of 32 bits', text);
+  throw invalidArgValue('text argument', text, unknown(part, name));
+}
+
+function unknown(said: string, name: string): string {
   const nearest = didYouMean(
     name,
     known().map(([candidate]) => candidate),
   );
-  throw invalidArgValue('text argument', text, `has the unknown flag "${part}"${nearest}`);
+  return `has the unknown flag "${said}"${nearest}`;
 }

@@ -1,6 +1,5 @@
 // Whether this code runs in the realm of Node itself. Jest, and whoever else uses node:vm, run programs in others, each with an Object,
 // an Array and an Error of its own.
-import { join } from 'node:path';
 
 /** Node's own functions are instances of Node's own Function, whoever looks at them. */
-export const isMainRealm = join instanceof Function;
+export const isMainRealm = process.getBuiltinModule instanceof Function;

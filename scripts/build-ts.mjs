@@ -427,7 +427,10 @@ const live = ['mailbox'];
 
 function field([local, name], isOfFront) {
   if (live.includes(name)) return `get ${name}() { return ${local}; }`;
-  if (isOfFront && name === table) return `get ${name}() { return ${local}(); }`;
+  if (isOfFront && name === table) {
+    const set = `Object.defineProperty(this, "${name}", { value, writable: true, enumerable: true, configurable: true });`;
+    return `get ${name}() { return ${local}(); },\n  set ${name}(value) { ${set} }`;
+  }
   return name === local ? name : `${name}: ${local}`;
 }
 
@@ -441,10 +444,13 @@ function exportsOfFile(name, exported, publicNames) {
   const local = new Map(exported.map(([local, name]) => [name, local]));
   const none = '__proto__: null';
   return [
+    // Whoever takes index.js out of the cache gets other ones, as of any module.
+    'function publicNames() {',
     // Without a prototype at first: V8 makes such a large object as a dictionary, in an eighth of the time.
-    `const publicNames = ${object([none, ...publicNames.map(([name, exported]) => field([local.get(name), exported], true))])};`,
-    'Object.setPrototypeOf(publicNames, Object.prototype);',
-    'Object.defineProperty(publicNames, "__esModule", { value: true });',
+    `const names = ${object([none, ...publicNames.map(([name, exported]) => field([local.get(name), exported], true))])};`,
+    'Object.setPrototypeOf(names, Object.prototype);',
+    'return Object.defineProperty(names, "__esModule", { value: true });',
+    '}',
     `module.exports = ${object([none, 'publicNames', ...fields])};`,
     '',
   ].join('\n');
@@ -498,7 +504,7 @@ function writeIndex(names) {
       '// The public names.',
       'const { publicNames } = require("./front.js");',
       '// In two steps: Node would look for names in what is required, and make a binding of each, which nobody imports.',
-      'module.exports = publicNames;',
+      'module.exports = publicNames();',
       '',
     ].join('\n'),
   );

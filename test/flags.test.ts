@@ -1,7 +1,10 @@
 // Flags as numbers, as text and as kinds of namespace.
+import { inspect } from 'node:util';
+
 import { Flags, flagOfKind, formatFlags, kindsOf, namespaceKinds, namespaceMask, parseFlags } from '../lib/flags';
 import { CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP } from '../lib/kernel/clone-constants';
 import { constants } from '../lib/kernel/constants';
+import { refusal } from './support/refusal';
 
 const names = Object.keys(Flags).filter((name) => Number.isNaN(Number(name)));
 
@@ -100,4 +103,26 @@ test('every kind of namespace has its flag', () => {
 
 test('flags tell their kinds of namespace', () => {
   expect(kindsOf(Flags.NEWNET | Flags.NEWNS | Flags.VM | Flags.IO)).toEqual(['mnt', 'net']);
+});
+
+describe('a flag that there is not', () => {
+  const untyped = Flags as unknown as Record<string, number>;
+
+  test('is refused where it is written: it would be none', () => {
+    expect(() => Flags.NEWUSER | untyped['NEWNETT']!).toThrow(
+      refusal(
+        'ERR_INVALID_ARG_VALUE',
+        'flags',
+        'The "flags" argument has the unknown flag "NEWNETT"; did you mean "NEWNET"?',
+      ),
+    );
+  });
+
+  test('and that is all: it is an object as any other', () => {
+    expect('NEWNETT' in Flags).toBe(false);
+    expect(Object.hasOwn(Flags, 'NEWNET')).toBe(true);
+    expect([untyped['then'], { ...Flags }['NEWNET']]).toEqual([undefined, Flags.NEWNET]);
+    expect(inspect(Flags)).toMatch(/^\{\n.*NEWNET: 1073741824,/s);
+    expect(structuredClone(Flags)).toEqual({ ...Flags });
+  });
 });

@@ -63,7 +63,7 @@ export interface ClonedProcess<
   readonly stderr: Err;
   /** Our ends of all its descriptors. Those above 2 are duplex sockets. */
   readonly stdio: [In, Out, Err, Above, Above];
-  /** Our end of its terminal; null without `pty`. `stdin`, `stdout` and `stderr` are null with it. */
+  /** Our end of its terminal; null without `pty`. `stdin`, `stdout` and, unless it is a pipe of its own, `stderr` are null with it. */
   readonly pty: Terminal;
   /** How it ended. Never rejects. */
   readonly exited: Promise<ExitStatus>;

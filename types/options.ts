@@ -262,13 +262,14 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /**
    * Whether `signal`, `timeout` and a disposal end all that the command has started, too. Refused where nothing tells its processes from
    * others'. Of these the first that is there does:
-   * - `Flags.NEWPID`: all end with pid 1. With `init` the command is sent `killSignal`, and SIGKILL is for pid 1.
+   * - `Flags.NEWPID`: all end with pid 1. `killSignal` is for the command alone, also with `init`: the others get SIGKILL at its end, or,
+   *   with `until: 'last'`, when the grace is over.
    * - `cgroup`: all that are in it or below it are sent `killSignal`, and SIGKILL by its `cgroup.kill`. It must be there, with no process
    *   in it; in version 1 it is one of the freezer. Who is moved into it later ends with the others.
    * - `processGroup` 0, `detached` or `pty`: all that are in the process group of the command. Whoever has left it, by setsid(2) or as a
    *   job of an interactive shell, lives on.
    *
-   * When `killSignal` has ended the command, the others have the rest of `killGrace`; `exited` resolves when they have ended, too.
+   * Without a pid namespace the others have the rest of `killGrace` when `killSignal` has ended the command; `exited` resolves when they have ended, too.
    * A command that ends by itself ends alone, but in a pid namespace. `kill()` is for the command. Default false.
    */
   killTree?: boolean | undefined;
@@ -297,7 +298,7 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
    */
   init?: boolean | InitOptions | undefined;
   /**
-   * A terminal of its own in the place of stdio 0 to 2, and a session: `child.pty` is the other end. `true` is 80 columns and 24
+   * A terminal of its own in the place of stdio 0 to 2 (`stderr: 'pipe'` leaves that one out), and a session: `child.pty` is the other end. `true` is 80 columns and 24
    * rows; `{ from: 'container' }` one of the devpts that it has mounted. Default false.
    */
   pty?: P | undefined;

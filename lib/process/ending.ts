@@ -44,8 +44,7 @@ export function refusedKill(result: number, option?: string, cause?: Error): Sys
 
 /** Of what has ended together with the command as far as it could be ended. */
 export function refusedTree(errno: number): SyscallError {
-  const hint =
-    'what the command has started runs on: it has other ids, a cgroup above is frozen, or there are cgroups more than 256 deep';
+  const hint = 'what the command has started runs on: it has other ids, or a cgroup above is frozen';
   return new SyscallError({ errno, syscall: 'kill', option: 'killTree', hint });
 }
 

@@ -50,6 +50,8 @@ function withoutCall(code: string, cgroup: string | undefined): Pick<SyscallErro
     const reason = 'there are processes in its cgroup already, which are not to end with it';
     return { option: 'killTree', path: cgroup, reason };
   }
+  if (code === 'ENOTSUP')
+    return { option: 'killTree', path: cgroup, reason: 'its cgroup is a threaded one, which does not end as a whole' };
   if (code === 'ESHUTDOWN') return { reason: 'the environment that this runs in is ending' };
   return {};
 }

@@ -24,8 +24,6 @@
 namespace nsclone {
 namespace {
 
-// As deep as somebody who makes one cgroup below the other can lead us: each level takes a descriptor meanwhile.
-constexpr int kDeepest = 256;
 // How often members are looked for that have come since.
 constexpr int kMostPasses = 8;
 
@@ -63,8 +61,6 @@ struct Members {
   std::set<pid_t> pids;
   // Why not all of them are known: an errno, EMFILE for one.
   int error = 0;
-  // There are cgroups below which were not looked into.
-  bool deeper = false;
 };
 
 // A cgroup that was removed has none.
@@ -77,9 +73,7 @@ void AddMembers(int folder, Members* members) {
     return;
   }
   std::string text;
-  const int error = ReadAll(procs.number(), &text);
-  // Of a threaded one its domain tells, which is above it.
-  if (error != 0 && error != EOPNOTSUPP && !IsGone(error)) members->error = error;
+  if (const int error = ReadAll(procs.number(), &text); error != 0 && !IsGone(error)) members->error = error;
   for (const char* at = text.c_str(); *at != '\0';) {
     char* end = nullptr;
     const long pid = strtol(at, &end, 10);
@@ -90,39 +84,69 @@ void AddMembers(int folder, Members* members) {
   }
 }
 
-// The names of those right below it. 0, or an errno.
-int NamesBelow(int folder, std::vector<std::string>* names) {
+using Identity = std::pair<dev_t, ino_t>;
+
+Identity IdentityOf(int folder) {
+  struct stat about = {};
+  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
+  syscall(SYS_fstat, folder, &about);
+  return {about.st_dev, about.st_ino};
+}
+
+// A cgroup on the way down, and those right below it that are still to be looked into.
+struct Level {
+  Identity identity;
+  std::vector<std::string> names;
+};
+
+// Looks at a cgroup.
+Level LookInto(int folder, Members* members) {
+  Level level = {IdentityOf(folder), {}};
   DIR* const all = OpenFolder(folder);
-  if (all == nullptr) return errno;
+  if (all == nullptr) {
+    if (!IsGone(errno)) members->error = errno;
+    return level;
+  }
   while (const dirent* const entry = readdir(all)) {
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names->emplace_back(entry->d_name);
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") level.names.emplace_back(name);
   }
   closedir(all);
-  return 0;
+  return level;
 }
 
-// Those in a cgroup and in all below it.
-void AddAllMembers(int folder, int depth, Members* members) {
-  AddMembers(folder, members);
-  std::vector<std::string> names;
-  if (const int error = NamesBelow(folder, &names); error != 0 && !IsGone(error)) members->error = error;
-  if (depth == kDeepest) {
-    members->deeper = members->deeper || !names.empty();
-    return;
-  }
-  for (const std::string& name : names) {
-    const Descriptor below(openat(folder, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (below.open()) {
-      AddAllMembers(below.number(), depth + 1, members);
-    } else if (!IsGone(errno)) {
-      members->error = errno;
-    }
-  }
-}
-
+// Those in a cgroup and in all below it. However deep somebody has made one below the other, few descriptors are open
+// for it: the way back leads over "..", which is looked at, too.
 Members MembersOf(int folder) {
   Members members;
-  AddAllMembers(folder, 0, &members);
+  AddMembers(folder, &members);
+  std::vector<Level> levels = {LookInto(folder, &members)};
+  Descriptor deeper;
+  const auto at = [&] { return levels.size() == 1 ? folder : deeper.number(); };
+  while (!levels.empty()) {
+    std::vector<std::string>& names = levels.back().names;
+    if (names.empty()) {
+      levels.pop_back();
+      if (levels.size() < 2) continue;
+      deeper = Descriptor(openat(deeper.number(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (deeper.open() && IdentityOf(deeper.number()) == levels.back().identity) continue;
+      members.error = deeper.open() ? ESTALE : errno;
+      break;
+    }
+    Descriptor below(openat(at(), names.back().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    names.pop_back();
+    if (!below.open()) {
+      if (!IsGone(errno)) members.error = errno;
+      continue;
+    }
+    // Of a threaded one its domain tells, which is above it.
+    Members here;
+    AddMembers(below.number(), &here);
+    members.pids.merge(here.pids);
+    if (here.error != 0 && here.error != EOPNOTSUPP) members.error = here.error;
+    levels.push_back(LookInto(below.number(), &members));
+    deeper = std::move(below);
+  }
   return members;
 }
 
@@ -255,11 +279,10 @@ class Freezer : public Cgroup {
 
   Left Look(const Process& leader) override {
     if (!leader.Ended()) return Left::kSomebody;
-    auto [members, error, deeper] = MembersOf(folder_.number());
+    auto [members, error] = MembersOf(folder_.number());
     members.erase(getpid());
     if (error != 0) return Left::kSomebody;
-    // Who goes deeper than we look is not sent our SIGKILL either.
-    if (members.empty()) return deeper ? Left::kKept : Left::kNobody;
+    if (members.empty()) return Left::kNobody;
     // One above it may be frozen by somebody else: SIGKILL is of no use until it is thawed.
     const bool frozen = thawed_ && !BeginsWith(state_.number(), "THAWED");
     const auto refuses = [](pid_t pid) { return kill(pid, 0) != 0 && errno == EPERM; };
@@ -276,13 +299,6 @@ class Freezer : public Cgroup {
   bool freezing_ = false;
   bool thawed_ = false;
 };
-
-std::pair<dev_t, ino_t> IdentityOf(int folder) {
-  struct stat about = {};
-  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
-  syscall(SYS_fstat, folder, &about);
-  return {about.st_dev, about.st_ino};
-}
 
 }  // namespace
 
@@ -302,9 +318,14 @@ std::unique_ptr<Tree> FreezerTree(Descriptor folder, Descriptor state) {
 int TakeCgroup(int folder, int events) {
   Taken& taken = AllTaken();
   const std::lock_guard lock(taken.mutex);
-  const std::pair<dev_t, ino_t> identity = IdentityOf(folder);
+  const Identity identity = IdentityOf(folder);
   if (taken.folders.count(identity) != 0) return EBUSY;
-  const Members members = events >= 0 ? Members() : MembersOf(folder);
+  Members members;
+  // A threaded one of version 2 neither tells who is in it nor ends as a whole: EOPNOTSUPP.
+  if (events >= 0)
+    AddMembers(folder, &members);
+  else
+    members = MembersOf(folder);
   if (members.error != 0) return members.error;
   if (events >= 0 ? !IsVacant(events) : !members.pids.empty()) return ENOTEMPTY;
   taken.folders.insert(identity);

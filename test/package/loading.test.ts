@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import path, { dirname, join } from 'node:path';
 
 import { buildSync } from 'esbuild';
 
+import type * as Realm from '../../lib/realm';
 import { root } from '../support/own-process';
 import { slow } from '../support/slow';
 
@@ -186,4 +187,36 @@ test('an install runs nothing', () => {
   expect(gypfile).toBe(false);
   // That is not carried into a lock file: with one, npm runs node-gyp for whatever has a binding.gyp.
   expect(files).not.toContain('binding.gyp');
+});
+
+test('our files are loaded anew with the addon that is there', () => {
+  const script = `
+    const { readdirSync } = require('node:fs');
+    const load = async () => {
+      for (const name of Object.keys(require.cache)) delete require.cache[name];
+      await (await require(${JSON.stringify(root)}).clone('true', [], { stdio: 'ignore' })).exited;
+      return readdirSync('/proc/self/fd').length;
+    };
+    load().then(async (first) => console.log((await load()) - first, (await load()) - first));`;
+  expect(outputOf('-e', script)).toBe('0 0');
+});
+
+test('a realm of its own is known by a function that nobody mocks', () => {
+  jest.isolateModules(() => {
+    const spy = jest.spyOn(path, 'join');
+    expect((require('../../lib/realm') as typeof Realm).isMainRealm).toBe(false);
+    spy.mockRestore();
+  });
+});
+
+test('public names are those of whoever has required them: stubbing one changes it for nobody else', () => {
+  const script = `
+    'use strict';
+    const file = require.resolve(${JSON.stringify(root)});
+    const names = require(file);
+    names.clone = names.constants = undefined;
+    delete require.cache[file];
+    const others = require(file);
+    console.log(names.clone, names.constants, typeof others.clone, typeof others.constants.O_PATH);`;
+  expect(outputOf('-e', script)).toBe('undefined undefined function number');
 });

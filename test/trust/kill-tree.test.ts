@@ -85,11 +85,11 @@ describe('who has left', () => {
   });
 });
 
-describe('who is so many cgroups down', () => {
+describe('who has made himself cgroups below', () => {
   /** What run() tells of an end, and who was there. */
-  const ended = async (kind: string, levels: number): Promise<[pid: number, told: unknown]> => {
+  const ended = async (kind: string, below: string): Promise<[pid: number, told: unknown]> => {
     const [cgroup] = makeCgroups(kind);
-    const deep = `${cgroup!}/${'d/'.repeat(levels)}`;
+    const deep = `${cgroup!}/${below}`;
     mkdirSync(deep, { recursive: true });
     const end = new AbortController();
     const script = `sh -c 'echo $$ > $0/cgroup.procs; exec sleep ${longer}' ${deep} & wait`;
@@ -101,27 +101,49 @@ describe('who is so many cgroups down', () => {
     return [pid!, await told];
   };
 
-  for (const [kind, levels] of [
-    ['cgroup2', 300],
-    ['freezer', 200],
-  ] as const) {
-    withHierarchies([kind], `ends: ${levels} of ${kind}`, async () => {
-      const [pid, told] = await ended(kind, levels);
-      expect(told).toMatchObject({ endedBy: 'abort' });
-      expect(isAlive(pid)).toBe(false);
+  for (const kind of ['cgroup2', 'freezer']) {
+    for (const [name, below] of [
+      ['that hide', '.x'],
+      ['300 deep', 'd/'.repeat(300)],
+    ] as const) {
+      withHierarchies([kind], `ends: ${name}, of ${kind}`, async () => {
+        const [pid, told] = await ended(kind, below);
+        expect(told).toMatchObject({ endedBy: 'abort' });
+        expect(isAlive(pid)).toBe(false);
+      });
+    }
+    withHierarchies([kind], `ends where they are deeper than Node has descriptors, of ${kind}`, async () => {
+      const [cgroup] = makeCgroups(kind);
+      mkdirSync(`${cgroup!}/${'d/'.repeat(100)}`, { recursive: true });
+      const script = `trap "" TERM; sleep ${longer} & wait`;
+      expect(
+        evaluate(
+          `const { endedBy } = await nsclone.run('sh', ['-c', ${JSON.stringify(script)}],
+             { cgroup: ${JSON.stringify(cgroup)}, killTree: true, timeout: slow(200), killGrace: 20 });
+           return endedBy;`,
+          ['prlimit', '--nofile=64:64'],
+        ),
+      ).toBe('timeout');
+      expect(membersOf(cgroup!)).toEqual([]);
     });
   }
-  withHierarchies(
-    ['freezer'],
-    'lives on where that is more than we look into, 300 of freezer, and that is told',
-    async () => {
-      const [pid, told] = await ended('freezer', 300);
-      expect(told).toMatchObject({ code: 'EPERM', option: 'killTree' });
-      expect(isAlive(pid)).toBe(true);
-      endAll([pid]);
-    },
-  );
 });
+
+withHierarchies(
+  ['cgroup2'],
+  'a threaded cgroup, which neither tells who is in it nor ends as a whole, is refused',
+  async () => {
+    const [cgroup] = makeCgroups('cgroup2');
+    const threaded = makeBelow(cgroup!, 'threaded');
+    writeFileSync(`${threaded}/cgroup.type`, 'threaded');
+    const options = { cgroup: threaded, killTree: true, stdio: 'ignore' } as const;
+    await expect(clone('/bin/sleep', [longer], options)).rejects.toMatchObject({
+      code: 'ENOTSUP',
+      option: 'killTree',
+      message: expect.stringContaining('threaded'),
+    });
+  },
+);
 
 test('the leader that has ended and was reaped by nobody: no other group is signalled', async () => {
   const bystanders = await Bystanders.start(3);
@@ -148,9 +170,9 @@ describe('a cgroup that others are in', () => {
       expect(bystanders.dead()).toEqual([]);
       await bystanders.end();
     });
-    withHierarchies([kind], `is refused where they are below it: of ${kind}`, async () => {
+    withHierarchies([kind], `is refused where they are below it, in one that hides: of ${kind}`, async () => {
       const [cgroup] = makeCgroups(kind);
-      const below = makeBelow(cgroup!, 'below');
+      const below = makeBelow(cgroup!, '.below');
       const bystanders = await Bystanders.start(1);
       writeFileSync(`${below}/cgroup.procs`, String(bystanders.pids[0]));
       const options = { cgroup: cgroup!, killTree: true, stdio: 'ignore' } as const;
@@ -179,18 +201,24 @@ describe('a cgroup that others are in', () => {
       );
       expect(codes).toEqual(['ENOTEMPTY', 'ENOTEMPTY']);
     });
-    withHierarchies([kind], `lets Node live that somebody has put there since: of ${kind}`, () => {
-      const [cgroup] = makeCgroups(kind);
-      const told = evaluate<unknown[]>(
-        `const cgroup = ${JSON.stringify(cgroup)};
+    for (const below of ['', '/.x', '/d'.repeat(300)])
+      withHierarchies(
+        [kind],
+        `lets Node live that somebody has put there since: in ${below.slice(0, 9)} of ${kind}`,
+        () => {
+          const [cgroup] = makeCgroups(kind);
+          mkdirSync(`${cgroup!}${below}`, { recursive: true });
+          const told = evaluate<unknown[]>(
+            `const cgroup = ${JSON.stringify(cgroup)}; const own = cgroup + ${JSON.stringify(below)};
          const child = await nsclone.clone('sh', ['-c', 'trap "" TERM; sleep ${longer} & wait'], { cgroup, killTree: true, killGrace: 20, stdio: 'ignore' });
          await until(() => fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').trim().split('\\n').length === 2);
-         fs.writeFileSync(cgroup + '/cgroup.procs', String(process.pid));
+         fs.writeFileSync(own + '/cgroup.procs', String(process.pid));
          await child[Symbol.asyncDispose]();
-         return [child.signalCode, fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').trim() === String(process.pid)];`,
+         return [child.signalCode, fs.readFileSync(own + '/cgroup.procs', 'utf8').trim() === String(process.pid)];`,
+          );
+          expect(told).toEqual(['SIGKILL', true]);
+        },
       );
-      expect(told).toEqual(['SIGKILL', true]);
-    });
   }
   for (const kind of ['cgroup2', 'freezer']) {
     withHierarchies([kind], `ends where Node has no descriptor left, and spares it: of ${kind}`, () => {
