@@ -30,12 +30,17 @@ function foldersOf(file: string): string[] {
   }
 }
 
-function whyNot(file: string, who: Executor): string | undefined {
+/** The first folder on the way to a file that may not be searched. */
+function closedTo(file: string, who: Executor): string | undefined {
   for (const folder of foldersOf(file)) {
     const status = host.stat(folder);
     if (status === undefined || (status.mode & typeMask) !== folderType) return undefined;
-    if (!may(status, who) && !who.overrides(status)) return `user ${who.uid} may not search the folder ${folder}`;
+    if (!may(status, who) && !who.overrides(status)) return folder;
   }
+  return undefined;
+}
+
+function whyNot(file: string, who: Executor): string | undefined {
   const status = host.stat(file);
   if (status === undefined) return undefined;
   if ((status.mode & typeMask) === folderType) return `${file} is a folder`;
@@ -48,11 +53,18 @@ function whyNot(file: string, who: Executor): string | undefined {
     : undefined;
 }
 
-/** The first reason among files that are tried in turn. */
+/** The first reason among files that are tried in turn: of one that is there, before a folder that may have it and cannot be searched. */
 export function whyNotExecuted(files: readonly string[], who: Executor, folder = '.'): string | undefined {
+  let closed: string | undefined;
   for (const file of files) {
-    const reason = whyNot(resolve(folder, file), who);
+    const path = resolve(folder, file);
+    const first = closedTo(path, who);
+    closed ??= first;
+    const reason = first === undefined ? whyNot(path, who) : undefined;
     if (reason !== undefined) return reason;
   }
-  return undefined;
+  if (closed === undefined) return undefined;
+  return files.length === 1
+    ? `user ${who.uid} may not search the folder ${closed}`
+    : `no folder of PATH that user ${who.uid} may search has it; ${closed} is not one of them`;
 }

@@ -69,7 +69,10 @@ test('a folder in the place of a file', async () => {
 userOnly('a folder of PATH that we may not search', async () => {
   const hint = `user ${uid} may not search the folder ${closed}`;
   expect(await failure('tool', path(closed))).toMatchObject({ code: 'EACCES', hint });
-  expect(await failure('no-such-tool', path('/no/such', closed))).toMatchObject({ code: 'EACCES', hint });
+  expect(await failure('no-such-tool', path('/no/such', closed))).toMatchObject({
+    code: 'EACCES',
+    hint: `no folder of PATH that user ${uid} may search has it; ${closed} is not one of them`,
+  });
   expect(await failure(join(closed, 'tool'))).toMatchObject({ code: 'EACCES', hint });
   // As root of a user namespace in which its owner is mapped, we may.
   const child = await clone(join(closed, 'tool'), [], { ...owned(0), stdio: 'ignore' });
@@ -78,6 +81,14 @@ userOnly('a folder of PATH that we may not search', async () => {
 
 rootOnly('a folder, and a file, that the user of the child may not use', async () => {
   const other = { uid: 1000, gid: 1000 };
+  expect(await failure('no-such-tool', { ...path('/no/such', closed), ...other })).toMatchObject({
+    code: 'EACCES',
+    hint: `no folder of PATH that user 1000 may search has it; ${closed} is not one of them`,
+  });
+  // What is there counts before what may be.
+  expect(await failure('mine', { ...path(closed, open), ...other })).toMatchObject({
+    hint: `user 1000 may not execute ${join(open, 'mine')}`,
+  });
   expect(await failure('tool', { ...path(closed), ...other })).toMatchObject({
     code: 'EACCES',
     hint: `user 1000 may not search the folder ${closed}`,
