@@ -43,7 +43,8 @@ function cached(): Map<string, Addon> {
   const { [cacheName]: known } = process as { [cacheName]?: Map<string, Addon> };
   if (known !== undefined) return known;
   const cache = new Map<string, Addon>();
-  Object.defineProperty(process, cacheName, { value: cache });
+  // Who has frozen it loads one more each time.
+  Reflect.defineProperty(process, cacheName, { value: cache });
   return cache;
 }
 

@@ -220,3 +220,9 @@ test('public names are those of whoever has required them: stubbing one changes 
     console.log(names.clone, names.constants, typeof others.clone, typeof others.constants.O_PATH);`;
   expect(outputOf('-e', script)).toBe('undefined undefined function number');
 });
+
+test('a process that somebody has frozen loads it all the same', () => {
+  env = { NSCLONE_ADDON: join(root, 'build/Release/nsclone.node') };
+  const script = `Object.freeze(process); require(${JSON.stringify(root)}).run('echo', ['x']).then(({ stdout }) => console.log(stdout));`;
+  expect(outputOf('-e', script)).toBe('x');
+});
