@@ -1,5 +1,5 @@
 // What a container of the minibox sees, is and may do, as options of clone().
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 import { type CapabilityName, type CloneOptions, Flags, type Mount, plan, type RootMount } from 'nsclone';
 
@@ -49,6 +49,12 @@ function rootOf(root: string): { readonly root: RootMount; readonly mounts: read
   };
 }
 
+/** The host's; one without a network has none. */
+function nameServers(): Mount[] {
+  if (!existsSync('/etc/resolv.conf')) return [];
+  return [{ type: 'file', target: '/etc/resolv.conf', content: readFileSync('/etc/resolv.conf'), create: true }];
+}
+
 function mounts({ hostname, sysfs }: Box): Mount[] {
   const hosts = `127.0.0.1 localhost ${hostname}\n::1 localhost\n`;
   const readOnly = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/proc/fs'];
@@ -59,7 +65,7 @@ function mounts({ hostname, sysfs }: Box): Mount[] {
     { type: 'dev', target: '/dev', create: true },
     { type: 'tmpfs', target: '/tmp', mode: 0o1777, size: '64m', create: true },
     { type: 'tmpfs', target: '/run', size: '16m', create: true },
-    { type: 'file', target: '/etc/resolv.conf', content: readFileSync('/etc/resolv.conf'), create: true },
+    ...nameServers(),
     { type: 'file', target: '/etc/hosts', content: hosts, create: true },
     { type: 'file', target: '/etc/hostname', content: `${hostname}\n`, create: true },
     ...hidden.map((target): Mount => ({ type: 'mask', target })),

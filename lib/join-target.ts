@@ -1,5 +1,6 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
 import type { NamespaceKind } from '../types/flags';
+import type { Refusal } from '../types/probe';
 import type { NamespaceSetTarget, NamespaceTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
@@ -7,6 +8,7 @@ import { bareName, invalidArgType, invalidArgValue, refusedOption } from './erro
 import { SyscallError } from './errors/syscall-error';
 import { constants } from './kernel/constants';
 import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags';
+import { whyNoSuchNamespaces } from './host/namespace-limits';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
 import { identify } from './open-file';
 import { namespaceId, procError, readProc, whyNotOurs } from './proc';
@@ -37,7 +39,15 @@ interface Place {
 
 function must(result: number, syscall: string, { option, path }: Place): number {
   if (result >= 0) return result;
-  throw new SyscallError({ errno: -result, syscall, option: bareName(option), path });
+  const hint = result === -ENOENT ? whyNoFile(path) : undefined;
+  throw new SyscallError({ errno: -result, syscall, option: bareName(option), path, hint });
+}
+
+/** Of a kind that this kernel does not have there is no file in any /proc/PID/ns. */
+function whyNoFile(path = ''): Refusal | undefined {
+  const kind = /^\/proc\/.*\/ns\/(\w+)$/.exec(path)?.[1];
+  const known = namespaceKinds.find((one) => one.kind === kind);
+  return known && whyNoSuchNamespaces(formatFlags(known.flag));
 }
 
 /** Flags that are kinds of namespace. */

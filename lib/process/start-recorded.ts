@@ -7,7 +7,7 @@ import { refusedOption } from '../errors/argument-error';
 import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
@@ -152,6 +152,8 @@ function launchHint(code: string, flags: number): Hint | undefined {
       return (flags & Flags.NEWUSER) === 0 ? whoRefuses('EACCES', 'clone') : whyForbidden('EACCES');
     case 'ENOSPC':
       return whyNoMoreNamespaces(formatFlags(flags));
+    case 'EINVAL':
+      return whyNoSuchNamespaces(formatFlags(flags));
     case 'ENOSYS':
       return 'Flags.NEWTIME needs clone3(2), which this host forbids';
     default:

@@ -2,7 +2,7 @@
 import type { Refusal } from '../../types/probe';
 import { host } from '../host/host';
 import { mountTable } from '../host/mount-table';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { effectiveID, holds, isMapped, profile, spell, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 
@@ -50,6 +50,7 @@ function whyNowhere(): Refusal | undefined {
 /** The reason for an error of unshare(CLONE_NEWUSER); undefined where the host shows none. */
 export function whyForbidden(code: string): Refusal | undefined {
   if (code === 'ENOSPC') return whyNoMoreNamespaces('CLONE_NEWUSER');
+  if (code === 'EINVAL') return whyNoSuchNamespaces('CLONE_NEWUSER');
   if (code === 'EUSERS') return { cause: 'kernel', detail: 'user namespaces are nested 32 deep here, and no deeper' };
   if (code !== 'EPERM' && code !== 'EACCES') return undefined;
   if (parameter('kernel.unprivileged_userns_clone') === '0' && holds(CAP_SYS_ADMIN) !== true) {

@@ -1,6 +1,6 @@
 // Step `namespaces`: the new namespaces that a process can enter by itself, one call each, so that an error names its own.
 import { Flags, formatFlags } from '../flags';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
@@ -29,6 +29,7 @@ export const namespaces: Step = {
     if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
       return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER, with uidMap and gidMap';
     if (code === 'ENOSPC') return whyNoMoreNamespaces(detail ?? '');
+    if (code === 'EINVAL') return whyNoSuchNamespaces(detail ?? '');
     return undefined;
   },
 };

@@ -1,7 +1,7 @@
 // Step `time`: the new time namespace and its offsets, which the second clone enters; see time_namespaces(7).
 import { integer, plainObject } from '../check';
 import { Flags } from '../flags';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
@@ -62,6 +62,7 @@ export const time: Step = {
     if (code === 'EPERM' && !request.creates(Flags.NEWUSER) && holds(constants.CAP_SYS_ADMIN) !== true)
       return 'needs CAP_SYS_ADMIN; add Flags.NEWUSER';
     if (code === 'ENOSPC') return whyNoMoreNamespaces('CLONE_NEWTIME');
+    if (code === 'EINVAL' && label.option === 'flags') return whyNoSuchNamespaces('CLONE_NEWTIME');
     return undefined;
   },
 };

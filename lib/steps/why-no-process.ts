@@ -2,7 +2,7 @@
 import type { Hint } from '../errors/hint';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Request } from '../assembly/request';
@@ -17,6 +17,7 @@ export function whyNoProcess(code: string, request: Request): Hint | undefined {
   }
   if (code === 'EINVAL' && request.creates(Flags.NEWPID) && request.joinsAny(Flags.NEWPID))
     return 'the pid namespace that was joined belongs to a user namespace, in which the new one must be made; join that one too';
+  if (code === 'EINVAL' && request.creates(Flags.NEWPID)) return whyNoSuchNamespaces('CLONE_NEWPID');
   if (code === 'EAGAIN') return whyNoMoreProcesses(request.cgroupSources);
   return undefined;
 }

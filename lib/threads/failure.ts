@@ -3,7 +3,7 @@ import { addon } from '../addon';
 import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
-import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds, holdsEverywhere, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
@@ -43,9 +43,11 @@ function whyNotUnshared(code: string, flags: number): Hint | undefined {
   if (code === 'EPERM' && holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, 'unshare');
   if (code === 'EPERM') return 'needs CAP_SYS_ADMIN; an ordinary user gets namespaces with clone() and Flags.NEWUSER';
   if (code === 'ENOSPC') return whyNoMoreNamespaces(formatFlags(flags));
-  if (code === 'EINVAL' && (flags & Flags.NEWPID) !== 0)
+  if (code !== 'EINVAL') return undefined;
+  const lacking = whyNoSuchNamespaces(formatFlags(flags));
+  if (lacking === undefined && (flags & Flags.NEWPID) !== 0)
     return 'the children of this thread are in another pid namespace than itself already: setns() back first';
-  return undefined;
+  return lacking;
 }
 
 function whyNotEntered(code: string): Hint | undefined {

@@ -1,5 +1,6 @@
 // A kernel that is too old says EINVAL or ENOSYS; the error says which is needed.
-import { Flags } from '../../lib';
+import { clone, Flags, type SyscallError } from '../../lib';
+import { namespaceKinds } from '../../lib/flags';
 import { calls, failAt } from '../support/fault';
 import { hosts, onHost } from '../support/host';
 import { owned } from '../support/inside';
@@ -28,4 +29,41 @@ test('one that has the call is not blamed', async () => {
 
 test('nor is an old one, for what it refuses by another error', async () => {
   expect((await on('5.4.0', 'close_range(', 'EMFILE')).hint).toBeUndefined();
+});
+
+describe('a kernel that is built without a kind of namespace', () => {
+  const without = (kind: string, body: () => Promise<SyscallError>): Promise<SyscallError> => {
+    const links: Record<string, string> = {};
+    for (const one of namespaceKinds.filter((other) => other.kind !== kind))
+      links[`/proc/thread-self/ns/${one.kind}`] = `${one.kind}:[1]`;
+    return onHost({ links }, body);
+  };
+
+  test.each([
+    ['time', Flags.NEWTIME, 'unshare(CLONE_NEWTIME)'],
+    ['net', Flags.NEWNET, 'unshare(CLONE_NEWNET)'],
+    ['cgroup', Flags.NEWCGROUP, 'unshare(CLONE_NEWCGROUP)'],
+    ['user', 0, 'unshare(CLONE_NEWUSER)'],
+    ['pid', Flags.NEWPID, 'clone'],
+  ])('%s, is named, with its setting', async (kind, flag, line) => {
+    const refused = (): Promise<SyscallError> => failAt(owned(flag), calls(line), 'EINVAL');
+    const error = await without(kind, refused);
+    expect(error).toMatchObject({ code: 'EINVAL', option: 'flags' });
+    expect(error.hint).toContain(`this kernel is built without ${kind} namespaces (CONFIG_${kind.toUpperCase()}_NS)`);
+    // Where it has all of them, or where nothing can be seen of them, it is something else.
+    for (const links of [{}, { links: {} }])
+      expect((await onHost(links, refused)).hint ?? '').not.toContain('built without');
+    expect((await refused()).hint ?? '').not.toContain('built without');
+  });
+  test('of which no process has a file that could be joined', async () => {
+    const join = '/proc/4194303/ns/time';
+    const refused = (): Promise<SyscallError> => clone('/bin/true', [], { join }).catch((error) => error);
+    expect(await without('time', refused)).toMatchObject({
+      code: 'ENOENT',
+      option: 'join',
+      path: join,
+      hint: expect.stringContaining('built without time namespaces'),
+    });
+    expect((await refused()).hint).toBeUndefined();
+  });
 });
