@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "launch/proc.h"
 #include "watch/tree.h"
 
 namespace nsclone {
@@ -27,9 +29,15 @@ namespace {
 // How often members are looked for that have come since.
 constexpr int kMostPasses = 8;
 
+using Identity = std::pair<dev_t, ino_t>;
+
+// In which cgroups this process is, in the words of the kernel, and in the view of which cgroup namespace.
+using Place = std::pair<Identity, std::string>;
+
 struct Taken {
   std::mutex mutex;
-  std::set<std::pair<dev_t, ino_t>> folders;
+  // Each with where we were when it was taken.
+  std::map<Identity, Place> folders;
 };
 
 // Never destroyed: the last Worker may end while the process exits.
@@ -45,6 +53,24 @@ int ReadAll(int descriptor, std::string* text) {
   while ((length = pread(descriptor, part, sizeof(part), static_cast<off_t>(text->size()))) > 0)
     text->append(part, length);
   return length == 0 ? 0 : errno;
+}
+
+Identity IdentityOf(int descriptor) {
+  struct stat about = {};
+  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
+  syscall(SYS_fstat, descriptor, &about);
+  return {about.st_dev, about.st_ino};
+}
+
+// Without a text where it cannot be told.
+Place OwnPlace() {
+  int proc = -1;
+  if (FindProc(&proc) == Proc::kNone) return {};
+  const Descriptor view(openat(proc, "thread-self/ns/cgroup", O_RDONLY | O_CLOEXEC));
+  const Descriptor cgroups(openat(proc, "self/cgroup", O_RDONLY | O_CLOEXEC));
+  std::string text;
+  if (!view.open() || !cgroups.open() || ReadAll(cgroups.number(), &text) != 0) return {};
+  return {IdentityOf(view.number()), std::move(text)};
 }
 
 bool BeginsWith(int descriptor, const char* word) {
@@ -82,15 +108,6 @@ void AddMembers(int folder, Members* members) {
     if (pid > 0) members->pids.insert(static_cast<pid_t>(pid));
     at = *end == '\n' ? end + 1 : end;
   }
-}
-
-using Identity = std::pair<dev_t, ino_t>;
-
-Identity IdentityOf(int folder) {
-  struct stat about = {};
-  // glibc has a function of that name since 2.33 only; its struct is the kernel's on both architectures.
-  syscall(SYS_fstat, folder, &about);
-  return {about.st_dev, about.st_ino};
 }
 
 // A cgroup on the way down, and those right below it that are still to be looked into.
@@ -189,6 +206,13 @@ bool IsVacant(int events) {
   return std::string_view(text, length).find("populated 0") != std::string_view::npos;
 }
 
+Place PlaceWhenTaken(int folder) {
+  Taken& taken = AllTaken();
+  const std::lock_guard lock(taken.mutex);
+  const auto found = taken.folders.find(IdentityOf(folder));
+  return found == taken.folders.end() ? Place() : found->second;
+}
+
 class Cgroup : public Tree {
  public:
   explicit Cgroup(Descriptor folder) : folder_(std::move(folder)) {}
@@ -235,9 +259,15 @@ class KillableCgroup : public Cgroup {
 
  private:
   // The kernel sees to those that are being forked. Not where somebody has put us into it, or that cannot be told.
-  bool KillAtOnce() {
+  bool KillAtOnce() { return at_once_ = IsElsewhere() && Write(kill_.number(), "1"); }
+
+  // Whether we are in no part of it. We were not when it was taken, as nobody was; so not if we are where we were then,
+  // whatever its members let us see of it.
+  bool IsElsewhere() const {
+    const Place now = OwnPlace();
+    if (!now.second.empty() && now == PlaceWhenTaken(folder_.number())) return true;
     const Members members = MembersOf(folder_.number());
-    return at_once_ = members.error == 0 && members.pids.count(getpid()) == 0 && Write(kill_.number(), "1");
+    return members.error == 0 && members.pids.count(getpid()) == 0;
   }
 
   const Descriptor kill_;
@@ -320,6 +350,8 @@ int TakeCgroup(int folder, int events) {
   const std::lock_guard lock(taken.mutex);
   const Identity identity = IdentityOf(folder);
   if (taken.folders.count(identity) != 0) return EBUSY;
+  // Before it is seen that nobody is in it, us included.
+  Place place = OwnPlace();
   Members members;
   // A threaded one of version 2 neither tells who is in it nor ends as a whole: EOPNOTSUPP.
   if (events >= 0)
@@ -328,7 +360,7 @@ int TakeCgroup(int folder, int events) {
     members = MembersOf(folder);
   if (members.error != 0) return members.error;
   if (events >= 0 ? !IsVacant(events) : !members.pids.empty()) return ENOTEMPTY;
-  taken.folders.insert(identity);
+  taken.folders.emplace(identity, std::move(place));
   return 0;
 }
 

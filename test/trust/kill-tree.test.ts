@@ -1,10 +1,10 @@
 // What `killTree` ends, attacked: trees that fork as fast as they can, that leave, and cgroups that are not the child's alone.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { clone, type ClonedProcess, type CloneOptions, Flags, run } from '../../lib';
+import { clone, type ClonedProcess, type CloneOptions, constants, Flags, run } from '../../lib';
 import { endAll, isAlive } from '../support/alive';
 import { Bystanders, longer, nextLine } from '../support/attack';
-import { rootOnly } from '../support/capability';
+import { hasCapability, needing, rootOnly } from '../support/capability';
 import { makeBelow, makeCgroup, makeCgroups, membersOf, hierarchy, withHierarchies } from '../support/cgroups';
 import { compiled, withCompiler } from '../support/compiled';
 import { owned, read } from '../support/inside';
@@ -127,6 +127,53 @@ describe('who has made himself cgroups below', () => {
       expect(membersOf(cgroup!)).toEqual([]);
     });
   }
+});
+
+describe('a member that lets nobody see who is in a cgroup below', () => {
+  /** As an ordinary user's Node, with cgroups that are his: what it tells, by a script with `tree`, `below` and `hides`. */
+  const asOwner = <T>(source: string): { told: T; left: number[] } => {
+    const [above] = makeCgroups('cgroup2');
+    const [node, tree] = [makeBelow(above!, 'node'), makeBelow(above!, 'tree')];
+    for (const folder of [above!, node, tree])
+      for (const path of [folder, `${folder}/cgroup.procs`, `${folder}/cgroup.kill`]) chownSync(path, 1000, 1000);
+    const below = `${tree}/below`;
+    const hides = `mkdir ${below}; sh -c 'echo $$ > ${below}/cgroup.procs; trap "" TERM; chmod 0 ${below}; exec sleep ${longer}' & wait`;
+    const told = evaluate<T>(
+      `const [tree, below, hides] = ${JSON.stringify([tree, below, hides])};
+       const options = { cgroup: tree, killTree: true, killGrace: 50 };
+       const hidden = () => until(() => fs.existsSync(below) && (fs.statSync(below).mode & 0o777) === 0);
+       ${source}`,
+      ['/bin/sh', '-c', `echo $$ > ${node}/cgroup.procs; exec "$@"`, 'sh', ...asUser],
+    );
+    return { told, left: membersOf(below) };
+  };
+
+  const withOwner = needing(
+    hasCapability(constants.CAP_SYS_ADMIN) && hierarchy('cgroup2') !== undefined,
+    'CAP_SYS_ADMIN and a cgroup v2 hierarchy that we may write',
+  );
+  withOwner('ends all the same', () => {
+    const { told, left } = asOwner<unknown>(
+      `const end = new AbortController();
+       const ended = nsclone.run('sh', ['-c', hides], { ...options, signal: end.signal });
+       await hidden();
+       end.abort();
+       return (await ended).endedBy;`,
+    );
+    expect([told, left]).toEqual(['abort', []]);
+  });
+  withOwner('lives on where Node may be in there, and Node lives too', () => {
+    const { told, left } = asOwner<unknown>(
+      `const child = await nsclone.clone('sh', ['-c', hides], { ...options, stdio: 'ignore' });
+       await hidden();
+       fs.writeFileSync(tree + '/cgroup.procs', String(process.pid));
+       child[Symbol.dispose]();
+       child.unref();
+       await new Promise((resolve) => setTimeout(resolve, slow(300)));
+       return process.pid > 0;`,
+    );
+    expect([told, left.length]).toEqual([true, 1]);
+  });
 });
 
 withHierarchies(
