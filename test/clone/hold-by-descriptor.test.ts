@@ -3,7 +3,8 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, constants, Flags, perform, plan, record, run } from '../../lib';
-import { hasCapability } from '../support/capability';
+import { addon } from '../support/addon';
+import { hasCapability, needing } from '../support/capability';
 import { calls, failAt, heldBefore } from '../support/fault';
 import { closed, fifo, opened, waiting } from '../support/fifo';
 import { owned, read } from '../support/inside';
@@ -231,7 +232,8 @@ describe('a child that waits for a byte', () => {
     expect(await told(child)).toEqual({ code: 8, signal: null });
   });
 
-  test('may have a file to execute, rules of Landlock and descriptors of its pid 1 beside it', async () => {
+  const withLandlock = needing(addon().landlockAbi() >= 5, 'Landlock ABI 5');
+  withLandlock('may have a file to execute, rules of Landlock and descriptors of its pid 1 beside it', async () => {
     const fd = starter();
     const [report, ours] = reports();
     const commandFd = opened('/bin/sh', 'reading');

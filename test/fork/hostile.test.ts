@@ -2,11 +2,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { fork, type ForkedProcess, type ForkOptions, type SyscallError } from '../../lib';
-import { needing } from '../support/capability';
+import { isLinux, needing } from '../support/capability';
 import { compiled, compiler, withCompiler } from '../support/compiled';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
@@ -312,8 +311,7 @@ describe('handles', () => {
 
 describe('descriptors that a child sends', () => {
   const program = compiled('fork/send-descriptors');
-  const [major, minor] = release().split('.').map(Number) as [number, number];
-  const refusesRights = major > 6 || (major === 6 && minor >= 16);
+  const refusesRights = isLinux('6.16');
 
   async function sendTo(count: number): Promise<unknown[]> {
     const child = await fork(String(count), [], { execPath: program.path, execArgv: [] });

@@ -26,6 +26,9 @@ const real = addon().landlockAbi;
 const version = real();
 const NONE = -95; // -EOPNOTSUPP
 
+const withRules = needing(version >= 5, 'Landlock ABI 5');
+const withAll = needing(version >= 6, 'Landlock ABI 6');
+
 /** As if the kernel had this version. */
 function onVersion(abi: number): void {
   addon().landlockAbi = () => abi;
@@ -171,7 +174,7 @@ describe('landlock, on kernels that know less', () => {
     expect(String(made)).toContain('close_range(4, ~0, 0)');
     expect(notesOf(made)).toHaveLength(2);
   });
-  test('a later start asks the kernel again', () => {
+  withAll('a later start asks the kernel again', () => {
     onVersion(7);
     const options: CloneOptions = { landlock: { scope: ['signal'] } };
     const child = clone('/bin/true', [], { ...options, stdio: 'ignore' });
@@ -263,8 +266,6 @@ describe('landlock emits', () => {
   });
 });
 
-const withRules = needing(version >= 5, 'Landlock ABI 5');
-const withScopes = needing(version >= 6, 'Landlock ABI 6');
 const places: readonly (readonly [string, CloneOptions])[] = [
   ['', {}],
   [' in namespaces of its own', owned(Flags.NEWPID)],
@@ -418,7 +419,7 @@ describe('landlock, seen from inside', () => {
       other.close();
     }
   });
-  withScopes('signals, and sockets without a file', async () => {
+  withAll('signals, and sockets without a file', async () => {
     const name = `\0nsclone-${process.pid}`;
     const server = createServer((socket) => socket.destroy());
     try {
@@ -438,7 +439,7 @@ describe('landlock, seen from inside', () => {
     expect(await each(lines, {})).toEqual(['yes', 'yes']);
     expect(await each(lines, { landlock: { scope: ['signal'] } })).toEqual(['no', 'yes']);
   });
-  withScopes('we can still end it', async () => {
+  withAll('we can still end it', async () => {
     const child = await clone('sleep', ['100'], { landlock: { rules: [usual], scope: ['signal'] }, stdio: 'ignore' });
     expect(child.kill('SIGTERM')).toBe(true);
     expect(await child.exited).toMatchObject({ signal: 'SIGTERM' });
@@ -486,7 +487,7 @@ describe('landlock, when the kernel refuses', () => {
     failAt(options, calls(call), code);
   beforeEach(() => onVersion(Math.max(version, 7)));
 
-  test('names the path', async () => {
+  withAll('names the path', async () => {
     const error = await onHost({ files: hosts.free }, () => refused('openat2', 'EIO'));
     expect(fieldsOf(error)).toEqual({
       code: 'EIO',
@@ -498,7 +499,7 @@ describe('landlock, when the kernel refuses', () => {
       message: 'EIO: i/o error, openat2 / (landlock.rules[0])',
     });
   });
-  test('a path that is missing', async () => {
+  withRules('a path that is missing', async () => {
     const missing = { rules: [{ path: '/no/such', access: ['read'] }], minimumAbi: 1 } as const;
     await expect(clone('/bin/true', { landlock: missing })).rejects.toMatchObject({
       code: 'ENOENT',
@@ -533,7 +534,7 @@ describe('landlock, when the kernel refuses', () => {
       hint: expect.stringContaining('give the descriptor') as string,
     });
   });
-  test('what is no file of a file system', async () => {
+  withRules('what is no file of a file system', async () => {
     const error = await refused('landlock_add_rule', 'EBADFD', {
       landlock: { rules: [{ path: 0, access: ['read_file'] }] },
     });
@@ -547,7 +548,7 @@ describe('landlock, when the kernel refuses', () => {
       hint: 'the rules of the option landlock must allow to execute it, and what it names as its interpreter',
     });
   });
-  test('what this kernel is built without', async () => {
+  withAll('what this kernel is built without', async () => {
     expect((await refused('landlock_create_ruleset', 'ENOSYS')).hint).toContain('CONFIG_SECURITY_LANDLOCK');
     expect((await refused('landlock_add_rule(r1, LANDLOCK_RULE_NET_PORT', 'EAFNOSUPPORT')).hint).toContain(
       'without TCP',
@@ -559,7 +560,7 @@ describe('landlock, when the kernel refuses', () => {
       expect(error.hint).toContain('its profile must allow landlock_create_ruleset');
     }
   });
-  test('too many rulesets, or no right to one', async () => {
+  withAll('too many rulesets, or no right to one', async () => {
     expect((await refused('landlock_restrict_self', 'E2BIG')).hint).toContain('16 rulesets');
     const options: CloneOptions = { landlock, noNewPrivileges: false };
     expect(await refused('landlock_restrict_self', 'EPERM', options)).toMatchObject({

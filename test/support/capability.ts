@@ -1,4 +1,6 @@
 // Tests that need something of the host, most often a capability, and say so where it is missing.
+import { release } from 'node:os';
+
 import { Credentials } from '../../lib/privilege';
 import { constants } from '../../lib';
 
@@ -12,6 +14,11 @@ type Body = (() => void) | (() => Promise<unknown>);
 /** As `test()` where this holds, else a skip that names what is missing. */
 export function needing(holds: boolean, what: string): (name: string, body: Body) => void {
   return (name, body) => (holds ? test(name, body) : test.skip(`${name} (skipped: needs ${what})`, body));
+}
+
+/** Whether this kernel is of that version or a newer one: `isLinux('6.3')`. */
+export function isLinux(version: string): boolean {
+  return release().localeCompare(version, 'en', { numeric: true }) >= 0;
 }
 
 /** As `test()`, for what an ordinary user may not do. */
