@@ -203,7 +203,7 @@ describe('behind a filter', () => {
     });
   });
   withCompiler('that refuses some of what mounts are made by', () => {
-    expectRefused(filtered({ move_mount: 1 }), [], ['mountCalls']);
+    expectRefused(filtered({ move_mount: 1 }), [], ['mountCalls', 'overlay']);
     expectRefused(filtered({ fsopen: 38 }), [], mounting);
     expectRefused(filtered({ open_tree: 1, landlock_create_ruleset: 1 }), [], ['mountCalls', 'landlock']);
   });

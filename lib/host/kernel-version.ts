@@ -1,5 +1,6 @@
 // Which kernel has which call: an old one refuses with EINVAL or ENOSYS, and does not say why.
 import type { Refusal } from '../../types/probe';
+import { isBefore } from './kernel-release';
 import { host } from './host';
 
 /** What all of the package needs; see README. */
@@ -21,12 +22,6 @@ const since: Readonly<Record<string, string>> = {
 
 /** What a kernel answers that does not know a call, a flag of it, or a field of its structure. */
 const unknown = new Set(['ENOSYS', 'EINVAL', 'E2BIG']);
-
-function isBefore(version: string, than: string): boolean {
-  const [major, minor] = version.split('.').map((part) => Number.parseInt(part, 10)) as [number, number];
-  const [otherMajor, otherMinor] = than.split('.').map(Number) as [number, number];
-  return major < otherMajor || (major === otherMajor && minor < otherMinor);
-}
 
 /** Why a call is not known here; undefined where this kernel has it. */
 export function whyTooOld(code: string, call: string | undefined): Refusal | undefined {

@@ -1,4 +1,4 @@
-// What is asked of the kernel: mounts. None is ever attached to a tree, so nobody sees one, and none is left.
+// What is asked of the kernel: mounts. They are made in a mount namespace of the child's own, so nobody sees one, and none is left.
 import type { Refusal } from '../../types/probe';
 import * as call from '../assembly/calls';
 import { whyNoFreshProc } from '../host/mount-table';
@@ -16,7 +16,9 @@ const {
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
   MOUNT_ATTR_IDMAP,
+  MNT_DETACH,
   MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
@@ -100,25 +102,18 @@ export const overlay: Question = {
   emit(writer) {
     writer.about('overlay').subject('overlay', undefined, 'mount');
     const memory = newFileSystem(writer, 'tmpfs');
-    for (const name of ['lower', 'upper', 'work']) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
+    // Older kernels take only layers that are mounted somewhere.
+    writer.add(call.move_mountTo, memory, writer.addText(''), AT_FDCWD, writer.addText('/'), MOVE_MOUNT_F_EMPTY_PATH);
+    for (const name of ['lower', 'upper', 'work', 'all'])
+      writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
     writer.add(call.fchdir, memory);
-    newFileSystem(writer, 'overlay', [
-      ['lowerdir+', 'lower'],
-      ['upperdir', 'upper'],
-      ['workdir', 'work'],
-      ['userxattr'],
-    ]);
+    const [type, options] = ['overlay', 'lowerdir=lower,upperdir=upper,workdir=work,userxattr'].map((text) =>
+      writer.addText(text),
+    ) as [number, number];
+    writer.add(call.mount, type, writer.addText('all'), type, 0, options);
+    writer.add(call.umount2, writer.addText('.'), MNT_DETACH);
   },
-  hint(code) {
-    // Layers one by one came with Linux 6.5; before 5.11 there was none in a user namespace.
-    if (code === 'EINVAL')
-      return {
-        cause: 'kernel',
-        detail: 'the overlay of this kernel takes no layers one by one',
-        hint: 'it needs Linux 6.5',
-      };
-    return whyNoSuch('overlay', code);
-  },
+  hint: (code) => whyNoSuch('overlay', code),
 };
 
 /** @param userNamespace a descriptor of ours, of one below that in which this is asked */

@@ -1,5 +1,6 @@
 // Another host's answers for hints, where this one would say something else.
 import { type FileStatus, host } from '../../lib/host/host';
+import { kernel } from '../../lib/host/kernel-release';
 
 /** What another host says; of what is not here it has nothing. */
 export interface Answers {
@@ -38,6 +39,20 @@ export function withAnswers<T>({ files, modes, links, release }: Answers, body: 
     release: () => release ?? real.release(),
   });
   return Promise.resolve(body()).finally(() => Object.assign(host, real));
+}
+
+/** The tests of a file, or of a describe(): on this kernel as it is, and once more as they are on older ones. */
+export const kernels: readonly (readonly [name: string, release: string | undefined])[] = [
+  ['on this kernel', undefined],
+  ['as on Linux 6.1', '6.1.0-50-amd64'],
+];
+
+/** From here to the end of a describe() the kernel calls itself so. What it can do is as ever. */
+export function callsItself(release: string | undefined): void {
+  if (release === undefined) return;
+  const { release: own } = kernel;
+  beforeEach(() => void (kernel.release = () => release));
+  afterEach(() => void (kernel.release = own));
 }
 
 const allCapabilities = '000001ffffffffff';

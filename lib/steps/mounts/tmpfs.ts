@@ -10,16 +10,8 @@ import type { Place } from '../../assembly/place';
 import { isTop } from '../../assembly/target';
 import { copyOwner } from '../../assembly/same-file';
 import { type Attributes, attributeFields, checkAttributes, keepPropagation } from './attributes';
-import {
-  beginFileSystem,
-  checkMode,
-  checkSize,
-  finishFileSystem,
-  type Option,
-  parts,
-  setOptions,
-} from './file-systems';
-import { enterMemory, marking, whyNoLayers } from './overlay';
+import { checkMode, checkSize, type Option, parts } from './file-systems';
+import { enterMemory, layOverOpen, whyNoLayers } from './layers';
 
 const { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } = constants;
 
@@ -39,13 +31,7 @@ function overlayOf(place: Place, covered: Slot, request: Request, { size, mode, 
   const upper = place.keep();
   copyOwner(writer, covered, upper, mode);
   place.close(upper);
-  const context = beginFileSystem(place, 'overlay');
-  // A layer is told by a path, which is looked up at once: the directory itself has one where it is the working directory.
-  writer.add(call.fchdir, covered);
-  setOptions(place, context, [['lowerdir+', '.']]);
-  writer.add(call.fchdir, memory);
-  setOptions(place, context, [['upperdir', 'upper'], ['workdir', 'work'], ...marking(request)]);
-  const mount = finishFileSystem(place, context, attributes);
+  const mount = layOverOpen(place, request, covered, memory, attributes);
   place.close(memory);
   return mount;
 }

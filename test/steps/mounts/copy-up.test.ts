@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { clone, type CloneOptions, Flags, type Mount } from '../../../lib';
 import { needing, rootOnly } from '../../support/capability';
 import { calls, failAt } from '../../support/fault';
+import { callsItself, kernels } from '../../support/host';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
@@ -56,6 +57,7 @@ describe('copyUp rejects', () => {
 });
 
 describe('copyUp emits', () => {
+  callsItself('6.18.0');
   test('an overlay of the directory itself, whatever its path leads to by then', () => {
     const lines = emitted('mounts', { ...base, mounts: [copying({ size: '1m' })] });
     const layer = lines.findIndex((line) => line.includes('"lowerdir+", "."'));
@@ -66,7 +68,8 @@ describe('copyUp emits', () => {
   });
 });
 
-describe('copyUp, seen from inside', () => {
+describe.each(kernels)('copyUp, seen from inside, %s', (_, release) => {
+  callsItself(release);
   const seen = (script: string, fields: object = {}, options: CloneOptions = base): Promise<string> =>
     inside(script, { ...options, mounts: [copying(fields)] });
 
@@ -131,11 +134,13 @@ describe('copyUp, seen from inside', () => {
   });
 });
 
-describe('copyUp, when the kernel refuses', () => {
+describe.each(kernels)('copyUp, when the kernel refuses, %s', (_, release) => {
+  callsItself(release);
   test('a layer that it cannot take', async () => {
-    const error = await failAt({ ...base, mounts: [copying()] }, ({ call }) => call.includes('"lowerdir+"'), 'EINVAL');
+    const layers = release === undefined ? '"lowerdir+"' : '"lowerdir=';
+    const error = await failAt({ ...base, mounts: [copying()] }, ({ call }) => call.includes(layers), 'EINVAL');
     expect(error).toMatchObject({ path: 'tmpfs', dest: covered });
-    expect(error.message).toMatch(/^EINVAL: invalid argument, mount tmpfs -> .* \(mounts\[0\]\): .*Linux 6\.7/);
+    expect(error.message).toMatch(/^EINVAL: invalid argument, mount tmpfs -> .* \(mounts\[0\]\): each layer must/);
   });
   test('a directory that is missing', async () => {
     const target = join(folder, 'missing');

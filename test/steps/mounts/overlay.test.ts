@@ -1,8 +1,10 @@
 // Mounts of type `overlay`: directories laid over each other.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-import { clone, Flags, type Mount } from '../../../lib';
+import { clone, Flags, type Mount, plan } from '../../../lib';
+import { kernel } from '../../../lib/host/kernel-release';
 import { asRoot } from '../../support/attack';
+import { callsItself, kernels } from '../../support/host';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
@@ -53,6 +55,7 @@ describe('overlay rejects', () => {
 });
 
 describe('overlay emits', () => {
+  callsItself('6.18.0');
   const options = (flags: number, fields: object): string[] =>
     emitted('mounts', { flags, mounts: [overlay({ lower: ['/a', '/b'], ...fields })] }).flatMap(
       (line) => /FSCONFIG_SET_\w+, (.*), 0\)/.exec(line)?.[1] ?? [],
@@ -71,7 +74,8 @@ describe('overlay emits', () => {
   });
 });
 
-describe('overlay, seen from inside', () => {
+describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
+  callsItself(release);
   const layers = (): string[] => {
     folder.file('top/both', 'top');
     folder.file('top/top', '');
@@ -167,23 +171,58 @@ describe('overlay, seen from inside', () => {
   });
 });
 
-describe('overlay, when the kernel refuses', () => {
+test('more than a page of names, on a kernel that takes no more', () => {
+  const lower = Array.from({ length: 60 }, (_, index) => `/${index}/${'long'.repeat(20)}`);
+  const planned = (release: string, upper?: 'tmpfs'): void => {
+    const { release: own } = kernel;
+    kernel.release = () => release;
+    try {
+      plan('/bin/true', [], { ...base, mounts: [overlay({ lower, ...(upper && { upper }) })] });
+    } finally {
+      kernel.release = own;
+    }
+  };
+  expect(() => planned('6.1.0')).toThrow(
+    refusal(
+      'ERR_INVALID_ARG_VALUE',
+      'mounts[0].lower',
+      'too long for this kernel: with upper and work it has room for 4000 bytes, before Linux 6.7',
+    ),
+  );
+  expect(() => planned('6.12.0', 'tmpfs')).toThrow(/before Linux 6\.15/);
+  expect(() => [planned('6.12.0'), planned('6.15.0', 'tmpfs')]).not.toThrow();
+});
+
+describe.each(kernels)('overlay, when the kernel refuses, %s', (_, release) => {
+  callsItself(release);
   const refused = (fields: Partial<Mount & { type: 'overlay' }>): Promise<unknown> =>
     clone('/bin/true', { ...base, mounts: [overlay(fields)] }).then(
       () => 'started',
       (error: unknown) => error,
     );
 
+  const isOld = release !== undefined;
+
   test('a layer that is missing, or no directory', async () => {
-    const missing = { syscall: 'fsconfig', option: 'mounts[0]', hint: 'one of the layers is missing, or no directory' };
+    const missing = {
+      syscall: isOld ? 'openat' : 'fsconfig',
+      option: 'mounts[0]',
+      hint: 'one of the layers is missing, or no directory',
+    };
     expect(await refused({ lower: [folder.at('missing'), '/usr'] })).toMatchObject({ code: 'ENOENT', ...missing });
     const file = folder.file('file', '');
     expect(await refused({ lower: [`${file}/below`, '/usr'] })).toMatchObject({ code: 'ENOTDIR', ...missing });
-    expect(await refused({ lower: [file, '/usr'] })).toMatchObject({
-      code: 'EINVAL',
-      hint: expect.stringMatching(/^each layer must be a directory/),
-      message: expect.stringMatching(new RegExp(`Linux 6.7; the kernel says: overlay: ${file} is not a directory$`)),
-    });
+    expect(await refused({ lower: [file, '/usr'] })).toMatchObject(
+      isOld
+        ? { code: 'ENOTDIR', ...missing }
+        : {
+            code: 'EINVAL',
+            hint: expect.stringMatching(/^each layer must be a directory/),
+            message: expect.stringMatching(
+              new RegExp(`attributes; the kernel says: overlay: ${file} is not a directory$`),
+            ),
+          },
+    );
     expect(existsSync(folder.at('missing'))).toBe(false);
   });
   test('an option that is none, and one with a value that is none', async () => {
@@ -200,7 +239,7 @@ describe('overlay, when the kernel refuses', () => {
     const upper = folder.folder('upper');
     expect(await refused({ lower: [folder.folder('lower')], upper, work: '/dev/shm' })).toMatchObject({
       code: expect.stringMatching(/^E(?:INVAL|XDEV)$/),
-      syscall: 'fsconfig',
+      syscall: isOld ? 'mount' : 'fsconfig',
     });
   });
   test('a target that is missing', async () => {
