@@ -130,6 +130,7 @@ export class Place {
 
   /** A kept result that is no descriptor is not needed any more. */
   forget(slot: Slot): void {
+    this.#open.delete(slot);
     this.#free.push(slot);
   }
 
@@ -220,8 +221,8 @@ export class Place {
   }
 
   /**
-   * Gives a mount a place for as long as something else is written. No path may be looked up meanwhile: it lies on the root, where `..`
-   * of the root itself leads to it.
+   * Gives a mount a place for as long as something else is written. It lies on the root: any `..` that comes to the root leads on into
+   * it, so no path of somebody else may be looked up meanwhile.
    */
   whileAttached<T>(mount: Slot, use: () => T): T {
     const { writer } = this;

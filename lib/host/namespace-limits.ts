@@ -27,7 +27,7 @@ export function whyNoSuchNamespaces(flags: string): Refusal | undefined {
   const has = (kind: string): boolean => host.readlink(`/proc/thread-self/ns/${kind}`) !== undefined;
   const lacking = kindsIn(flags).find((kind) => !has(kind));
   if (lacking === undefined || !has('mnt')) return undefined;
-  const setting = `CONFIG_${lacking.toUpperCase()}_NS`;
+  const setting = lacking === 'cgroup' ? 'CONFIG_CGROUPS' : `CONFIG_${lacking.toUpperCase()}_NS`;
   // The one that came last, and that some architectures do not have at all.
   const hint = lacking === 'time' ? 'leave out Flags.NEWTIME and timeOffsets here' : undefined;
   const detail = `this kernel is built without ${lacking} namespaces (${setting})`;

@@ -15,6 +15,7 @@ import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
+import { becomesRoot, madeBeforeRoot, makeBeforeRoot } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
@@ -61,7 +62,7 @@ function checkEntry(value: unknown, option: string): Checked {
 }
 
 function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
-  const mount = entry.make!(place, request, prepared);
+  const mount = madeBeforeRoot(place, request, entry) ?? entry.make!(place, request, prepared);
   if (isTop(entry.target)) return attachAsRoot(place, mount, entry);
   if (entry.creates) entry.create!(place, entry.target, mount);
   const target = place.open(entry.target, entry.noLink === true ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_PATH);
@@ -98,7 +99,7 @@ export const mounts: Step = {
     needs(request, 'mounts', Flags.NEWNS, 'without it the host would get the mounts');
     request.mounts.forEach((entry, index) => entry.settle?.(request, `mounts[${index}]`, entry.target));
     settleMapped(request);
-    if (request.mounts.some(({ make, target }) => make !== undefined && isTop(target))) request.changesRoot = true;
+    if (request.mounts.some(becomesRoot)) request.changesRoot = true;
   },
 
   emit(writer, request) {
@@ -112,8 +113,11 @@ export const mounts: Step = {
       writer.about(this.name, 'mounts', index).subject(entry.source, undefined, 'mount');
       return entry.prepare?.(place, request) ?? [];
     });
+    const firstRoot = request.root === undefined ? request.mounts.findIndex(becomesRoot) : -1;
     for (let index = 0; index < request.mounts.length; index++) {
       const entry = request.mounts[index]!;
+      // The last moment at which paths lead where they lead on the host, with all that was mounted until then.
+      if (index === firstRoot) makeBeforeRoot(place, request, index);
       const verb = isMount(entry.type) ? 'mount' : entry.type;
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);

@@ -9,6 +9,7 @@ import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation } from './mounts/attributes';
+import { makeBeforeRoot } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
@@ -36,6 +37,7 @@ export const root: Step = {
   settle(request) {
     if (request.root === undefined) return;
     needs(request, 'root', Flags.NEWNS, 'the host would get another root');
+    request.root.settle?.(request, 'root', '/');
     settleMapped(request);
   },
 
@@ -46,7 +48,10 @@ export const root: Step = {
     writer.subject(request.root.source, undefined, 'mount');
     const prepared = request.root.prepare?.(place, request) ?? [];
     writer.subject(request.root.source, '/', 'mount');
-    attachAsRoot(place, request.root.make!(place, request, prepared), request.root);
+    const mount = request.root.make!(place, request, prepared);
+    makeBeforeRoot(place, request, 0);
+    writer.about(this.name, 'root').subject(request.root.source, '/', 'mount');
+    attachAsRoot(place, mount, request.root);
     place.end();
     request.rootSlot = place.root;
   },

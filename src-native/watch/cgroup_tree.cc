@@ -261,13 +261,13 @@ class KillableCgroup : public Cgroup {
   // The kernel sees to those that are being forked. Not where somebody has put us into it, or that cannot be told.
   bool KillAtOnce() { return at_once_ = IsElsewhere() && Write(kill_.number(), "1"); }
 
-  // Whether we are in no part of it. We were not when it was taken, as nobody was; so not if we are where we were then,
-  // whatever its members let us see of it.
+  // Whether we are in no part of it. Where its members do not let us see all of it: we were not when it was taken, as
+  // nobody was, so not if we are where we were then.
   bool IsElsewhere() const {
-    const Place now = OwnPlace();
-    if (!now.second.empty() && now == PlaceWhenTaken(folder_.number())) return true;
     const Members members = MembersOf(folder_.number());
-    return members.error == 0 && members.pids.count(getpid()) == 0;
+    if (members.pids.count(getpid()) != 0) return false;
+    const Place now = OwnPlace();
+    return members.error == 0 || (!now.second.empty() && now == PlaceWhenTaken(folder_.number()));
   }
 
   const Descriptor kill_;
@@ -350,7 +350,7 @@ int TakeCgroup(int folder, int events) {
   const std::lock_guard lock(taken.mutex);
   const Identity identity = IdentityOf(folder);
   if (taken.folders.count(identity) != 0) return EBUSY;
-  // Before it is seen that nobody is in it, us included.
+  // Before and after it is seen that nobody is in it, us included: who is moved meanwhile has no place that counts.
   Place place = OwnPlace();
   Members members;
   // A threaded one of version 2 neither tells who is in it nor ends as a whole: EOPNOTSUPP.
@@ -360,6 +360,7 @@ int TakeCgroup(int folder, int events) {
     members = MembersOf(folder);
   if (members.error != 0) return members.error;
   if (events >= 0 ? !IsVacant(events) : !members.pids.empty()) return ENOTEMPTY;
+  if (OwnPlace() != place) place = {};
   taken.folders.emplace(identity, std::move(place));
   return 0;
 }

@@ -49,7 +49,9 @@ describe('a kernel that is built without a kind of namespace', () => {
     const refused = (): Promise<SyscallError> => failAt(owned(flag), calls(line), 'EINVAL');
     const error = await without(kind, refused);
     expect(error).toMatchObject({ code: 'EINVAL', option: 'flags' });
-    expect(error.hint).toContain(`this kernel is built without ${kind} namespaces (CONFIG_${kind.toUpperCase()}_NS)`);
+    expect(error.hint).toContain(
+      `this kernel is built without ${kind} namespaces (${kind === 'cgroup' ? 'CONFIG_CGROUPS' : `CONFIG_${kind.toUpperCase()}_NS`})`,
+    );
     // Where it has all of them, or where nothing can be seen of them, it is something else.
     for (const links of [{}, { links: {} }])
       expect((await onHost(links, refused)).hint ?? '').not.toContain('built without');

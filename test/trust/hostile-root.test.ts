@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -20,6 +21,7 @@ import { hostMounts } from '../support/mount-info';
 import { nextLine } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { compiled, withCompiler } from '../support/compiled';
+import { callsItself, kernels } from '../support/host';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { proc, programs } from '../support/root-folder';
@@ -91,6 +93,62 @@ async function outcome(mounts: Mount[], more: CloneOptions = {}): Promise<string
     return (error as SyscallError).code;
   }
 }
+
+// A root lies upon ours until it is gone into: `..` of the host's own links would lead on into it, where somebody has put links, too.
+describe.each(kernels)('links of the host lead to where they point on the host, %s', (_, release) => {
+  callsItself(release);
+  let sources = '';
+  beforeEach(() => {
+    sources = folder.folder('sources');
+    mkdirSync(join(sources, 'good'));
+    writeFileSync(join(sources, 'good/file'), 'good');
+    const up = '../'.repeat(sources.split('/').length - 1);
+    symlinkSync(`${up}${sources.slice(1)}/good`, join(sources, 'link'));
+    mkdirSync(join(root, sources), { recursive: true });
+    symlinkSync(outside, join(root, sources, 'good'));
+    mkdirSync(join(root, 'target'));
+  });
+  const entriesOf = (source: string): [string, Mount][] => [
+    ['bind', { type: 'bind', source, target: '/target' }],
+    ['bind, optional', { type: 'bind', source, target: '/target', optional: true }],
+    ['overlay', { type: 'overlay', lower: [source], target: '/target' }],
+    ['overlay in memory', { type: 'overlay', lower: [source], upper: 'tmpfs', target: '/target' }],
+    ['overlay, optional', { type: 'overlay', lower: [source], upper: 'tmpfs', target: '/target', optional: true }],
+  ];
+
+  test.each(entriesOf('').map(([name]) => name))('the source of a mount: %s', async (name) => {
+    const mount = new Map(entriesOf(join(sources, 'link'))).get(name)!;
+    const seen = (options: CloneOptions): Promise<string> => inside('cat /target/file', { ...base, ...options });
+    expect(await seen({ root, mounts: [...programs, mount] })).toBe('good');
+    // The root as one of the mounts, and upon another one.
+    const asRoot: Mount = { type: 'bind', source: root, target: '/' };
+    expect(await seen({ mounts: [asRoot, ...programs, mount] })).toBe('good');
+    expect(await seen({ root: '/usr', mounts: [asRoot, ...programs, mount] })).toBe('good');
+  });
+  test('what was mounted before the root is seen by who is mounted after it', async () => {
+    const memory = join(sources, 'memory');
+    const mounts: Mount[] = [
+      { type: 'tmpfs', target: memory, create: true },
+      { type: 'file', target: `${memory}/file`, content: 'before', create: true },
+      { type: 'bind', source: root, target: '/' },
+      ...programs,
+      { type: 'bind', source: memory, target: '/target' },
+    ];
+    expect(await inside('cat /target/file', { ...base, mounts })).toBe('before');
+    rmdirSync(memory);
+  });
+  test('one that is missing is left out where it is optional, and named where it is not', async () => {
+    for (const [name, mount] of entriesOf(join(sources, 'missing'))) {
+      if (name.endsWith('optional'))
+        expect(await inside('ls /target', { ...base, root, mounts: [...programs, mount] })).toBe('');
+      else
+        await expect(clone('/bin/true', { ...base, root, mounts: [...programs, mount] })).rejects.toMatchObject({
+          code: 'ENOENT',
+          option: `mounts[${programs.length}]`,
+        });
+    }
+  });
+});
 
 describe('links in it lead to where they point in it', () => {
   const up = '../'.repeat(30);

@@ -17,9 +17,12 @@ import { checkIdmap } from './idmap';
 
 const { AT_FDCWD, AT_RECURSIVE, F_GETFD, MS_PRIVATE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
 
-/** A copy of a mount is shared as that is. Ours are private, where nobody has asked for more. */
-function withPropagation(attributes: Attributes, request: Request): Attributes {
-  if (attributes.propagation !== 0 || request.propagation === 'private') return attributes;
+/**
+ * A copy of a mount is shared as that is. Ours are private, where nobody has asked for more: what was held was copied before ours were
+ * made so.
+ */
+function withPropagation(attributes: Attributes, request: Request, isHeld: boolean): Attributes {
+  if (attributes.propagation !== 0 || (request.propagation === 'private' && !isHeld)) return attributes;
   return { ...attributes, propagation: MS_PRIVATE, propagatesBelow: true };
 }
 
@@ -70,6 +73,7 @@ function sourceOf(value: unknown, option: string, recursive: boolean): Source {
 function plain(from: Source, attributes: Attributes): Parts {
   return {
     source: from.source,
+    looksUp: from.held === undefined,
     ...(from.held !== undefined && {
       held: from.held,
       // Before an entry can cover it.
@@ -77,7 +81,7 @@ function plain(from: Source, attributes: Attributes): Parts {
     }),
     make(place, request, prepared) {
       const mount = prepared[0] ?? from.open(place, request);
-      setAttributes(place.writer, mount, withPropagation(attributes, request));
+      setAttributes(place.writer, mount, withPropagation(attributes, request, from.held !== undefined));
       return mount;
     },
   };
@@ -101,6 +105,7 @@ function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Att
   const isFirst = (request: Request): boolean => request.mappedFirst.some((one) => one.mapped === mapped);
   return {
     source: from.source,
+    looksUp: from.held === undefined,
     mapped,
     ...(from.held !== undefined && {
       held: from.held,
@@ -111,7 +116,7 @@ function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Att
       const mount = isFirst(request)
         ? takeMapped(place, mapped, request)
         : (prepared[0] ?? mapped.open(place, request));
-      const { propagation, propagatesBelow } = withPropagation(attributes, request);
+      const { propagation, propagatesBelow } = withPropagation(attributes, request, from.held !== undefined);
       setAttributes(writer, mount, { ...noAttributes, propagation, propagatesBelow });
       return mount;
     },

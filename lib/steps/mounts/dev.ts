@@ -12,7 +12,8 @@ import { attributeFields, checkAttributes, noAttributes, setAttributes } from '.
 import { mountOfNode, whyNoNode } from './device-node';
 import { devptsOptions, newFileSystem } from './file-systems';
 
-const { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOVE_MOUNT_F_EMPTY_PATH, O_PATH, S_IFREG } = constants;
+const { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, O_PATH, S_IFREG } =
+  constants;
 
 /** Of the host, with their numbers, see Documentation/admin-guide/devices.txt of the kernel. */
 const devices = [
@@ -140,7 +141,10 @@ export const dev: MountType = {
         });
         if (!request.canMountTerminal) return nodes;
         place.writer.subject(terminal.name, undefined, 'mount');
-        return [...nodes, mountHeld(place, request, terminal)];
+        const console = mountHeld(place, request, terminal);
+        // It was copied before ours were made private: what is mounted upon it is not for the host.
+        setAttributes(place.writer, console, { ...noAttributes, propagation: MS_PRIVATE });
+        return [...nodes, console];
       },
 
       emit(place, target, request, prepared) {

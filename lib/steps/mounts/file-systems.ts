@@ -160,6 +160,8 @@ export const filesystem: MountType = {
     return {
       ...made,
       source: source ?? fstype,
+      // Of a disk, of layers.
+      looksUp: true,
       hint: (code) => (code === 'ENODEV' ? `this kernel has no file system '${fstype}'` : undefined),
     };
   },

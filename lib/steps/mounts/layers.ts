@@ -1,4 +1,5 @@
 // Layers of an overlay, and the mount that they become: each told to the kernel by itself, or on older kernels all of them to mount(2).
+import { refusedOption } from '../../errors/argument-error';
 import { Flags } from '../../flags';
 import { isKernelBefore } from '../../host/kernel-release';
 import { isInFirstUserNamespace } from '../../host/ourselves';
@@ -10,58 +11,76 @@ import type { Place } from '../../assembly/place';
 import { type Attributes, noAttributes, setAttributes } from './attributes';
 import { beginFileSystem, finishFileSystem, newFileSystem, type Option, setOptions } from './file-systems';
 
-const { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOVE_MOUNT_F_EMPTY_PATH } = constants;
-const { O_CLOEXEC, O_DIRECTORY, O_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
+const { AT_EMPTY_PATH, AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH, O_CLOEXEC, O_DIRECTORY, O_PATH } = constants;
+const { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
 
-/** Paths; those of directories in memory are relative to it. */
 export interface Layers {
-  /** The uppermost first. Without `upper` there are two at least. */
+  /** Absolute paths, the uppermost first. */
   readonly lower: readonly string[];
-  readonly upper?: string | undefined;
-  readonly work?: string | undefined;
+  /** Where changes go: into two directories, into memory, or nowhere. */
+  readonly upper: { readonly upper: string; readonly work: string } | 'memory' | undefined;
 }
+
+/** The upper layer in memory. */
+const upperInMemory = { upper: 'upper', work: 'work' };
+
+/** In memory, below all where there is one layer alone: the kernel wants two. */
+const nothing = 'empty';
 
 /** In memory, where all of it is to be seen for a moment. */
 const everything = 'all';
 
-/** mount(2) takes a page, with what marks files. */
-const mostBytes = 4000;
+/** A string of fsconfig(2), with its NUL byte. */
+const roomForString = 256;
 
-/** A backslash before what would end a path. */
+/** What mount(2) has for the paths of upper and work: a page, but for what else is said. Of more it takes a part. */
+const roomForPaths = 3000;
+
+/** A backslash before what would end a path in the options of mount(2). */
 const escaped = (path: string): string => path.replaceAll(/[\\:,]/g, String.raw`\$&`);
 
-/** The kernel takes a backslash in these two for an escape, and in no lower one. */
+/** fsconfig(2) takes a backslash in `upperdir` and `workdir` for an escape, and in no lower one. */
 const escapedAlone = (path: string): string => path.replaceAll('\\', '\\\\');
 
-/** Whether the kernel takes no layer by itself (before 6.7), or none in a file system that is mounted nowhere (before 6.15). */
-function mustBeAttached(inMemory: boolean): boolean {
-  return isKernelBefore(inMemory ? '6.15' : '6.7');
+/** The directories that are in memory. */
+function inMemory({ lower, upper }: Layers): string[] {
+  if (upper === 'memory') return Object.values(upperInMemory);
+  return upper === undefined && lower.length === 1 ? [nothing] : [];
 }
 
-/** The options of an overlay as mount(2) takes them. */
-function dataOf({ lower, upper, work }: Layers, marks: readonly Option[] = []): string {
-  const words = [`lowerdir=${lower.map(escaped).join(':')}`];
-  if (upper !== undefined) words.push(`upperdir=${escaped(upper)}`, `workdir=${escaped(work!)}`);
-  return [...words, ...marks.map(([name]) => name)].join(',');
-}
-
-/** Why these paths are too long for this kernel; undefined where they are not. */
-export function whyTooLong(layers: Layers, inMemory: boolean): string | undefined {
-  if (!mustBeAttached(inMemory) || Buffer.byteLength(dataOf(layers)) <= mostBytes) return undefined;
-  return `is too long for this kernel: with upper and work it has room for ${mostBytes} bytes, before Linux ${inMemory ? '6.15' : '6.7'}`;
-}
-
-/** The same as fsconfig(2) takes them. */
-function optionsOf({ lower, upper, work }: Layers): Option[] {
-  const options: Option[] = lower.map((path) => ['lowerdir+', path]);
-  if (upper !== undefined) options.push(['upperdir', escapedAlone(upper)], ['workdir', escapedAlone(work!)]);
-  return options;
+/** From which Linux on no layer of these has to be in the tree of mounts, and each can be told by itself. */
+function since(isInMemory: boolean): string {
+  return isInMemory ? '6.15' : '6.7';
 }
 
 /** What hides and marks files there are trusted attributes, which only the host's root may write. */
 function marking(request: Request): readonly Option[] {
   const isOwnRoot = !request.creates(Flags.NEWUSER) && !request.joinsUser && isInFirstUserNamespace();
   return isOwnRoot ? [] : [['userxattr', true]];
+}
+
+/** On an older kernel memory has a place in the tree for a moment: whoever shares our mounts would see it. */
+function refuseShared({ propagation }: Request, option: string, isInMemory: boolean): void {
+  if (!isKernelBefore(since(isInMemory)) || (propagation !== 'shared' && propagation !== 'unchanged')) return;
+  const reason = `before Linux ${since(isInMemory)}: the host would see how it is made`;
+  throw refusedOption('propagation', `cannot be '${propagation}' beside the layers of ${option} ${reason}`);
+}
+
+/** What cannot be on this kernel. @throws ArgumentError */
+export function refuseLayers(request: Request, option: string, layers: Layers): void {
+  const isInMemory = inMemory(layers).length > 0;
+  refuseShared(request, option, isInMemory);
+  if (typeof layers.upper !== 'object' || !isKernelBefore(since(isInMemory))) return;
+  if (Buffer.byteLength(escaped(layers.upper.upper + layers.upper.work)) > roomForPaths)
+    throw refusedOption(
+      `${option}.upper`,
+      `is too long for this kernel, with work: it has ${roomForPaths} bytes before Linux 6.7`,
+    );
+}
+
+/** The same of layers that are those of {@link layOverOpen}. */
+export function refuseOpen(request: Request, option: string): void {
+  refuseShared(request, option, true);
 }
 
 /**
@@ -72,87 +91,150 @@ export function enterMemory(place: Place, names: readonly string[], options: rea
   const { writer } = place;
   place.keepWorkingDirectory();
   const memory = newFileSystem(place, 'tmpfs', options, noAttributes);
+  // Whatever ours is: of an overlay's root the upper layer says who may enter it.
+  writer.add(call.umask, 0);
+  const umask = place.keep();
   for (const name of names) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
+  writer.add(call.umaskOf, umask);
+  place.forget(umask);
   writer.add(call.fchdir, memory);
   return memory;
 }
 
-/** In memory, which is the working directory, and has a place as long as this is done. @param before what else is done there */
-function mountInMemory(place: Place, memory: Slot, data: string, attributes: Attributes, before?: () => void): Slot {
+/** Opens a layer, which errors name, and which may be optional. */
+function openLayer(place: Place, path: string): Slot {
   const { writer } = place;
-  const [type, at] = [writer.addText('overlay'), writer.addText(everything)];
-  writer.add(call.mkdiratOf, memory, at, 0o755);
+  writer.add(call.openat, AT_FDCWD, writer.addText(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return place.leaveIfMissing().keep();
+}
+
+/** The mount of a directory, which a layer is a part of. */
+function copyOf(place: Place, directory: Slot): Slot {
+  const { writer } = place;
+  // Without what is mounted below: an overlay shows that of no layer.
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+  writer.add(call.open_treeOf, directory, writer.addText(''), flags);
+  return place.keep();
+}
+
+/** In memory, which is the working directory, and has a place as long as this is done. What is closed afterwards are the copies. */
+function mountAll(
+  place: Place,
+  memory: Slot,
+  copies: readonly Slot[],
+  upper: { readonly upper: string; readonly work: string } | undefined,
+  more: readonly string[],
+  marks: readonly Option[],
+  attributes: Attributes,
+): Slot {
+  const { writer } = place;
+  const [type, at, empty] = [writer.addText('overlay'), writer.addText(everything), writer.addText('')];
+  const names = copies.map((_, index) => String(index));
+  const words = [`lowerdir=${[...names, ...more].join(':')}`];
+  if (upper !== undefined) words.push(`upperdir=${escaped(upper.upper)}`, `workdir=${escaped(upper.work)}`);
+  const data = [...words, ...marks.map(([name]) => name)].join(',');
   const mount = place.whileAttached(memory, () => {
-    before?.();
+    copies.forEach((copy, index) => {
+      writer.add(call.move_mountTo, copy, empty, AT_FDCWD, writer.addText(names[index]!), MOVE_MOUNT_F_EMPTY_PATH);
+    });
     writer.add(call.mount, type, at, type, 0, writer.addText(data));
     writer.add(call.open_tree, AT_FDCWD, at, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     return place.keep();
   });
   setAttributes(writer, mount, attributes);
+  for (const copy of copies) place.close(copy);
   return mount;
 }
 
-/** One that is missing is named, and may be optional: once memory has a place there is no leaving. */
-function lookFor(place: Place, { lower, upper, work }: Layers): void {
-  const { writer } = place;
-  place.keepWorkingDirectory();
-  for (const path of [...lower, upper, work]) {
-    if (path === undefined || !path.startsWith('/')) continue;
-    writer.add(call.openat, AT_FDCWD, writer.addText(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    place.leaveIfMissing();
-    place.close(place.keep());
-  }
+/** Names of the copies of so many lower layers, and of where all of it is. */
+function placesFor(count: number): string[] {
+  return [...Array.from({ length: count }, (_, index) => String(index)), everything];
 }
 
-/** The mount of these. @param names of the directories in memory that are among them */
-export function layOver(
-  place: Place,
-  request: Request,
-  layers: Layers,
-  names: readonly string[],
-  attributes: Attributes,
-): Slot {
-  const inMemory = names.length > 0;
-  const attached = mustBeAttached(inMemory);
-  if (attached) lookFor(place, layers);
-  const memory = inMemory || attached ? enterMemory(place, names) : undefined;
-  const marks = marking(request);
-  const mount = attached
-    ? mountInMemory(place, memory!, dataOf(layers, marks), attributes)
-    : newFileSystem(place, 'overlay', [...optionsOf(layers), ...marks], attributes);
+function mountLayers(place: Place, request: Request, layers: Layers, attributes: Attributes): Slot {
+  const { lower, upper } = layers;
+  place.keepWorkingDirectory();
+  const copies = lower.map((path) => {
+    const directory = openLayer(place, path);
+    const copy = copyOf(place, directory);
+    place.close(directory);
+    return copy;
+  });
+  // Both have to be of one mount, so these are told by their paths.
+  const named = typeof upper === 'object' ? upper : undefined;
+  for (const path of Object.values(named ?? {})) place.close(openLayer(place, path));
+  const own = inMemory(layers);
+  const memory = enterMemory(place, [...own, ...placesFor(lower.length)]);
+  const more = own.filter((name) => name === nothing);
+  const where = upper === 'memory' ? upperInMemory : named;
+  const mount = mountAll(place, memory, copies, where, more, marking(request), attributes);
+  place.close(memory);
+  return mount;
+}
+
+/** Tells the kernel a layer; one whose path is too long is the working directory for that. @returns whether it was */
+function tell(place: Place, context: Slot, option: string, path: string, said = path): boolean {
+  if (Buffer.byteLength(said) < roomForString) {
+    setOptions(place, context, [[option, said]]);
+    return false;
+  }
+  place.keepWorkingDirectory();
+  const directory = openLayer(place, path);
+  place.writer.add(call.fchdir, directory);
+  setOptions(place, context, [[option, '.']]);
+  place.close(directory);
+  return true;
+}
+
+/** The mount of these. */
+export function layOver(place: Place, request: Request, layers: Layers, attributes: Attributes): Slot {
+  const { lower, upper } = layers;
+  const own = inMemory(layers);
+  if (isKernelBefore(since(own.length > 0))) return mountLayers(place, request, layers, attributes);
+  const memory = own.length > 0 ? enterMemory(place, own) : undefined;
+  const context = beginFileSystem(place, 'overlay');
+  const moved = lower.map((path) => tell(place, context, 'lowerdir+', path)).includes(true);
+  if (typeof upper === 'object') {
+    tell(place, context, 'upperdir', upper.upper, escapedAlone(upper.upper));
+    tell(place, context, 'workdir', upper.work, escapedAlone(upper.work));
+  }
+  if (memory !== undefined && moved) place.writer.add(call.fchdir, memory);
+  if (own.includes(nothing)) setOptions(place, context, [['lowerdir+', nothing]]);
+  if (upper === 'memory') setOptions(place, context, tellMemory);
+  setOptions(place, context, marking(request));
+  const mount = finishFileSystem(place, context, attributes);
   if (memory !== undefined) place.close(memory);
   return mount;
 }
 
-/** The mount of a directory that is open, below `upper` and `work`, which are in memory, the working directory. */
+const tellMemory: readonly Option[] = [
+  ['upperdir', upperInMemory.upper],
+  ['workdir', upperInMemory.work],
+];
+
+/** What {@link layOverOpen} wants in memory, which is entered before. */
+export function memoryForOpen(): string[] {
+  return [...Object.values(upperInMemory), ...(isKernelBefore(since(true)) ? placesFor(1) : [])];
+}
+
+/** The mount of a directory that is open, with its changes in memory, the working directory. */
 export function layOverOpen(place: Place, request: Request, covered: Slot, memory: Slot, attributes: Attributes): Slot {
   const { writer } = place;
   const marks = marking(request);
-  if (mustBeAttached(true)) {
-    const [lower, empty] = [writer.addText('lower'), writer.addText('')];
-    writer.add(call.mkdiratOf, memory, lower, 0o755);
-    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
-    writer.add(call.open_treeOf, covered, empty, flags);
-    const copy = place.keep();
-    const data = dataOf({ lower: ['lower'], upper: 'upper', work: 'work' }, marks);
-    const mount = mountInMemory(place, memory, data, attributes, () => {
-      writer.add(call.move_mountTo, copy, empty, AT_FDCWD, lower, MOVE_MOUNT_F_EMPTY_PATH);
-    });
-    place.close(copy);
-    return mount;
-  }
+  if (isKernelBefore(since(true)))
+    return mountAll(place, memory, [copyOf(place, covered)], upperInMemory, [], marks, attributes);
   const context = beginFileSystem(place, 'overlay');
   // A layer is told by a path, which is looked up at once: the directory itself has one where it is the working directory.
   writer.add(call.fchdir, covered);
   setOptions(place, context, [['lowerdir+', '.']]);
   writer.add(call.fchdir, memory);
-  setOptions(place, context, [...optionsOf({ lower: [], upper: 'upper', work: 'work' }), ...marks]);
+  setOptions(place, context, [...tellMemory, ...marks]);
   return finishFileSystem(place, context, attributes);
 }
 
 /** What a failure of one means. */
 export function whyNoLayers(code: string, _request: Request, syscall: string | undefined): string | undefined {
-  if (syscall !== 'fsconfig' && syscall !== 'mount' && syscall !== 'openat') return undefined;
+  if (syscall === undefined || !['fsconfig', 'mount', 'open_tree', 'openat'].includes(syscall)) return undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
   return code === 'EINVAL'
     ? 'each layer must be a directory, upper and work on one file system that has extended attributes'

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { array, string } from '../../check';
 import { invalidArgValue, refusedOption } from '../../errors/argument-error';
 import { attributeFields, checkAttributes } from './attributes';
-import { type Layers, layOver, whyNoLayers, whyTooLong } from './layers';
+import { type Layers, layOver, refuseLayers, whyNoLayers } from './layers';
 import type { MountType } from '../../assembly/mount-type';
 
 const absolute = (value: unknown, option: string): string => resolve(string(value, option, { nonEmpty: true }));
@@ -28,17 +28,15 @@ export const overlay: MountType = {
       );
     }
     const attributes = checkAttributes(given, option, [], false);
-    // The kernel wants two where there is no upper one: an empty one, below all.
-    const isAlone = lower.length === 1 && !inMemory && upper === undefined;
-    const layers: Layers = inMemory
-      ? { lower, upper: 'upper', work: 'work' }
-      : { lower: isAlone ? [...lower, 'empty'] : lower, upper, work };
-    const names = inMemory ? ['upper', 'work'] : isAlone ? ['empty'] : [];
-    const tooLong = whyTooLong(layers, names.length > 0);
-    if (tooLong !== undefined) throw refusedOption(`${option}.lower`, tooLong);
+    const layers: Layers = {
+      lower,
+      upper: inMemory ? 'memory' : upper === undefined ? undefined : { upper, work: work! },
+    };
     return {
       source: lower.join(':'),
-      make: (place, request) => layOver(place, request, layers, names, attributes),
+      looksUp: true,
+      settle: (request, name) => refuseLayers(request, name, layers),
+      make: (place, request) => layOver(place, request, layers, attributes),
       create: (place, target) => place.makeDirectory(target),
       hint: whyNoLayers,
     };

@@ -11,7 +11,7 @@ import { isTop } from '../../assembly/target';
 import { copyOwner } from '../../assembly/same-file';
 import { type Attributes, attributeFields, checkAttributes, keepPropagation } from './attributes';
 import { checkMode, checkSize, type Option, parts } from './file-systems';
-import { enterMemory, layOverOpen, whyNoLayers } from './layers';
+import { enterMemory, layOverOpen, memoryForOpen, refuseOpen, whyNoLayers } from './layers';
 
 const { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } = constants;
 
@@ -26,7 +26,7 @@ interface Layer {
 /** An overlay of the directory that it will cover, with an invisible layer in memory: no straight line of calls copies a tree. */
 function overlayOf(place: Place, covered: Slot, request: Request, { size, mode, attributes }: Layer): Slot {
   const { writer } = place;
-  const memory = enterMemory(place, ['upper', 'work'], size);
+  const memory = enterMemory(place, memoryForOpen(), size);
   writer.add(call.openatOf, memory, writer.addText('upper'), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   const upper = place.keep();
   copyOwner(writer, covered, upper, mode);
@@ -43,6 +43,7 @@ function copyingUp(given: Given, option: string, layer: Layer): Parts {
   const create = given['create'] === true;
   return {
     source: 'tmpfs',
+    settle: (request, name) => refuseOpen(request, name),
     emit(place, path, request) {
       // Before what may be left out.
       place.keepWorkingDirectory();

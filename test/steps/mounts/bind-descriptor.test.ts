@@ -190,3 +190,32 @@ describe('a descriptor as the source, when something is in the way', () => {
     }
   });
 });
+
+// As on hosts whose mounts are shared, which those of systemd are.
+describe('on a host whose mounts are shared', () => {
+  const shared = ['unshare', '--mount', '--propagation', 'shared'];
+  /** What is told of the child, and the mounts below the folder that the host has afterwards. */
+  const left = (options: string): unknown =>
+    evaluate(
+      `const folder = ${JSON.stringify(folder)};
+       const { Flags } = nsclone;
+       const fd = fs.openSync(folder + '/source', 'r');
+       const { code } = await nsclone.run('/usr/bin/true', [], { flags: Flags.NEWNS, ...${options} });
+       return [code, fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\\n').filter((line) => line.includes(folder))];`,
+      shared,
+    );
+
+  rootOnly('what is mounted upon it is not for the host', () => {
+    mkdirSync(join(folder, 'target'));
+    mkdirSync(join(source, 'below'));
+    const below = `{ type: 'tmpfs', target: folder + '/target/below' }`;
+    expect(left(`{ mounts: [{ type: 'bind', source: fd, target: folder + '/target' }, ${below}] }`)).toEqual([0, []]);
+  });
+  rootOnly('it can be the root', () => {
+    const folders = ['usr', 'bin', 'lib', 'lib64'].map((name) => {
+      mkdirSync(join(source, name));
+      return `{ type: 'bind', source: '/${name}', target: '/${name}' }`;
+    });
+    expect(left(`{ root: { type: 'bind', source: fd }, mounts: [${folders.join()}] }`)).toEqual([0, []]);
+  });
+});

@@ -1,7 +1,7 @@
 // Mounts of type `overlay`: directories laid over each other.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-import { clone, Flags, type Mount, plan } from '../../../lib';
+import { clone, type CloneOptions, Flags, type Mount, plan } from '../../../lib';
 import { kernel } from '../../../lib/host/kernel-release';
 import { asRoot } from '../../support/attack';
 import { callsItself, kernels } from '../../support/host';
@@ -149,6 +149,32 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
       expect(readdirSync(folder.at('upper'))).toEqual([name]);
     },
   );
+  test('layers whose paths are longer than a string of fsconfig(2)', async () => {
+    const long = 'long/'.repeat(60);
+    for (const name of ['lower', 'upper', 'work']) folder.folder(`${name}/${long}`);
+    folder.file(`lower/${long}/file`, 'content');
+    const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) => folder.at(`${name}/${long}`)) as [
+      string,
+      string,
+      string,
+    ];
+    const script = 'cat /mnt/file; echo new > /mnt/new; pwd -P';
+    for (const fields of [{ upper, work }, { upper: 'tmpfs' as const }])
+      expect(await inside(script, { ...base, mounts: [overlay({ lower: [lower], ...fields })] })).toBe(
+        `content${process.cwd()}`,
+      );
+    expect(readdirSync(upper)).toEqual(['new']);
+    expect(await inside('cat /mnt/file', { ...base, mounts: [overlay({ lower: [lower] })] })).toBe('content');
+  });
+  test('a root that everybody may enter, whatever our umask is', async () => {
+    const before = process.umask(0o077);
+    try {
+      const mounts = [overlay({ lower: layers(), upper: 'tmpfs' })];
+      expect(await inside('stat -c %a /mnt; umask', { ...base, mounts })).toBe('755\n0077');
+    } finally {
+      process.umask(before);
+    }
+  });
   test('many layers', async () => {
     const lower = Array.from({ length: 60 }, (_, index) => {
       folder.file(`${index}/file`, String(index));
@@ -171,26 +197,30 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
   });
 });
 
-test('more than a page of names, on a kernel that takes no more', () => {
-  const lower = Array.from({ length: 60 }, (_, index) => `/${index}/${'long'.repeat(20)}`);
-  const planned = (release: string, upper?: 'tmpfs'): void => {
+test('an upper layer whose paths are longer than a kernel takes, and mounts that are shared meanwhile', () => {
+  const long = { lower: ['/usr'], upper: `/${'long/'.repeat(300)}`, work: `/${'long/'.repeat(301)}` };
+  const planned = (release: string, fields: Partial<Mount & { type: 'overlay' }>, more: CloneOptions = {}): void => {
     const { release: own } = kernel;
     kernel.release = () => release;
     try {
-      plan('/bin/true', [], { ...base, mounts: [overlay({ lower, ...(upper && { upper }) })] });
+      plan('/bin/true', [], { ...base, ...more, mounts: [overlay(fields)] });
     } finally {
       kernel.release = own;
     }
   };
-  expect(() => planned('6.1.0')).toThrow(
-    refusal(
-      'ERR_INVALID_ARG_VALUE',
-      'mounts[0].lower',
-      'too long for this kernel: with upper and work it has room for 4000 bytes, before Linux 6.7',
-    ),
+  expect(() => planned('6.1.0', long)).toThrow(
+    refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].upper', 'it has 3000 bytes before Linux 6.7'),
   );
-  expect(() => planned('6.12.0', 'tmpfs')).toThrow(/before Linux 6\.15/);
-  expect(() => [planned('6.12.0'), planned('6.15.0', 'tmpfs')]).not.toThrow();
+  expect(() => planned('6.12.0', long)).not.toThrow();
+  const memory = { lower: ['/usr'], upper: 'tmpfs' } as const;
+  for (const propagation of ['shared', 'unchanged'] as const) {
+    expect(() => planned('6.12.0', memory, { propagation })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'propagation', 'beside the layers of mounts[0] before Linux 6.15'),
+    );
+    expect(() => planned('6.15.0', memory, { propagation })).not.toThrow();
+  }
+  for (const propagation of ['slave', 'private'] as const)
+    expect(() => planned('6.1.0', memory, { propagation })).not.toThrow();
 });
 
 describe.each(kernels)('overlay, when the kernel refuses, %s', (_, release) => {

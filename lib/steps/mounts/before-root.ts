@@ -1,0 +1,57 @@
+// Mounts whose sources are paths of our own view, made before a new root lies upon ours: from then on every `..` that leads to our root
+// leads on into the new one, where links are somebody else's.
+import { constants } from '../../kernel/constants';
+import * as call from '../../assembly/calls';
+import type { Checked } from '../../assembly/mount-type';
+import type { Place } from '../../assembly/place';
+import type { Request } from '../../assembly/request';
+import { isTop } from '../../assembly/target';
+import type { Slot } from '../../program/writer';
+
+const { F_DUPFD_CLOEXEC, F_GETFD } = constants;
+
+const made = new WeakMap<Request, Map<Checked, Slot>>();
+
+/** One that is optional may be left out on the way: then there is no descriptor. */
+function makeOptional(place: Place, entry: Checked, request: Request): Slot {
+  const { writer } = place;
+  writer.add(call.fcntl, -1, F_GETFD).accept('EBADF');
+  const kept = writer.keep();
+  place.beginEntry(true);
+  const mount = entry.make!(place, request, []);
+  writer.add(call.fcntlOf, mount, F_DUPFD_CLOEXEC);
+  writer.keep(kept);
+  place.close(mount);
+  place.endEntry();
+  return kept;
+}
+
+/** Makes the mounts of these entries that look something up, before a new root is attached. @param first the index of the first */
+export function makeBeforeRoot(place: Place, request: Request, first: number): void {
+  // Once for each writing of the program.
+  const mounts = new Map<Checked, Slot>();
+  made.set(request, mounts);
+  request.mounts.forEach((entry, index) => {
+    if (index < first || entry.looksUp !== true) return;
+    place.writer.about('mounts', 'mounts', index).subject(entry.source, entry.target, 'mount');
+    place.beginEntry(false);
+    mounts.set(entry, entry.optional ? makeOptional(place, entry, request) : entry.make!(place, request, []));
+    place.endEntry();
+  });
+}
+
+/** The mount that was made so; undefined of an entry whose mount is to be made now. */
+export function madeBeforeRoot(place: Place, request: Request, entry: Checked): Slot | undefined {
+  const mount = made.get(request)?.get(entry);
+  if (mount === undefined) return undefined;
+  if (entry.optional) {
+    place.writer.add(call.fcntlOf, mount, F_GETFD);
+    place.leaveIfMissing('EBADF');
+  }
+  return place.take(mount);
+}
+
+/** Whether an entry becomes the root. */
+export function becomesRoot({ make, target }: Checked): boolean {
+  return make !== undefined && isTop(target);
+}
