@@ -77,7 +77,7 @@ describe('agrees with clone()', () => {
     expect(isAvailable(subordinateIds) && isAvailable(idMapHelpers)).toBe(await starts(auto));
   });
   test('about a cgroup', async () => {
-    const mount = / (\S+) \S+ - cgroup2 /.exec(readFileSync('/proc/self/mountinfo', 'utf8'))?.[1];
+    const mount = / (\S+) \S+(?: \w+:\d+)* - cgroup2 /.exec(readFileSync('/proc/self/mountinfo', 'utf8'))?.[1];
     const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
     const hasOne = mount !== undefined && path !== undefined;
     expect(isAvailable(support.features.cgroup)).toBe(hasOne && (await starts({ cgroup: mount + path })));

@@ -308,10 +308,14 @@ describe('killSignal and killGrace', () => {
   test('a pid 1 gets the signal that was given, and SIGKILL after the grace', async () => {
     const options: CloneOptions = { ...owned(Flags.NEWPID), killSignal: 'SIGTERM' };
     // One that has no handler yet does not hear it: the grace ends that, and a longer time is tried.
-    const polite = await inTime((timeout) =>
-      trapping('trap "exit 6" TERM', { ...options, timeout, killGrace: slow(2_000) }),
+    const polite = await inTime(
+      async (timeout) => {
+        const child = await trapping('trap "exit 6" TERM', { ...options, timeout, killGrace: slow(2_000) });
+        return child.exited;
+      },
+      ({ code }) => code !== null,
     );
-    expect(await polite.exited).toMatchObject({ code: 6, endedBy: 'timeout' });
+    expect(polite).toMatchObject({ code: 6, endedBy: 'timeout' });
     const deaf = await inTime((timeout) => sleeping({ ...options, timeout, killGrace: 50 }));
     expect(await deaf.exited).toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
   });

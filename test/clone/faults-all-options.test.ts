@@ -1,5 +1,5 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -54,6 +54,7 @@ const allowAll = Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
 const folder = openSync('/usr', 'r');
 afterAll(() => closeSync(folder));
 
+const hasNodes = existsSync('/proc/self/numa_maps');
 const hasLandlock = addon().landlockAbi() > 0;
 const landlock: Landlock = {
   rules: [
@@ -93,7 +94,9 @@ const anybody: CloneOptions = {
   nice: 5,
   scheduler: { policy: 'SCHED_BATCH', flags: ['SCHED_FLAG_RESET_ON_FORK'] },
   ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 6 },
-  memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] },
+  ...(hasNodes
+    ? { memoryPolicy: { mode: 'MPOL_PREFERRED', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] } as const }
+    : {}),
   cpuAffinity: [0],
   oomScoreAdj: 500,
   steps: (['start', 'namespaces', 'mounts', 'root', 'exec', 'filtered'] as const).map((at) => ({

@@ -154,7 +154,7 @@ each('whoever holds the output of a command that has ended is ended by the time 
   const script = `sleep ${longer} & echo $!; exit 3`;
   const result = await inTime(
     (timeout) => run('/bin/sh', ['-c', script], { ...options, timeout }),
-    ({ stdout }) => stdout !== '',
+    ({ stdout, code }) => stdout !== '' && code !== null,
   );
   expect(result.code).toBe(3);
   if (((options.flags ?? 0) & Flags.NEWPID) !== 0) return;

@@ -35,9 +35,16 @@ export const containers = {
 /** In seconds, for sleep(1): longer than a script may take. Who sleeps so long ends by himself too, where nobody ends him. */
 export const longer = String(slow(40));
 
+/** By where it waits in the kernel; where that is not told, by what it is and that it waits. */
+function sleeps(pid: number): boolean {
+  const where = readFileSync(`/proc/${pid}/wchan`, 'utf8');
+  if (where !== '0') return where.includes('nanosleep');
+  return /^\d+ \(sleep\) S /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
 /** Waits until it is asleep in the sleep(1) that it is: what it had to read to start is read, and closed. */
 export function asleep(pid: number): Promise<boolean> {
-  return until(() => readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('nanosleep'));
+  return until(() => sleeps(pid));
 }
 
 /** For an ordinary user: what turns a script's Node into root of a user namespace. */

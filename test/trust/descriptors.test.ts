@@ -72,7 +72,8 @@ const openIn = (options: Options, stdio: readonly string[]): Open =>
        program = Number(fs.readFileSync('/proc/' + child.pid + '/task/' + child.pid + '/children', 'utf8'));
      }
      // Asleep: its own libraries and locales are read, and closed.
-     await until(() => fs.readFileSync('/proc/' + program + '/wchan', 'utf8').includes('nanosleep'));
+     await until(() => /nanosleep|^0$/.test(fs.readFileSync('/proc/' + program + '/wchan', 'utf8')) &&
+       fs.readFileSync('/proc/' + program + '/stat', 'utf8').includes(' S '));
      const found = { held, program: open(program), pidOne, inheritable };
      for (const one of children) {
        one.kill('SIGKILL');

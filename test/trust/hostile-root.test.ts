@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { clone, type CloneOptions, Flags, type Mount, SyscallError } from '../../lib';
 import { hostMounts } from '../support/mount-info';
 import { nextLine } from '../support/attack';
-import { rootOnly } from '../support/capability';
+import { isLinux, rootOnly } from '../support/capability';
 import { compiled, withCompiler } from '../support/compiled';
 import { callsItself, kernels } from '../support/host';
 import { inside, owned } from '../support/inside';
@@ -396,11 +396,12 @@ describe("CVE-2025-31133: a root's own /dev/null", () => {
 });
 
 describe('CVE-2019-5736: the program of the set-up', () => {
+  // Its mode is sealed since Linux 6.3; before, a change of it has the file made anew, see next-child.test.ts.
   const attempts = `
     for exe in /proc/1/exe /proc/self/exe /proc/*/exe; do
       (echo overwritten > $exe) 2>&- && echo "wrote $exe"
-      (: >> $exe) 2>&- && echo "opened $exe"
-      chmod 644 $exe 2>&- && [ "$(readlink $exe 2>&-)" != /usr/bin/chmod ] && [ "\${exe#/proc/1/}" != "$exe" ] && echo "chmod $exe"
+      (echo more >> $exe) 2>&- && echo "appended to $exe"
+      ${isLinux('6.3') ? '' : 'false &&'} chmod 644 $exe 2>&- && [ "$(readlink $exe 2>&-)" != /usr/bin/chmod ] && [ "\${exe#/proc/1/}" != "$exe" ] && echo "chmod $exe"
     done
     true`;
   // The host's own programs are mounted read-only.
