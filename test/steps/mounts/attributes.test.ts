@@ -1,5 +1,6 @@
 // What is set and cleared of a mount, by the options and by OCI's words.
 import { type CloneOptions, Flags, type Mount, type MountAttribute } from '../../../lib';
+import { isLinux, needing } from '../../support/capability';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
@@ -155,6 +156,9 @@ describe('propagation of an entry where all is shared, seen from inside', () => 
     expect(await seen({ propagation: 'private' })).toBe('');
     expect(await seen({ propagation: 'rprivate' })).toBe('');
     expect(await seen({ propagation: 'unbindable' })).toBe('unbindable');
+  });
+  const layered = needing(isLinux('6.15'), 'layers beside shared mounts, Linux 6.15');
+  layered('of layers as well', async () => {
     expect(await seen({ propagation: 'private', copyUp: true })).toBe('');
   });
 });
