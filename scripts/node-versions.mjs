@@ -16,8 +16,8 @@ export function versionFor(wanted) {
 }
 
 /** Puts that Node into a folder: `bin/node` there, and its headers. @returns the path of the program */
-export function installNode(version, folder) {
-  const name = `node-${process.platform}-${process.arch}@${version}`;
+export function installNode(version, folder, arch = process.arch) {
+  const name = `node-${process.platform}-${arch}@${version}`;
   const packed = realpathSync(mkdtempSync(join(tmpdir(), 'nsclone-node-')));
   try {
     const args = ['pack', name, '--json', `--pack-destination=${packed}`];
