@@ -170,11 +170,19 @@ needing(existsSync('/usr/bin/bwrap'), 'bwrap(1)')('bwrap and ours make the same 
     'cat',
     '/proc/self/mountinfo',
   ];
-  const seen = (command: string, argv: readonly string[]): string[] =>
-    spawnSync(command, argv, { encoding: 'utf8' })
-      .stdout.trim()
+  /** By their numbers, which are in the order in which they were made, and not in that in which they were put there. */
+  const seen = (command: string, argv: readonly string[]): string[] => {
+    const { stdout } = spawnSync(command, argv, { encoding: 'utf8' });
+    const mounts = stdout
+      .trim()
       .split('\n')
-      .map((text) => text.split(' ').slice(3, 6).join(' '))
-      .filter((text, index, all) => !all.slice(index + 1).some((other) => other.split(' ')[1] === text.split(' ')[1]));
+      .map((text) => text.split(' '));
+    const isCovered = ([id, , , , point]: string[]): boolean =>
+      mounts.some(([, parent, , , other]) => parent === id && other === point);
+    return mounts
+      .filter((mount) => !isCovered(mount))
+      .map((mount) => mount.slice(3, 6).join(' '))
+      .sort();
+  };
   expect(seen(cli, ['bwrap', ...line])).toEqual(seen('/usr/bin/bwrap', line));
 });

@@ -25,3 +25,9 @@ export async function inside(script: string, options: CloneOptions = {}): Promis
 export function owned(flags: number): CloneOptions {
   return { flags: flags | Flags.NEWUSER, uidMap: 'root', gidMap: 'root' };
 }
+
+/** Without the tunnels that lead nowhere, which a kernel that has their modules puts into each network namespace. */
+export function ownInterfaces(names: string): string[] {
+  const fallbacks = /^(?:sit0|tunl0|ip6tnl0|gre0|gretap0|erspan0|ip6gre0|ip_vti0|ip6_vti0)$/;
+  return names.split(/\s+/).filter((name) => name !== '' && !fallbacks.test(name));
+}
