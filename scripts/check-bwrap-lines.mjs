@@ -176,15 +176,17 @@ function parts(output) {
   let name = '';
   for (const line of output.split('\n')) {
     if (line.startsWith('= ')) name = line.slice(2);
-    else (found[name] ??= []).push((plain[name] ?? String)(line));
+    else (found[name] ??= []).push(line);
   }
-  // What is covered by another one is seen by nobody.
+  // What is covered by another one is seen by nobody. Numbers are in the order in which mounts were made, not put there.
   const { mounts } = found;
-  const targetOf = (line) => line.split(' ')[1];
+  const fields = mounts?.map((line) => line.split(' '));
   if (mounts !== undefined)
-    found.mounts = mounts.filter(
-      (line, index) => !mounts.slice(index + 1).some((other) => targetOf(other) === targetOf(line)),
-    );
+    found.mounts = mounts.filter((line) => {
+      const [id, , , , target] = line.split(' ');
+      return !fields.some(([, parent, , , other]) => parent === id && other === target);
+    });
+  for (const part of Object.keys(found)) found[part] = found[part].map((line) => (plain[part] ?? String)(line));
   return found;
 }
 
