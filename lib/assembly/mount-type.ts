@@ -23,8 +23,8 @@ export interface Checked {
    * @param prepared what {@link prepare} has opened
    */
   readonly make?: (place: Place, request: Request, prepared: readonly Slot[]) => Slot;
-  /** Whether {@link make} looks up paths of our own view: no new root may lie upon ours by then. */
-  readonly looksUp?: boolean;
+  /** The paths of our own view that {@link make} looks up, or that there may be some: no new root may lie upon ours by then. */
+  readonly looksUp?: readonly string[] | true;
   /** Opens what it needs of our own view, before any entry covers it. */
   readonly prepare?: (place: Place, request: Request) => readonly Slot[];
   /**

@@ -238,9 +238,16 @@ export class Place {
   /** Before fchdir(2). */
   keepWorkingDirectory(): void {
     if (this.#before !== undefined) return;
+    // Else it would not be kept where the entry is left out, and gone back to at the end.
+    if (this.#leaving.length > 0) throw new Error('the working directory is kept before an entry can be left out');
     const { writer } = this;
     writer.add(call.openat, AT_FDCWD, writer.addText('.'), O_PATH | O_DIRECTORY | O_CLOEXEC);
     this.#before = writer.keep(this.#free.pop());
+  }
+
+  /** Before a path is looked up that may be relative: where somebody else is by now. */
+  goBack(): void {
+    if (this.#before !== undefined) this.writer.add(call.fchdir, this.#before);
   }
 
   /** All entries are done. */

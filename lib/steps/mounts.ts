@@ -121,6 +121,8 @@ export const mounts: Step = {
       const verb = isMount(entry.type) ? 'mount' : entry.type;
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);
+      // Closed as well where the entry is left out.
+      for (const slot of prepared[index]!) place.take(slot);
       if (entry.make === undefined) entry.emit!(place, entry.target, request, prepared[index]!);
       else emitMount(place, entry, request, prepared[index]!);
       place.endEntry();

@@ -125,6 +125,14 @@ describe.each(kernels)('links of the host lead to where they point on the host, 
     expect(await seen({ mounts: [asRoot, ...programs, mount] })).toBe('good');
     expect(await seen({ root: '/usr', mounts: [asRoot, ...programs, mount] })).toBe('good');
   });
+  test('the source of one of hundreds, which are more than a child has descriptors for', async () => {
+    const many = Array.from({ length: 600 }, (): Mount => ({ type: 'bind', source: outside, target: '/target' }));
+    const mount: Mount = { type: 'bind', source: join(sources, 'link'), target: '/target' };
+    expect(await inside('cat /target/file', { ...base, root, mounts: [...programs, ...many, mount] })).toBe('good');
+    expect(await inside('cat /target/file', { ...base, root, mounts: [...programs, mount, ...many] })).toBe(
+      'of the host',
+    );
+  });
   test('what was mounted before the root is seen by who is mounted after it', async () => {
     const memory = join(sources, 'memory');
     const mounts: Mount[] = [

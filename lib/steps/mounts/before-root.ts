@@ -1,5 +1,7 @@
 // Mounts whose sources are paths of our own view, made before a new root lies upon ours: from then on every `..` that leads to our root
 // leads on into the new one, where links are somebody else's.
+import { realpathSync } from 'node:fs';
+
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
 import type { Checked } from '../../assembly/mount-type';
@@ -11,6 +13,25 @@ import type { Slot } from '../../program/writer';
 const { F_DUPFD_CLOEXEC, F_GETFD } = constants;
 
 const made = new WeakMap<Request, Map<Checked, Slot>>();
+
+/** A descriptor each until they are put in their places, of which there are few for those that have hundreds. */
+const most = 128;
+
+/** Whether a path has no link in it, so that it leads where it leads whatever lies upon our root. */
+function isPlain(path: string): boolean {
+  try {
+    return realpathSync.native(path) === path;
+  } catch {
+    return false;
+  }
+}
+
+/** The entries whose mounts have to be made before. */
+function lookingUp(entries: readonly Checked[]): ReadonlySet<Checked> {
+  const all = entries.filter(({ looksUp }) => looksUp !== undefined);
+  const mustBe = ({ looksUp }: Checked): boolean => looksUp === true || !looksUp!.every((path) => isPlain(path));
+  return new Set(all.length > most ? all.filter((entry) => mustBe(entry)) : all);
+}
 
 /** One that is optional may be left out on the way: then there is no descriptor. */
 function makeOptional(place: Place, entry: Checked, request: Request): Slot {
@@ -31,8 +52,9 @@ export function makeBeforeRoot(place: Place, request: Request, first: number): v
   // Once for each writing of the program.
   const mounts = new Map<Checked, Slot>();
   made.set(request, mounts);
+  const early = lookingUp(request.mounts.slice(first));
   request.mounts.forEach((entry, index) => {
-    if (index < first || entry.looksUp !== true) return;
+    if (index < first || !early.has(entry)) return;
     place.writer.about('mounts', 'mounts', index).subject(entry.source, entry.target, 'mount');
     place.beginEntry(false);
     mounts.set(entry, entry.optional ? makeOptional(place, entry, request) : entry.make!(place, request, []));

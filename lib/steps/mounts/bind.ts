@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { boolean, fileDescriptor, string } from '../../check';
 import { invalidArgType } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
-import type { Slot } from '../../program/writer';
+import type { Slot, Writer } from '../../program/writer';
 import * as call from '../../assembly/calls';
 import { type HeldSource, mountHeld } from '../../assembly/held-file';
 import { type Idmap, type MappedSource, mapIds } from '../../assembly/idmap';
@@ -15,7 +15,8 @@ import { idmapping } from '../../assembly/settings';
 import { type Attributes, attributeFields, checkAttributes, noAttributes, setAttributes } from './attributes';
 import { checkIdmap } from './idmap';
 
-const { AT_FDCWD, AT_RECURSIVE, F_GETFD, MS_PRIVATE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = constants;
+const { AT_FDCWD, AT_RECURSIVE, F_GETFD, MS_PRIVATE, MS_SHARED, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } =
+  constants;
 
 /**
  * A copy of a mount is shared as that is. Ours are private, where nobody has asked for more: what was held was copied before ours were
@@ -34,6 +35,16 @@ function whyInvalid(recursive: boolean, request: Request, syscall: string | unde
   return recursive
     ? undefined
     : 'in a user namespace a folder with mounts below it comes with them: recursive must not be false';
+}
+
+/**
+ * What is mounted below a copy that was held is shared with the host as that is, also where a word is about the copy alone: of all of
+ * it then nothing goes to the host.
+ */
+function partBelow(writer: Writer, mount: Slot, { propagation, propagatesBelow }: Attributes): void {
+  if (propagation === 0 || propagation === MS_SHARED || propagatesBelow) return;
+  const all = propagation === MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
+  setAttributes(writer, mount, { ...noAttributes, propagation: all, propagatesBelow: true });
 }
 
 interface Source extends Pick<Parts, 'source' | 'held'> {
@@ -73,7 +84,7 @@ function sourceOf(value: unknown, option: string, recursive: boolean): Source {
 function plain(from: Source, attributes: Attributes): Parts {
   return {
     source: from.source,
-    looksUp: from.held === undefined,
+    ...(from.path !== undefined && { looksUp: [from.path] }),
     ...(from.held !== undefined && {
       held: from.held,
       // Before an entry can cover it.
@@ -81,6 +92,7 @@ function plain(from: Source, attributes: Attributes): Parts {
     }),
     make(place, request, prepared) {
       const mount = prepared[0] ?? from.open(place, request);
+      if (from.held !== undefined) partBelow(place.writer, mount, attributes);
       setAttributes(place.writer, mount, withPropagation(attributes, request, from.held !== undefined));
       return mount;
     },
@@ -105,7 +117,7 @@ function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Att
   const isFirst = (request: Request): boolean => request.mappedFirst.some((one) => one.mapped === mapped);
   return {
     source: from.source,
-    looksUp: from.held === undefined,
+    ...(from.path !== undefined && { looksUp: [from.path] }),
     mapped,
     ...(from.held !== undefined && {
       held: from.held,
@@ -116,6 +128,7 @@ function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Att
       const mount = isFirst(request)
         ? takeMapped(place, mapped, request)
         : (prepared[0] ?? mapped.open(place, request));
+      if (from.held !== undefined) partBelow(writer, mount, attributes);
       const { propagation, propagatesBelow } = withPropagation(attributes, request, from.held !== undefined);
       setAttributes(writer, mount, { ...noAttributes, propagation, propagatesBelow });
       return mount;

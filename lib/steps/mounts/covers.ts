@@ -4,13 +4,13 @@ import { invalidArgType } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
 import { checkAttributes, makeReadonly, noAttributes, setAttributes } from './attributes';
+import { mountOfNode, whyNoNode } from './device-node';
 import { newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
 import { isTop } from '../../assembly/target';
 
 const {
   AT_EMPTY_PATH,
-  AT_FDCWD,
   AT_RECURSIVE,
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NOEXEC,
@@ -33,7 +33,6 @@ export const mask: MountType = {
   check: () => ({
     source: 'nothing',
     emit(place, target) {
-      const { writer } = place;
       const hidden = place.open(target, O_PATH);
       place.leaveAt('ENOENT', 'ENOTDIR');
       place.whetherDirectory(hidden, {
@@ -43,14 +42,15 @@ export const mask: MountType = {
           place.close(cover);
         },
         other() {
-          writer.add(call.open_tree, AT_FDCWD, writer.addText('/dev/null'), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-          const cover = place.keep();
+          // Whatever an entry before has put there.
+          const cover = mountOfNode(place, '/dev/null', 1, 3);
           place.attach(cover, hidden);
           place.close(cover);
         },
       });
       place.close(hidden);
     },
+    hint: whyNoNode,
   }),
 };
 

@@ -162,6 +162,10 @@ export const filesystem: MountType = {
       source: source ?? fstype,
       // Of a disk, of layers.
       looksUp: true,
+      make(place, request, prepared) {
+        place.goBack();
+        return made.make!(place, request, prepared);
+      },
       hint: (code) => (code === 'ENODEV' ? `this kernel has no file system '${fstype}'` : undefined),
     };
   },

@@ -66,6 +66,8 @@ function placeFile(place: Place, target: string, content: Buffer, mode: number):
 /** A mount of a file by itself, in a file system of which nothing else is ever seen. */
 function newFile(place: Place, content: Buffer, mode: number): Slot {
   const { writer } = place;
+  // Before what may be left out.
+  place.keepWorkingDirectory();
   const memory = newFileSystem(place, 'tmpfs', [], noAttributes);
   const name = writer.addText('file');
   writer.add(call.openatOf, memory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600);

@@ -178,7 +178,6 @@ function tell(place: Place, context: Slot, option: string, path: string, said = 
     setOptions(place, context, [[option, said]]);
     return false;
   }
-  place.keepWorkingDirectory();
   const directory = openLayer(place, path);
   place.writer.add(call.fchdir, directory);
   setOptions(place, context, [[option, '.']]);
@@ -186,11 +185,18 @@ function tell(place: Place, context: Slot, option: string, path: string, said = 
   return true;
 }
 
+function isLong({ lower, upper }: Layers): boolean {
+  const paths = typeof upper === 'object' ? [...lower, escapedAlone(upper.upper), escapedAlone(upper.work)] : lower;
+  return paths.some((path) => Buffer.byteLength(path) >= roomForString);
+}
+
 /** The mount of these. */
 export function layOver(place: Place, request: Request, layers: Layers, attributes: Attributes): Slot {
   const { lower, upper } = layers;
   const own = inMemory(layers);
   if (isKernelBefore(since(own.length > 0))) return mountLayers(place, request, layers, attributes);
+  // Before what may be left out, for a path that is the working directory for a moment.
+  if (isLong(layers)) place.keepWorkingDirectory();
   const memory = own.length > 0 ? enterMemory(place, own) : undefined;
   const context = beginFileSystem(place, 'overlay');
   const moved = lower.map((path) => tell(place, context, 'lowerdir+', path)).includes(true);

@@ -191,6 +191,13 @@ describe('a descriptor as the source, when something is in the way', () => {
   });
 });
 
+test('is closed where the entry is left out', async () => {
+  const list = (mounts: Mount[]): Promise<string> => inside('ls /proc/self/fd', { ...inUser, mounts, closeFds: false });
+  const left: Mount[] = [{ type: 'bind', source: descriptor, target: join(folder, 'missing'), optional: true }];
+  const none: Mount[] = [{ type: 'dir', target: join(folder, 'source') }];
+  expect(await list(left)).toBe(await list(none));
+});
+
 // As on hosts whose mounts are shared, which those of systemd are.
 describe('on a host whose mounts are shared', () => {
   const shared = ['unshare', '--mount', '--propagation', 'shared'];
@@ -211,6 +218,26 @@ describe('on a host whose mounts are shared', () => {
     const below = `{ type: 'tmpfs', target: folder + '/target/below' }`;
     expect(left(`{ mounts: [{ type: 'bind', source: fd, target: folder + '/target' }, ${below}] }`)).toEqual([0, []]);
   });
+  for (const propagation of ['private', 'slave', 'unbindable', 'rslave'])
+    rootOnly(`nor what is mounted upon what is below it, with propagation: '${propagation}'`, () => {
+      mkdirSync(join(folder, 'target'));
+      mkdirSync(join(source, 'below'));
+      const told = evaluate(
+        `const folder = ${JSON.stringify(folder)};
+         const { execFileSync } = require('node:child_process');
+         const ours = () => fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\\n').filter((line) => line.includes(folder));
+         execFileSync('mount', ['-t', 'tmpfs', 'ours', folder + '/source/below']);
+         fs.mkdirSync(folder + '/source/below/deeper');
+         const before = ours();
+         const source = fs.openSync(folder + '/source', 'r');
+         const bind = { type: 'bind', source, target: folder + '/target', propagation: '${propagation}' };
+         const upon = ['mount', '-t', 'tmpfs', 'theirs', folder + '/target/below/deeper'];
+         const { code } = await nsclone.run(upon[0], upon.slice(1), { flags: nsclone.Flags.NEWNS, mounts: [bind] });
+         return [code, before.length, ours().join() === before.join()];`,
+        shared,
+      );
+      expect(told).toEqual([0, 1, true]);
+    });
   rootOnly('it can be the root', () => {
     const folders = ['usr', 'bin', 'lib', 'lib64'].map((name) => {
       mkdirSync(join(source, name));

@@ -202,6 +202,18 @@ describe('mask and readonly, when the kernel refuses', () => {
       message: expect.stringContaining(`readonly read-only -> ${folder.at('missing')} (mounts[0])`),
     });
   });
+  test('a file, where an entry before has put another /dev in its place', async () => {
+    folder.file('dev/null', 'of somebody else');
+    const mounts: Mount[] = [
+      { type: 'bind', source: folder.at('dev'), target: '/dev' },
+      { type: 'mask', target: folder.file('hidden', 'secret') },
+    ];
+    await expect(clone('/bin/true', { ...base, mounts })).rejects.toMatchObject({
+      code: 'ENXIO',
+      option: 'mounts[1]',
+      hint: 'what is at this path of the host is another device',
+    });
+  });
   test('each call of a mask', async () => {
     const mounts: Mount[] = [{ type: 'mask', target: folder.folder('target') }];
     for (const call of ['openat2(r', 'fsopen(', 'fsmount(', 'move_mount(']) {

@@ -167,6 +167,11 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
     expect(readdirSync(upper)).toEqual(['new']);
     expect(await inside('cat /mnt/file', { ...base, mounts: [overlay({ lower: [lower] })] })).toBe('content');
   });
+  test('a long path beside one that is missing, where that is nothing to do: the working directory is as it was', async () => {
+    const long = folder.folder('long/'.repeat(60));
+    const mounts = [overlay({ lower: [folder.at('missing'), long], optional: true })];
+    expect(await inside('pwd -P; ls /mnt', { ...base, mounts })).toBe(await inside('pwd -P; ls /mnt', base));
+  });
   test('a root that everybody may enter, whatever our umask is', async () => {
     const before = process.umask(0o077);
     try {
