@@ -15,7 +15,7 @@ import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
-import { becomesRoot, madeBeforeRoot, makeBeforeRoot } from './mounts/before-root';
+import { becomesRoot, chooseBeforeRoot, madeBeforeRoot, makeBeforeRoot } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
@@ -100,6 +100,7 @@ export const mounts: Step = {
     request.mounts.forEach((entry, index) => entry.settle?.(request, `mounts[${index}]`, entry.target));
     settleMapped(request);
     if (request.mounts.some(becomesRoot)) request.changesRoot = true;
+    chooseBeforeRoot(request);
   },
 
   emit(writer, request) {
@@ -117,7 +118,7 @@ export const mounts: Step = {
     for (let index = 0; index < request.mounts.length; index++) {
       const entry = request.mounts[index]!;
       // The last moment at which paths lead where they lead on the host, with all that was mounted until then.
-      if (index === firstRoot) makeBeforeRoot(place, request, index);
+      if (index === firstRoot) makeBeforeRoot(place, request);
       const verb = isMount(entry.type) ? 'mount' : entry.type;
       writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
       place.beginEntry(entry.optional);

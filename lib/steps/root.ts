@@ -49,7 +49,7 @@ export const root: Step = {
     const prepared = request.root.prepare?.(place, request) ?? [];
     writer.subject(request.root.source, '/', 'mount');
     const mount = request.root.make!(place, request, prepared);
-    makeBeforeRoot(place, request, 0);
+    makeBeforeRoot(place, request);
     writer.about(this.name, 'root').subject(request.root.source, '/', 'mount');
     attachAsRoot(place, mount, request.root);
     place.end();

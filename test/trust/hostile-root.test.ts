@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmdirSync,
   statSync,
   symlinkSync,
@@ -132,6 +133,21 @@ describe.each(kernels)('links of the host lead to where they point on the host, 
     expect(await inside('cat /target/file', { ...base, root, mounts: [...programs, mount, ...many] })).toBe(
       'of the host',
     );
+  });
+  test('one of hundreds that has become a link since the start before', async () => {
+    const source = join(sources, 'changing');
+    const many = Array.from({ length: 200 }, (): Mount => ({ type: 'bind', source: outside, target: '/target' }));
+    const options: CloneOptions = {
+      ...base,
+      root,
+      mounts: [...programs, ...many, { type: 'bind', source, target: '/target' }],
+    };
+    mkdirSync(source);
+    writeFileSync(join(source, 'file'), 'no link');
+    for (let round = 0; round < 2; round++) expect(await inside('cat /target/file', options)).toBe('no link');
+    renameSync(source, `${source}-before`);
+    symlinkSync(readlinkSync(join(sources, 'link')), source);
+    expect(await inside('cat /target/file', options)).toBe('good');
   });
   test('what was mounted before the root is seen by who is mounted after it', async () => {
     const memory = join(sources, 'memory');

@@ -4,6 +4,7 @@ import { realpathSync } from 'node:fs';
 
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
+import { changeable } from '../../assembly/fact';
 import type { Checked } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
 import type { Request } from '../../assembly/request';
@@ -26,11 +27,19 @@ function isPlain(path: string): boolean {
   }
 }
 
-/** The entries whose mounts have to be made before. */
-function lookingUp(entries: readonly Checked[]): ReadonlySet<Checked> {
-  const all = entries.filter(({ looksUp }) => looksUp !== undefined);
+const chosen = new WeakMap<Request, ReadonlySet<Checked>>();
+
+/** Chooses the entries whose mounts have to be made before, once for all writings of the program. */
+export function chooseBeforeRoot(request: Request): void {
+  const { root, mounts } = request;
+  const first = root === undefined ? mounts.findIndex(becomesRoot) : 0;
+  if (first === -1) return;
+  const all = mounts.slice(first).filter(({ looksUp }) => looksUp !== undefined);
   const mustBe = ({ looksUp }: Checked): boolean => looksUp === true || !looksUp!.every((path) => isPlain(path));
-  return new Set(all.length > most ? all.filter((entry) => mustBe(entry)) : all);
+  const asksHost = all.length > most;
+  chosen.set(request, new Set(asksHost ? all.filter((entry) => mustBe(entry)) : all));
+  // A path can have a link by the time of the next start.
+  if (asksHost) request.facts.push(changeable);
 }
 
 /** One that is optional may be left out on the way: then there is no descriptor. */
@@ -47,14 +56,14 @@ function makeOptional(place: Place, entry: Checked, request: Request): Slot {
   return kept;
 }
 
-/** Makes the mounts of these entries that look something up, before a new root is attached. @param first the index of the first */
-export function makeBeforeRoot(place: Place, request: Request, first: number): void {
+/** Makes the mounts that look something up, before the first new root is attached. */
+export function makeBeforeRoot(place: Place, request: Request): void {
   // Once for each writing of the program.
   const mounts = new Map<Checked, Slot>();
   made.set(request, mounts);
-  const early = lookingUp(request.mounts.slice(first));
+  const early = chosen.get(request);
   request.mounts.forEach((entry, index) => {
-    if (index < first || !early.has(entry)) return;
+    if (early?.has(entry) !== true) return;
     place.writer.about('mounts', 'mounts', index).subject(entry.source, entry.target, 'mount');
     place.beginEntry(false);
     mounts.set(entry, entry.optional ? makeOptional(place, entry, request) : entry.make!(place, request, []));
