@@ -2,6 +2,7 @@
 import type { Propagation } from '../../types/options';
 import type { Entry as CgroupEntry } from '../cgroup-folder';
 import type { OwnVariables } from '../own-environment';
+import type { Place as Address, Slot } from '../program/writer';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import { Credentials, isSetgroupsDenied } from '../privilege';
@@ -64,6 +65,10 @@ export class Request {
   propagation: Propagation | undefined;
   root: Parts | undefined;
   mounts: readonly Checked[] = none;
+  /** Those of which something is looked up, which is done before a new root lies upon ours. */
+  earlyMounts: ReadonlySet<Checked> | undefined;
+  /** Where these are kept, once the program is being written. */
+  earlySlots: ReadonlyMap<Checked, number> | undefined;
   /** How the files are held that are mounted by descriptors, once the program is being written. */
   readonly held = new Map<HeldSource, HeldFile>();
   /** The entries whose files have other ids. */
@@ -74,6 +79,8 @@ export class Request {
   readonly idmapSlots = new Map<Idmap, number>();
   /** Where the mounts are kept that got their ids before the user namespace was entered, once the program is being written. */
   readonly mapped = new Map<MappedSource, number>();
+  /** Where our working directory is kept meanwhile, and its path, once the program is being written. */
+  workingDirectory: { readonly path: Address; readonly file: Slot } | undefined;
   /** Whether a root is made that is not ours. */
   changesRoot = false;
   /** Where the descriptor of that root is kept, once the program is being written. */

@@ -2,7 +2,7 @@
 // another, and the way from the copy of that back to our view.
 import { constants } from '../kernel/constants';
 import { ProcWord } from '../program/format';
-import type { Place as Address, Slot, Writer } from '../program/writer';
+import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
 import { openRoot, Place } from '../assembly/place';
 import type { Request } from '../assembly/request';
@@ -39,14 +39,6 @@ const longestPath = 4096;
 /** The folder with our own view. */
 const view = 'view';
 
-/** The working directory, which is to be the same one afterwards. */
-interface Directory {
-  readonly path: Address;
-  readonly file: Slot;
-}
-
-const directories = new WeakMap<Request, Directory>();
-
 function about(writer: Writer, { option, index, parts, target }: MappedMount): void {
   writer.about(option, option, index).subject(parts.source, target, 'mount');
 }
@@ -56,12 +48,13 @@ function goesElsewhere({ changesRoot, cwd }: Request): boolean {
   return changesRoot || cwd?.startsWith('/') === true;
 }
 
+/** The working directory is to be the same one afterwards. */
 function holdDirectory(writer: Writer, request: Request): void {
   if (goesElsewhere(request)) return;
   const path = writer.reserve(longestPath);
   writer.add(call.readlinkatAt, ProcWord, writer.addText('self/cwd'), path, longestPath - 1);
   writer.add(call.openat, AT_FDCWD, writer.addText('.'), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  directories.set(request, { path, file: writer.keep() });
+  request.workingDirectory = { path, file: writer.keep() };
 }
 
 function newNamespace(writer: Writer, request: Request): void {
@@ -145,7 +138,7 @@ export function enterMappedView(writer: Writer, request: Request): void {
 }
 
 function comeBack(writer: Writer, request: Request): void {
-  const directory = directories.get(request);
+  const directory = request.workingDirectory;
   if (directory === undefined || goesElsewhere(request)) return;
   const { path, file } = directory;
   writer.subject('the working directory', undefined, returning);

@@ -1,7 +1,7 @@
 // Programs that are taken again: only where the options, and all else that instructions depend on, are as they were.
 import { execFileSync } from 'node:child_process';
 import { once as emitted } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +122,31 @@ describe('the same program is taken', () => {
     const options = { ...most, seccomp: undefined, stdio: ['ignore', 'pipe', 'inherit'] as const };
     const look = (): Promise<string> => inside('echo $$ $A; ulimit -n; cat /proc/sys/kernel/hostname', options);
     expect([await look(), await look(), await look()]).toEqual(Array(3).fill('1 b\n64\nbox'));
+  });
+
+  test('and each failure is told as of that program, with a signal too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-'));
+    const missing = join(folder, 'missing');
+    const mounts: CloneOptions['mounts'] = [
+      { type: 'bind', source: '/usr', target: '/usr' },
+      { type: 'bind', source: missing, target: '/tmp', readonly: true },
+    ];
+    const { signal } = new AbortController();
+    for (const options of [
+      { ...most, root: '/', mounts },
+      { ...most, mounts: [{ type: 'tmpfs', target: '/tmp' }, { type: 'bind', source: '/', target: '/' }, ...mounts] },
+    ] satisfies CloneOptions[]) {
+      const { request, writer } = taken('/bin/true', ['a'], { ...options, signal });
+      const again = new Writer().reset();
+      assemble(again, request);
+      expect(contentOf(again)).toEqual(contentOf(writer));
+      await expect(clone('/bin/true', ['a'], { ...options, signal })).rejects.toMatchObject({
+        code: 'ENOENT',
+        syscall: 'open_tree',
+        path: missing,
+      });
+    }
+    rmdirSync(folder);
   });
 });
 

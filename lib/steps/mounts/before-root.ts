@@ -13,8 +13,6 @@ import type { Slot } from '../../program/writer';
 
 const { F_DUPFD_CLOEXEC, F_GETFD } = constants;
 
-const made = new WeakMap<Request, Map<Checked, Slot>>();
-
 /** A descriptor each until they are put in their places, of which there are few for those that have hundreds. */
 const most = 128;
 
@@ -27,8 +25,6 @@ function isPlain(path: string): boolean {
   }
 }
 
-const chosen = new WeakMap<Request, ReadonlySet<Checked>>();
-
 /** Chooses the entries whose mounts have to be made before, once for all writings of the program. */
 export function chooseBeforeRoot(request: Request): void {
   const { root, mounts } = request;
@@ -37,7 +33,7 @@ export function chooseBeforeRoot(request: Request): void {
   const all = mounts.slice(first).filter(({ looksUp }) => looksUp !== undefined);
   const mustBe = ({ looksUp }: Checked): boolean => looksUp === true || !looksUp!.every((path) => isPlain(path));
   const asksHost = all.length > most;
-  chosen.set(request, new Set(asksHost ? all.filter((entry) => mustBe(entry)) : all));
+  request.earlyMounts = new Set(asksHost ? all.filter((entry) => mustBe(entry)) : all);
   // A path can have a link by the time of the next start.
   if (asksHost) request.facts.push(changeable);
 }
@@ -59,21 +55,19 @@ function makeOptional(place: Place, entry: Checked, request: Request): Slot {
 /** Makes the mounts that look something up, before the first new root is attached. */
 export function makeBeforeRoot(place: Place, request: Request): void {
   // Once for each writing of the program.
-  const mounts = new Map<Checked, Slot>();
-  made.set(request, mounts);
-  const early = chosen.get(request);
+  const slots = (request.earlySlots = new Map<Checked, Slot>());
   request.mounts.forEach((entry, index) => {
-    if (early?.has(entry) !== true) return;
+    if (request.earlyMounts?.has(entry) !== true) return;
     place.writer.about('mounts', 'mounts', index).subject(entry.source, entry.target, 'mount');
     place.beginEntry(false);
-    mounts.set(entry, entry.optional ? makeOptional(place, entry, request) : entry.make!(place, request, []));
+    slots.set(entry, entry.optional ? makeOptional(place, entry, request) : entry.make!(place, request, []));
     place.endEntry();
   });
 }
 
 /** The mount that was made so; undefined of an entry whose mount is to be made now. */
 export function madeBeforeRoot(place: Place, request: Request, entry: Checked): Slot | undefined {
-  const mount = made.get(request)?.get(entry);
+  const mount = request.earlySlots?.get(entry);
   if (mount === undefined) return undefined;
   if (entry.optional) {
     place.writer.add(call.fcntlOf, mount, F_GETFD);
