@@ -7,7 +7,7 @@
 //   npm run test:vm -- ./linux --disk ./root.ext4              on a kernel, and with a file system, of one's own
 //
 // A kernel that is a program (user-mode Linux) is run as one, which takes minutes. It needs to be root on Debian 12, with mmdebstrap,
-// e2fsprogs and qemu-system-x86; for arm64 with qemu-system-arm and qemu-user-static. Disks are kept in build/vm.
+// e2fsprogs and qemu-system-x86; for arm64 with what .ci/nightly installs for it. Disks are kept in build/vm.
 // A file system of one's own has scripts/vm/first.sh as /sbin/first, Node, and what the tests need.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -105,7 +105,9 @@ async function main(folder) {
   writeFileSync(results, '');
   truncateSync(results, roomForResults);
   const [program, args] = commandOf(guest, folder, job, results);
-  await once(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }), 'close');
+  const machine = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => machine.kill());
+  await once(machine, 'close');
   const reports = join(folder, 'reports');
   mkdirSync(reports);
   execFileSync('tar', ['--extract', `--directory=${reports}`, `--file=${results}`]);

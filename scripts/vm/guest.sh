@@ -11,7 +11,7 @@ mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 mkdir -p /dev/pts /dev/shm
 mountpoint -q /dev/pts || mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-ln -sf /proc/self/fd /dev/fd
+ln -sfn /proc/self/fd /dev/fd
 for stream in stdin:0 stdout:1 stderr:2; do ln -sf "/proc/self/fd/${stream#*:}" "/dev/${stream%:*}"; done
 mount -t cgroup2 -o nsdelegate cgroup2 /sys/fs/cgroup
 for controller in cpu memory pids cpuset io; do

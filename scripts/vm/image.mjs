@@ -18,22 +18,31 @@ import { fileURLToPath } from 'node:url';
 
 import { installNode } from '../node-versions.mjs';
 
+/** Where all else is of, unless the kernel's package is only installed beside a younger one. */
+const usualUserland = 'bookworm';
+
 /** Debian's kernels, by the name that one asks for: the suite that has it, and the architecture. */
 export const kernels = new Map([
   ['5.10', { suite: 'bullseye', arch: 'x64' }],
   ['6.1', { suite: 'bookworm', arch: 'x64' }],
   ['6.12', { suite: 'bookworm-backports', arch: 'x64' }],
-  ['newest', { suite: 'trixie-backports', arch: 'x64' }],
+  ['newest', { suite: 'trixie-backports', arch: 'x64', userland: 'trixie' }],
   ['6.1-arm64', { suite: 'bookworm', arch: 'arm64' }],
 ]);
 
-/** All else is of this one, whatever the kernel is of. */
-const userland = 'bookworm';
 const debianNames = { x64: 'amd64', arm64: 'arm64' };
 
 /** What `.ci/run` installs for the tests, and what any host has. */
 const packages = `apparmor binutils bubblewrap busybox-static e2fsprogs g++ iproute2 iputils-ping kmod libcap2-bin login make mount
   passwd procps python3 strace uidmap util-linux`;
+
+/** The modules that a guest's root is found by: to pack those of all machines takes an emulated guest longer than all else. */
+const modules = ['virtio_pci', 'virtio_blk', 'ext4'];
+const packOnly = [
+  'mkdir -p "$1/etc/initramfs-tools/conf.d"',
+  'echo MODULES=list >"$1/etc/initramfs-tools/conf.d/guest"',
+  `printf '%s\\n' ${modules.join(' ')} >"$1/etc/initramfs-tools/modules"`,
+].join(' && ');
 
 /** Where this machine has its packages from, as a line of sources.list(5) for a suite. */
 function sourceOf(suite) {
@@ -77,7 +86,7 @@ export function imageWith(folder, name) {
   const files = { disk: join(folder, 'disk'), kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd') };
   const made = () => Object.fromEntries(Object.entries(files).filter(([, file]) => existsSync(file)));
   if (existsSync(files.disk)) return made();
-  const { suite = userland, arch = process.arch } = kernels.get(name) ?? {};
+  const { userland = usualUserland, suite = userland, arch = process.arch } = kernels.get(name) ?? {};
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'nsclone-image-'));
   const root = join(work, 'root');
@@ -87,6 +96,7 @@ export function imageWith(folder, name) {
     const options = [
       '--variant=minbase',
       `--architectures=${debianName}`,
+      `--essential-hook=${packOnly}`,
       `--include=${include.join(' ').replaceAll(/\s+/g, ' ')}`,
     ];
     const sources = [...new Set([userland, suite])].map((one) => sourceOf(one));

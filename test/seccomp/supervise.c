@@ -8,6 +8,7 @@
 //   refuse         the connection is closed before anything is read
 //   deaf           the connection is never accepted
 //   slow           the connection is read once stdin is at its end
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <poll.h>

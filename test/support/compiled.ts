@@ -15,6 +15,9 @@ export function withCompiler(name: string, body: (() => void) | (() => Promise<u
   else test(name, body);
 }
 
+/** What a compiler refuses by itself from GCC 14 on is refused by all. */
+const warnings = ['-Wall', '-Wextra', '-Werror=implicit'];
+
 /** Compiles `source`.c, a path below test/, for the tests of a file; the path is there once they run. */
 export function compiled(source: string, options: readonly string[] = []): { readonly path: string } {
   const result = { path: '' };
@@ -25,7 +28,7 @@ export function compiled(source: string, options: readonly string[] = []): { rea
     chmodSync(folder, 0o755);
     result.path = join(folder, basename(source));
     const file = join(__dirname, '..', `${source}.c`);
-    const { status, stderr } = spawnSync(compiler, ['-Wall', '-Wextra', '-O1', ...options, file, '-o', result.path], {
+    const { status, stderr } = spawnSync(compiler, [...warnings, '-O1', ...options, file, '-o', result.path], {
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(stderr);
