@@ -8,26 +8,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { withNodeHeaders } from './node-headers.mjs';
+import { toolsFor, triplets } from './cross-tools.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js');
 const arch = process.argv[2] ?? process.arch;
-const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
-
-/** The compilers and the strip program for `arch`; what the environment names goes before. */
-function tools() {
-  const across = arch === process.arch ? '' : `${triplets[arch]}-`;
-  const compilers = across ? { CC: `${across}gcc`, CXX: `${across}g++`, LINK: `${across}g++`, AR: `${across}ar` } : {};
-  return { environment: { ...compilers, ...withNodeHeaders() }, strip: `${across}strip` };
-}
 
 function prebuild(folder) {
   // Without the tests binding.gyp builds no test addon; build/ of the checkout stays as it is.
   for (const name of ['binding.gyp', 'package.json', 'src-native'])
     cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  const { environment, strip } = tools();
+  const { environment, strip } = toolsFor(arch);
   const options = [
     '--napi',
     '--tag-libc',

@@ -17,6 +17,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { toolsFor } from './cross-tools.mjs';
 import { imageWith, kernels } from './vm/image.mjs';
 import { commandOf, isProgram } from './vm/machine.mjs';
 
@@ -49,7 +50,7 @@ function findGuest() {
   return { ...made, ...own, arch, memory: options.memory, append: options.append };
 }
 
-/** The checkout for this architecture: where it is another one, without what is built, and with other node_modules. */
+/** The checkout for this architecture: where it is another one, with other node_modules, and built by a cross compiler. */
 function checkoutFor(arch, folder) {
   if (arch === process.arch) return root;
   const copy = join(folder, 'checkout');
@@ -59,6 +60,8 @@ function checkoutFor(arch, folder) {
   execFileSync('tar', ['--extract'], { cwd: copy, input: archive });
   const install = ['ci', '--ignore-scripts', '--os=linux', `--cpu=${arch}`];
   execFileSync('npm', install, { cwd: copy, stdio: 'inherit' });
+  const env = { ...toolsFor(arch).environment, npm_config_arch: arch };
+  execFileSync(process.execPath, ['scripts/build-native.mjs'], { cwd: copy, env, stdio: 'inherit' });
   return copy;
 }
 
@@ -68,7 +71,7 @@ const quoted = (words) => `(${words.map((word) => `'${word.replaceAll("'", Strin
 function writeJob(folder, slow, checkout) {
   const lists = { environment: options.env, sysctls: options.sysctl, users: options.user, patterns };
   const lines = Object.entries(lists).map(([name, words]) => `${name}=${quoted(words)}\n`);
-  writeFileSync(join(folder, 'job.sh'), `${lines.join('')}slow=${slow}\nbuilds=${checkout !== root}\n`);
+  writeFileSync(join(folder, 'job.sh'), `${lines.join('')}slow=${slow}\n`);
   const archive = join(folder, 'job.tar');
   const tar = (...args) => execFileSync('tar', [`--file=${archive}`, '--owner=0', '--group=0', ...args]);
   tar('--create', `--directory=${folder}`, 'job.sh', `--directory=${join(root, 'scripts/vm')}`, 'guest.sh');

@@ -36,7 +36,6 @@ for setting in "${sysctls[@]}"; do
     echo "$setting" >>"$here/results/refused"
   fi
 done
-if $builds; then (cd "$here/nsclone" && node scripts/build-native.mjs); fi
 
 # The root cgroup cannot have processes and, for its children, controllers.
 mkdir /sys/fs/cgroup/tests
