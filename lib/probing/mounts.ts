@@ -1,6 +1,7 @@
 // What is asked of the kernel: mounts. They are made in a mount namespace of the child's own, so nobody sees one, and none is left.
 import type { Refusal } from '../../types/probe';
 import * as call from '../assembly/calls';
+import { isKernelBefore } from '../host/kernel-release';
 import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
@@ -95,6 +96,19 @@ export const mountCalls: Question = {
   },
 };
 
+/** Of an overlay, in the working directory. */
+const layers = { lowerdir: 'lower', upperdir: 'upper', workdir: 'work' };
+const marks = 'userxattr';
+
+function mountSomewhere(writer: Writer, memory: Slot): void {
+  writer.add(call.move_mountTo, memory, writer.addText(''), AT_FDCWD, writer.addText('/'), MOVE_MOUNT_F_EMPTY_PATH);
+  writer.add(call.fchdir, memory);
+  const options = [...Object.entries(layers).map((layer) => layer.join('=')), marks].join(',');
+  const type = writer.addText('overlay');
+  writer.add(call.mount, type, writer.addText(layers.lowerdir), type, 0, writer.addText(options));
+  writer.add(call.umount2, writer.addText('.'), MNT_DETACH);
+}
+
 export const overlay: Question = {
   name: 'overlay',
   needs: ['user', 'mnt'],
@@ -102,16 +116,14 @@ export const overlay: Question = {
   emit(writer) {
     writer.about('overlay').subject('overlay', undefined, 'mount');
     const memory = newFileSystem(writer, 'tmpfs');
-    // Older kernels take only layers that are mounted somewhere.
-    writer.add(call.move_mountTo, memory, writer.addText(''), AT_FDCWD, writer.addText('/'), MOVE_MOUNT_F_EMPTY_PATH);
-    for (const name of ['lower', 'upper', 'work', 'all'])
-      writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
-    writer.add(call.fchdir, memory);
-    const [type, options] = ['overlay', 'lowerdir=lower,upperdir=upper,workdir=work,userxattr'].map((text) =>
-      writer.addText(text),
-    ) as [number, number];
-    writer.add(call.mount, type, writer.addText('all'), type, 0, options);
-    writer.add(call.umount2, writer.addText('.'), MNT_DETACH);
+    for (const name of Object.values(layers)) writer.add(call.mkdiratOf, memory, writer.addText(name), 0o755);
+    // Older kernels take only layers that are mounted somewhere, and clone() asks them in another way.
+    if (isKernelBefore('6.15')) mountSomewhere(writer, memory);
+    else {
+      writer.add(call.fchdir, memory);
+      const { lowerdir, ...others } = layers;
+      newFileSystem(writer, 'overlay', [['lowerdir+', lowerdir], ...Object.entries(others), [marks]]);
+    }
   },
   hint: (code) => whyNoSuch('overlay', code),
 };
