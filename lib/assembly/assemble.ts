@@ -1,6 +1,7 @@
 // From arguments to a checked request, and from a request to a program: the two places that know that there are many steps.
 import { array, copyObject, plainObject, string } from '../check';
 import { invalidArgType, refusedOption, unknownOption } from '../errors/argument-error';
+import { SyscallError } from '../errors/syscall-error';
 import { Writer } from '../program/writer';
 import { order } from './order';
 import { Request } from './request';
@@ -170,8 +171,21 @@ export function checkStart(request: Request, options: unknown): Request {
   return changed;
 }
 
-/** Writes the whole program of a request. */
+/**
+ * Writes the whole program of a request.
+ * @throws SyscallError E2BIG, with the option that did not go in any more
+ */
 export function assemble(writer: Writer, request: Request): void {
+  try {
+    write(writer, request);
+  } catch (error) {
+    // Only with labels it is known; the error is the same then.
+    if (writer.labels === undefined && error instanceof SyscallError) labelled(request);
+    throw error;
+  }
+}
+
+function write(writer: Writer, request: Request): void {
   const isLabelled = writer.labels !== undefined;
   const tells = request.heldBy?.report !== undefined;
   if (tells) writer.labels ??= [];

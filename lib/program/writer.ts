@@ -246,7 +246,7 @@ export class Writer extends DataWriter {
   }
 
   #begin(op: Op): void {
-    if (this.count === MaxInstructions) tooLarge(`a program has at most ${MaxInstructions} instructions`);
+    if (this.count === MaxInstructions) this.#full(`a program has at most ${MaxInstructions} instructions`);
     const at = this.count * Field.Size;
     if (at + Field.Size > this.words.length) {
       const larger = new Int32Array(this.words.length * 2);
@@ -263,10 +263,20 @@ export class Writer extends DataWriter {
     if (this.labels !== undefined) this.#label(this.labels);
   }
 
+  /** The option, with the index of its entry. */
+  get #entry(): string | undefined {
+    return this.#index < 0 ? this.#option : `${this.#option}[${this.#index}]`;
+  }
+
+  /** @throws SyscallError, which names the entry where there are labels. */
+  #full(reason: string): never {
+    throw new SyscallError({ code: 'E2BIG', reason, option: this.#entry });
+  }
+
   #label(labels: Label[]): void {
     labels.push({
       step: this.#step,
-      option: this.#index < 0 ? this.#option : `${this.#option}[${this.#index}]`,
+      option: this.#entry,
       verb: this.#verb,
       detail: this.#detail,
       path: this.#path,
@@ -344,7 +354,7 @@ export class Writer extends DataWriter {
 
   /** Room for a result. */
   takeSlot(): Slot {
-    if (this.slots === MaxResults) tooLarge(`a program keeps at most ${MaxResults} results`);
+    if (this.slots === MaxResults) this.#full(`a program keeps at most ${MaxResults} results`);
     return this.slots++;
   }
 
@@ -459,8 +469,4 @@ function errnoNumber(name: string): number {
   const number = errnoByName[name];
   if (number === undefined) throw new RangeError(`unknown errno ${name}`);
   return number;
-}
-
-function tooLarge(reason: string): never {
-  throw new SyscallError({ code: 'E2BIG', reason });
 }
