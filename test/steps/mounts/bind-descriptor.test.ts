@@ -200,7 +200,9 @@ test('is closed where the entry is left out', async () => {
 
 // As on hosts whose mounts are shared, which those of systemd are.
 describe('on a host whose mounts are shared', () => {
-  const shared = ['unshare', '--mount', '--propagation', 'shared'];
+  // Private at first: what is shared with the machine's own host already would stay so.
+  const line = 'mount --make-rshared / && exec "$0" "$@"';
+  const shared = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', line];
   /** What is told of the child, and the mounts below the folder that the host has afterwards. */
   const left = (options: string): unknown =>
     evaluate(
