@@ -241,7 +241,12 @@ export function layOverOpen(place: Place, request: Request, covered: Slot, memor
 /** What a failure of one means. */
 export function whyNoLayers(code: string, _request: Request, syscall: string | undefined): string | undefined {
   if (syscall === undefined || !['fsconfig', 'mount', 'open_tree', 'openat'].includes(syscall)) return undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'one of the layers is missing, or no directory';
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    // They were opened before. It is mounted while memory lies upon our root, where such links lead to.
+    return syscall === 'mount'
+      ? 'before Linux 6.7 the paths of upper and work cannot have links that go through /; give them without'
+      : 'one of the layers is missing, or no directory';
+  }
   return code === 'EINVAL'
     ? 'each layer must be a directory, upper and work on one file system that has extended attributes'
     : undefined;

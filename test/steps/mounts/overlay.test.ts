@@ -1,5 +1,5 @@
 // Mounts of type `overlay`: directories laid over each other.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 
 import { clone, type CloneOptions, Flags, type Mount, plan } from '../../../lib';
 import { kernel } from '../../../lib/host/kernel-release';
@@ -278,6 +278,21 @@ describe.each(kernels)('overlay, when the kernel refuses, %s', (_, release) => {
       code: expect.stringMatching(/^E(?:INVAL|XDEV)$/),
       syscall: isOld ? 'mount' : 'fsconfig',
     });
+  });
+  test('upper and work behind a link that goes through /, where the kernel does', async () => {
+    const [lower, changes] = [folder.folder('lower'), folder.folder('changes')];
+    for (const name of ['upper', 'work']) folder.folder(`changes/${name}`);
+    symlinkSync(`${'../'.repeat(40)}${changes.slice(1)}`, folder.at('link'));
+    const [upper, work] = ['link/upper', 'link/work'].map((path) => folder.at(path)) as [string, string];
+    const told = await refused({ lower: [lower], upper, work });
+    if (!isOld) expect(told).toBe('started');
+    else
+      expect(told).toMatchObject({
+        code: 'ENOENT',
+        syscall: 'mount',
+        option: 'mounts[0]',
+        hint: 'before Linux 6.7 the paths of upper and work cannot have links that go through /; give them without',
+      });
   });
   test('a target that is missing', async () => {
     expect(await refused({ lower: ['/usr', '/etc'], target: folder.at('missing') })).toMatchObject({
