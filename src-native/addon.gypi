@@ -5,8 +5,9 @@
     'binding/module.cc', 'binding/namespaces.cc', 'binding/nsfs.cc', 'binding/poll_waker.cc', 'binding/thread_waker.cc',
     'binding/threads.cc', 'launch/home.cc',
     'launch/launch.cc', 'launch/memory_file.cc', 'launch/stack_pool.cc', 'launch/proc.cc', 'launch/stub_descriptor.cc',
-    'watch/cgroup_tree.cc', 'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/foreground.cc', 'watch/group_tree.cc', 'watch/judge.cc',
-    'watch/pace.cc', 'watch/process.cc', 'watch/reaper.cc', 'watch/received.cc', 'watch/watch.cc',
+    'watch/cgroup_tree.cc', 'watch/child.cc', 'watch/children.cc', 'watch/clock.cc', 'watch/files.cc', 'watch/foreground.cc',
+    'watch/group_tree.cc', 'watch/judge.cc', 'watch/members.cc', 'watch/pace.cc', 'watch/process.cc', 'watch/reaper.cc',
+    'watch/received.cc', 'watch/taken.cc', 'watch/watch.cc',
   ],
   # Nothing here throws or catches: without the tables for that the addon is a tenth smaller.
   'cflags': ['-Os', '-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables',

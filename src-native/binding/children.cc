@@ -12,6 +12,7 @@
 #include "binding/lent.h"
 #include "launch/stub_descriptor.h"
 #include "watch/reaper.h"
+#include "watch/taken.h"
 
 namespace nsclone {
 namespace {

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "launch/proc.h"
+#include "watch/files.h"
 #include "watch/tree.h"
 
 namespace nsclone {

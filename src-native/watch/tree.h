@@ -2,17 +2,12 @@
 #ifndef NSCLONE_WATCH_TREE_H_
 #define NSCLONE_WATCH_TREE_H_
 
-#include <dirent.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "watch/process.h"
 
 namespace nsclone {
-
-// To be read from its beginning; nullptr with errno where it cannot be.
-DIR* OpenFolder(int folder);
 
 enum class Left : uint8_t {
   kNobody,
@@ -62,11 +57,6 @@ std::unique_ptr<Tree> CgroupTree(Descriptor folder, Descriptor kill, Descriptor 
 
 // A cgroup of the freezer of version 1: its folder, and its file freezer.state.
 std::unique_ptr<Tree> FreezerTree(Descriptor folder, Descriptor state);
-
-// Takes a cgroup, so that no other child of this process takes it for its own. EBUSY where one has, ENOTEMPTY where
-// there are processes in it. `events` is -1 in version 1.
-int TakeCgroup(int folder, int events);
-void LeaveCgroup(int folder);
 
 }  // namespace nsclone
 
