@@ -39,7 +39,9 @@ export function commandOf(guest, folder, job, results) {
     return ['-drive', `${drive},format=raw,if=none,cache=unsafe,id=${id}`, '-device', `virtio-blk-pci,drive=${id}`];
   });
   const rest = '-accel tcg,thread=multi -smp 2 -nodefaults -nographic -no-reboot -serial stdio -device virtio-rng-pci';
-  const append = [`console=${console}`, ...words('vda')].join(' ');
+  // A guest that hangs, as emulated processors do now and then, ends.
+  const ends = ['softlockup_panic=1', 'watchdog_thresh=60'];
+  const append = [`console=${console}`, ...ends, ...words('vda')].join(' ');
   const booted = ['-kernel', kernel, ...(initrd === undefined ? [] : ['-initrd', initrd]), '-append', append];
   return [program, [...options, ...rest.split(' '), '-m', memory, ...drives, ...booted]];
 }
