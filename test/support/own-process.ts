@@ -38,7 +38,12 @@ export function runScript(source: string, wrapper: readonly string[] = []): Outc
 }
 
 /** Put before a script of root's: it is an ordinary user's then. */
-export const asUser: readonly string[] = 'setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all'.split(' ');
+export const asUser: readonly string[] = as(1000);
+
+/** As an ordinary user of this number, for what the kernel counts for each user. */
+export function as(uid: number): readonly string[] {
+  return `setpriv --reuid ${uid} --regid ${uid} --clear-groups --inh-caps=-all`.split(' ');
+}
 
 /**
  * Put before a script, which is then root over all namespaces that it is in: an ordinary user makes some. It is pid 1 there, so that
