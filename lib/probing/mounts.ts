@@ -54,6 +54,13 @@ function setAttributes(writer: Writer, mount: Slot, set: number, userNamespace =
   writer.add(call.mount_setattrOf, mount, writer.addText(''), AT_EMPTY_PATH, attributes, mountAttr.size);
 }
 
+/** Every mount is put into its place by this call. What is no descriptor is looked at after who asks. */
+function attachNothing(writer: Writer): void {
+  const [nothing, empty] = [-1, writer.addText('')];
+  writer.call('move_mount').number(nothing).place(empty).number(nothing).place(empty).number(0);
+  writer.accept('ENOENT').accept('EBADF');
+}
+
 function whyNoSuch(type: string, code: string): Refusal | undefined {
   return code === 'ENODEV' ? { cause: 'kernel', detail: `this kernel has no file system '${type}'` } : undefined;
 }
@@ -65,6 +72,7 @@ export const proc: Question = {
   emit(writer) {
     writer.about('proc').subject('proc', undefined, 'mount');
     newFileSystem(writer, 'proc');
+    attachNothing(writer);
   },
   hint: (code) => (code === 'EPERM' ? whyNoFreshProc() : undefined),
 };
@@ -75,7 +83,6 @@ export const mountCalls: Question = {
   flags: 0,
   emit(writer) {
     writer.about('mountCalls');
-    const empty = writer.addText('');
     setAttributes(writer, newFileSystem(writer, 'tmpfs'), MOUNT_ATTR_RDONLY);
     const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
     writer.add(call.open_tree, AT_FDCWD, writer.addText('/'), flags);
@@ -83,16 +90,7 @@ export const mountCalls: Question = {
     writer.setInt64(how, O_PATH | O_DIRECTORY | O_CLOEXEC);
     writer.setInt64(how + openHow.resolve, RESOLVE_IN_ROOT);
     writer.call('openat2').number(AT_FDCWD).place(writer.addText('/')).place(how).number(openHow.size).retry();
-    // What is no descriptor is looked at after who asks.
-    writer
-      .call('move_mount')
-      .number(-1)
-      .place(empty)
-      .number(-1)
-      .place(empty)
-      .number(0)
-      .accept('ENOENT')
-      .accept('EBADF');
+    attachNothing(writer);
   },
 };
 
@@ -123,6 +121,7 @@ export const overlay: Question = {
       writer.add(call.fchdir, memory);
       const { lowerdir, ...others } = layers;
       newFileSystem(writer, 'overlay', [['lowerdir+', lowerdir], ...Object.entries(others), [marks]]);
+      attachNothing(writer);
     }
   },
   hint: (code) => whyNoSuch('overlay', code),
