@@ -157,6 +157,11 @@ function check(given: Given, request: Request): void {
 
 const startOptions = ['env', 'stdio', 'signal', 'timeout'] as const satisfies readonly OptionName[];
 
+/** Whether a start takes the plan's own program. */
+export function isSameProgram(request: Request, changed: Request): boolean {
+  return changed.env === request.env && changed.stdio === request.stdio;
+}
+
 /** The request of a plan with what may differ from one start to the next. */
 export function checkStart(request: Request, options: unknown): Request {
   const given = plainObject<OptionName>(options, 'options argument');
@@ -167,7 +172,8 @@ export function checkStart(request: Request, options: unknown): Request {
   }
   const changed = request.copy();
   check(given, changed);
-  settle(changed);
+  // Only where the program is another one, by which failures are told: of the plan's own is true what was found when that was written.
+  if (!isSameProgram(request, changed)) settle(changed);
   return changed;
 }
 

@@ -23,8 +23,14 @@ export interface Checked {
    * @param prepared what {@link prepare} has opened
    */
   readonly make?: (place: Place, request: Request, prepared: readonly Slot[]) => Slot;
-  /** The paths of our own view that {@link make} looks up, or that there may be some: no new root may lie upon ours by then. */
-  readonly looksUp?: readonly string[] | true;
+  /** Whether {@link make} looks paths of our own view up: no new root may lie upon ours by then. */
+  readonly looksUp?: boolean;
+  /** A path that may be looked up later, too, if there is no link in it. */
+  readonly plain?: {
+    readonly path: string;
+    /** What {@link prepare} would have opened; ELOOP where there is a link. */
+    open(place: Place): Slot;
+  };
   /** Opens what it needs of our own view, before any entry covers it. */
   readonly prepare?: (place: Place, request: Request) => readonly Slot[];
   /**

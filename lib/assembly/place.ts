@@ -1,6 +1,6 @@
 // Where mounts go: paths below the root that is being made, which no link leads out of, see RESOLVE_IN_ROOT in openat2(2).
 import { constants } from '../kernel/constants';
-import type { Slot, Writer } from '../program/writer';
+import type { Place as Address, Slot, Writer } from '../program/writer';
 import * as call from './calls';
 import { namesOf } from './target';
 
@@ -13,12 +13,13 @@ const {
   O_DIRECTORY,
   O_PATH,
   RESOLVE_IN_ROOT,
+  RESOLVE_NO_SYMLINKS,
   S_IFREG,
 } = constants;
 
 /** `struct open_how`: flags, mode, resolve. */
 const openHowSize = 24;
-const openHow = { mode: 8, resolve: 16 };
+const openHowResolve = 16;
 
 /** Of parents that are made. */
 const usualMode = 0o755;
@@ -95,13 +96,27 @@ export class Place {
     }
   }
 
-  /** Opens a path below the root. */
-  open(path: string, flags: number, mode = 0): Slot {
+  /** `struct open_how`. */
+  #how(flags: number, resolve: number): Address {
     const { writer } = this;
     const how = writer.reserve(openHowSize);
     writer.setInt64(how, flags | O_CLOEXEC);
-    writer.setInt64(how + openHow.mode, mode);
-    writer.setInt64(how + openHow.resolve, RESOLVE_IN_ROOT);
+    writer.setInt64(how + openHowResolve, resolve);
+    return how;
+  }
+
+  /** Opens a path of our own view that has no link in it, and leads where it leads whatever lies upon our root. */
+  openPlain(path: string): Slot {
+    const { writer } = this;
+    const how = this.#how(O_PATH, RESOLVE_NO_SYMLINKS);
+    writer.add(call.openat2Number, AT_FDCWD, writer.addText(path), how, openHowSize);
+    return this.leaveIfMissing().keep();
+  }
+
+  /** Opens a path below the root. */
+  open(path: string, flags: number): Slot {
+    const { writer } = this;
+    const how = this.#how(flags, RESOLVE_IN_ROOT);
     // A slash at the end would have a link followed, O_NOFOLLOW or not.
     const text = writer.addText(`/${namesOf(path).join('/')}`);
     // openat2(2): EAGAIN where a rename in between leaves it unsure that the path stays inside.

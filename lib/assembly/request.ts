@@ -37,6 +37,8 @@ import { defaultStdio, type StdioSource } from './stdio-source';
 /** Shared by all requests: of most lists there is none. */
 const none: readonly never[] = Object.freeze([]);
 
+const noPaths: ReadonlyMap<object, string> = new Map();
+
 export class Request {
   command = '';
   args: readonly string[] = none;
@@ -81,6 +83,8 @@ export class Request {
   readonly mapped = new Map<MappedSource, number>();
   /** Where our working directory is kept meanwhile, and its path, once the program is being written. */
   workingDirectory: { readonly path: Address; readonly file: Slot } | undefined;
+  /** Where the host has a device, for those that are mounted. Another map for each time that is looked at. */
+  devicePaths: ReadonlyMap<object, string> = noPaths;
   /** Whether a root is made that is not ours. */
   changesRoot = false;
   /** Where the descriptor of that root is kept, once the program is being written. */

@@ -12,7 +12,7 @@ import type { Addon } from '../native-interface';
 import { procForStub } from '../proc';
 import { ProcWord } from '../program/format';
 import type { Writer } from '../program/writer';
-import { checkStart } from '../assembly/assemble';
+import { checkStart, isSameProgram } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
 import { cgroupWord, joinWord, lowestFree } from '../assembly/words';
 import { Plan } from '../plan';
@@ -80,8 +80,7 @@ function startWritten(written: Written, stage = theHost): Promise<ClonedProcess>
 export function startPlan({ request, writer }: Plan, options: unknown): Promise<ClonedProcess> {
   if (options === undefined) return start(writer, request);
   const changed = checkStart(request, options);
-  const isSameProgram = changed.env === request.env && changed.stdio === request.stdio;
-  return isSameProgram ? start(writer, changed) : startWritten(writeOnce(changed));
+  return isSameProgram(request, changed) ? start(writer, changed) : startWritten(writeOnce(changed));
 }
 
 /**

@@ -15,7 +15,7 @@ import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
-import { becomesRoot, chooseBeforeRoot, madeBeforeRoot, makeBeforeRoot } from './mounts/before-root';
+import { becomesRoot, chooseBeforeRoot, makeBeforeRoot, makeMount, whyNotPlain } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
 import { rootTypes, types } from './mounts/types';
 
@@ -62,7 +62,7 @@ function checkEntry(value: unknown, option: string): Checked {
 }
 
 function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
-  const mount = madeBeforeRoot(place, request, entry) ?? entry.make!(place, request, prepared);
+  const mount = makeMount(place, request, entry, prepared);
   if (isTop(entry.target)) return attachAsRoot(place, mount, entry);
   if (entry.creates) entry.create!(place, entry.target, mount);
   const target = place.open(entry.target, entry.noLink === true ? O_PATH | O_DIRECTORY | O_NOFOLLOW : O_PATH);
@@ -105,8 +105,9 @@ export const mounts: Step = {
 
   emit(writer, request) {
     if (request.mounts.length === 0) return;
-    // Where no root is given, the slot is what an earlier writing has left.
-    const place = new Place(writer.about(this.name, 'mounts'), request.root && request.rootSlot);
+    // Where no root is given, the slots are what an earlier writing has left.
+    if (request.root === undefined) request.rootSlot = request.earlySlots = undefined;
+    const place = new Place(writer.about(this.name, 'mounts'), request.rootSlot);
     // What is made has the permissions that it is to have.
     const makes = request.mounts.some((entry) => entry.creates || entry.make === undefined);
     const umask = makes ? writer.add(call.umask, 0).keep() : undefined;
@@ -142,6 +143,7 @@ export const mounts: Step = {
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
     if (syscall !== 'openat2') return undefined;
+    if (label.dest === undefined) return whyNotPlain(code);
     if (code === 'ENOENT') return whyMissing(entry);
     if (code === 'ENOTDIR' && entry.noLink === true)
       return 'a file system of the kernel is mounted on a directory, and on no link to one';

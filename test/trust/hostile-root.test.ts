@@ -17,7 +17,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-import { clone, type CloneOptions, Flags, type Mount, SyscallError } from '../../lib';
+import { clone, type CloneOptions, Flags, type Mount, plan, SyscallError } from '../../lib';
 import { hostMounts } from '../support/mount-info';
 import { nextLine } from '../support/attack';
 import { isLinux, rootOnly } from '../support/capability';
@@ -148,6 +148,36 @@ describe.each(kernels)('links of the host lead to where they point on the host, 
     renameSync(source, `${source}-before`);
     symlinkSync(readlinkSync(join(sources, 'link')), source);
     expect(await inside('cat /target/file', options)).toBe('good');
+  });
+  test('one of hundreds of a plan, which has become a link since, or is missing', async () => {
+    const source = folder.folder('sources/changing');
+    const before = Array.from({ length: 200 }, (): Mount => ({ type: 'bind', source: outside, target: '/target' }));
+    const mounts: Mount[] = [...programs, ...before, { type: 'bind', source, target: '/target' }];
+    const made = plan('/bin/true', [], { ...base, root, mounts });
+    // Whatever a start has of its own.
+    const starts = async (): Promise<unknown[]> => {
+      const own = [undefined, {}, { timeout: 60_000 }, { signal: new AbortController().signal }];
+      return Promise.all(
+        own.map(async (options) => {
+          try {
+            return (await (options === undefined ? clone(made) : clone(made, options)).then((child) => child.exited))
+              .code;
+          } catch (error) {
+            const { code, option, path, hint } = error as SyscallError;
+            return { code, option, path, hint };
+          }
+        }),
+      );
+    };
+    const option = `mounts[${mounts.length - 1}]`;
+    expect(new Set(await starts())).toEqual(new Set([0]));
+    renameSync(source, `${source}-before`);
+    const missing = { code: 'ENOENT', option, path: source, hint: 'the source is missing' };
+    expect(await starts()).toEqual([missing, missing, missing, missing]);
+    symlinkSync(readlinkSync(join(sources, 'link')), source);
+    const hint = 'there is a link in the path of the source, which was not when the program was written: write it anew';
+    const isLink = { code: 'ELOOP', option, path: source, hint };
+    expect(await starts()).toEqual([isLink, isLink, isLink, isLink]);
   });
   test('what was mounted before the root is seen by who is mounted after it', async () => {
     const memory = join(sources, 'memory');

@@ -30,11 +30,11 @@ export function chooseBeforeRoot(request: Request): void {
   const { root, mounts } = request;
   const first = root === undefined ? mounts.findIndex(becomesRoot) : 0;
   if (first === -1) return;
-  const all = mounts.slice(first).filter(({ looksUp }) => looksUp !== undefined);
-  const mustBe = ({ looksUp }: Checked): boolean => looksUp === true || !looksUp!.every((path) => isPlain(path));
+  const all = mounts.slice(first).filter(({ looksUp }) => looksUp === true);
+  const mustBe = ({ plain }: Checked): boolean => plain === undefined || !isPlain(plain.path);
   const asksHost = all.length > most;
   request.earlyMounts = new Set(asksHost ? all.filter((entry) => mustBe(entry)) : all);
-  // A path can have a link by the time of the next start.
+  // A path can have a link by the time of the next start, which is refused where this was asked before.
   if (asksHost) request.facts.push(changeable);
 }
 
@@ -65,15 +65,32 @@ export function makeBeforeRoot(place: Place, request: Request): void {
   });
 }
 
-/** The mount that was made so; undefined of an entry whose mount is to be made now. */
-export function madeBeforeRoot(place: Place, request: Request, entry: Checked): Slot | undefined {
+/** The mount of an entry: that which was made so, or one that is made now. */
+export function makeMount(place: Place, request: Request, entry: Checked, prepared: readonly Slot[]): Slot {
+  const { writer } = place;
   const mount = request.earlySlots?.get(entry);
-  if (mount === undefined) return undefined;
+  if (mount === undefined) {
+    const { plain, source, target } = entry;
+    if (request.earlySlots === undefined || plain === undefined) return entry.make!(place, request, prepared);
+    // Its source alone, by which a failure is told from one of the target.
+    writer.subject(plain.path, undefined, 'mount');
+    const opened = plain.open(place);
+    writer.subject(source, target, 'mount');
+    return entry.make!(place, request, [opened]);
+  }
   if (entry.optional) {
-    place.writer.add(call.fcntlOf, mount, F_GETFD);
+    writer.add(call.fcntlOf, mount, F_GETFD);
     place.leaveIfMissing('EBADF');
   }
   return place.take(mount);
+}
+
+/** Of a failure of the call that opens such a source later. */
+export function whyNotPlain(code: string): string | undefined {
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'the source is missing';
+  return code === 'ELOOP'
+    ? 'there is a link in the path of the source, which was not when the program was written: write it anew'
+    : undefined;
 }
 
 /** Whether an entry becomes the root. */

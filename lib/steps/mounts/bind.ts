@@ -15,8 +15,17 @@ import { idmapping } from '../../assembly/settings';
 import { type Attributes, attributeFields, checkAttributes, noAttributes, setAttributes } from './attributes';
 import { checkIdmap } from './idmap';
 
-const { AT_FDCWD, AT_RECURSIVE, F_GETFD, MS_PRIVATE, MS_SHARED, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } =
-  constants;
+const {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_RECURSIVE,
+  F_GETFD,
+  MS_PRIVATE,
+  MS_SHARED,
+  MS_SLAVE,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} = constants;
 
 /**
  * A copy of a mount is shared as that is. Ours are private, where nobody has asked for more: what was held was copied before ours were
@@ -63,13 +72,24 @@ function openDescriptor(descriptor: number, recursive: boolean): Source {
   };
 }
 
+const cloning = (recursive: boolean): number => OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
+
+/** That there is no link in it is what the kernel sees to, at the moment at which it counts. */
+function openPlain(place: Place, path: string, recursive: boolean): Slot {
+  const { writer } = place;
+  const file = place.openPlain(path);
+  writer.add(call.open_treeOf, file, writer.addText(''), cloning(recursive) | AT_EMPTY_PATH);
+  const mount = place.keep();
+  place.close(file);
+  return mount;
+}
+
 function openPath(source: string, recursive: boolean): Source {
   return {
     source,
     path: source,
     open(place) {
-      const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-      place.writer.add(call.open_tree, AT_FDCWD, place.writer.addText(source), flags);
+      place.writer.add(call.open_tree, AT_FDCWD, place.writer.addText(source), cloning(recursive));
       return place.leaveIfMissing().keep();
     },
   };
@@ -81,10 +101,13 @@ function sourceOf(value: unknown, option: string, recursive: boolean): Source {
   throw invalidArgType(option, 'of type string or number', value);
 }
 
-function plain(from: Source, attributes: Attributes): Parts {
+function plain(from: Source, recursive: boolean, attributes: Attributes): Parts {
   return {
     source: from.source,
-    ...(from.path !== undefined && { looksUp: [from.path] }),
+    ...(from.path !== undefined && {
+      looksUp: true,
+      plain: { path: from.path, open: (place: Place) => openPlain(place, from.path!, recursive) },
+    }),
     ...(from.held !== undefined && {
       held: from.held,
       // Before an entry can cover it.
@@ -117,7 +140,7 @@ function withIds(from: Source, idmap: Idmap, recursive: boolean, attributes: Att
   const isFirst = (request: Request): boolean => request.mappedFirst.some((one) => one.mapped === mapped);
   return {
     source: from.source,
-    ...(from.path !== undefined && { looksUp: [from.path] }),
+    ...(from.path !== undefined && { looksUp: true }),
     mapped,
     ...(from.held !== undefined && {
       held: from.held,
@@ -154,7 +177,7 @@ export const bind: MountType = {
     const from = sourceOf(given['source'], `${option}.source`, recursive);
     const idmap = given['idmap'] === undefined ? undefined : checkIdmap(given['idmap'], `${option}.idmap`);
     return {
-      ...(idmap === undefined ? plain(from, attributes) : withIds(from, idmap, recursive, attributes)),
+      ...(idmap === undefined ? plain(from, recursive, attributes) : withIds(from, idmap, recursive, attributes)),
       create: (place, target, mount) => place.makeLike(target, mount),
       hint(code, request, syscall) {
         if (code === 'ENOENT' && syscall === 'open_tree') return 'the source is missing';

@@ -2,6 +2,7 @@
 import { integer, oneOf } from '../../check';
 import { invalidArgValue, refusedOption } from '../../errors/argument-error';
 import { Flags } from '../../flags';
+import { changeable } from '../../assembly/fact';
 import { deviceNumber, pathOfDevice } from '../../host/devices';
 import { isInFirstUserNamespace } from '../../host/ourselves';
 import { constants } from '../../kernel/constants';
@@ -94,14 +95,15 @@ export const device: MountType = {
     const node = checkNode(given, option);
     const { kind, major, minor } = node;
     const source = kind === 'p' ? 'pipe' : `${kind} ${major}:${minor}`;
-    /** Of the host's node, where that is mounted. */
-    let path: string | undefined;
     return {
       source,
 
       settle(request, name, target) {
         if (kind === 'p' || mayMake(node, request)) return;
-        path = pathOfDevice(kind, major, minor);
+        const path = pathOfDevice(kind, major, minor);
+        request.facts.push(changeable);
+        const others = [...request.devicePaths].filter(([one]) => one !== node);
+        request.devicePaths = new Map(path === undefined ? others : [...others, [node, path]]);
         if (path === undefined && given['optional'] !== true) {
           const reason =
             'must be of a device that is below /dev: in a user namespace that is mounted, as none can be made';
@@ -114,14 +116,15 @@ export const device: MountType = {
       hint: (code) => (code === 'EEXIST' ? 'something else is there already' : whyNoNode(code)),
 
       prepare(place, request) {
-        if (path === undefined || kind === 'p' || mayMake(node, request)) return [];
+        const path = request.devicePaths.get(node);
+        if (path === undefined) return [];
         place.writer.subject(path, undefined, 'mount');
         return [mountOfNode(place, path, major, minor)];
       },
 
       emit(place, target, request, [mount]) {
-        if (mayMake(node, request)) make(place, target, node);
-        else if (mount !== undefined) mountNode(place, target, mount);
+        if (mount !== undefined) mountNode(place, target, mount);
+        else if (mayMake(node, request)) make(place, target, node);
       },
     };
   },

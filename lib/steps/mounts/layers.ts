@@ -244,7 +244,7 @@ export function whyNoLayers(code: string, _request: Request, syscall: string | u
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     // They were opened before. It is mounted while memory lies upon our root, where such links lead to.
     return syscall === 'mount'
-      ? 'before Linux 6.7 the paths of upper and work cannot have links that go through /; give them without'
+      ? 'before Linux 6.7 the paths of upper and work cannot have relative links that go through /; give them without'
       : 'one of the layers is missing, or no directory';
   }
   return code === 'EINVAL'

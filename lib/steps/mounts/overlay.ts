@@ -34,7 +34,7 @@ export const overlay: MountType = {
     };
     return {
       source: lower.join(':'),
-      looksUp: upper === undefined ? lower : [...lower, upper, work!],
+      looksUp: true,
       settle: (request, name) => refuseLayers(request, name, layers),
       make: (place, request) => layOver(place, request, layers, attributes),
       create: (place, target) => place.makeDirectory(target),

@@ -9,6 +9,7 @@ import { withCapability } from '../../support/capability';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted, notesOf } from '../../support/listing';
+import { evaluate } from '../../support/own-process';
 import { planning, refusal } from '../../support/refusal';
 
 leavesNothing();
@@ -174,5 +175,41 @@ describe('device, where we may make one', () => {
     const options = { ...inOurs, root: join(folder, 'root'), mounts: [zero] } satisfies CloneOptions;
     await expect(clone('/bin/true', options)).rejects.toMatchObject({ step: 'mounts' });
     expect(() => statSync(join(folder, 'outside/zero'))).toThrow('ENOENT');
+  });
+});
+
+describe('device, of a host that gets one, and another place for it', () => {
+  withCapability('CAP_MKNOD', 'each start has it from where it is, and a plan from where it was', () => {
+    const script = `
+      const { execFileSync } = require('node:child_process');
+      const { clone, Flags, plan, run } = nsclone;
+      execFileSync('mount', ['-t', 'tmpfs', 'none', '/dev/shm']);
+      const options = {
+        flags: Flags.NEWUSER | Flags.NEWNS,
+        uidMap: 'root',
+        gidMap: 'root',
+        mounts: [
+          { type: 'tmpfs', target: '/mnt' },
+          { type: 'device', target: '/mnt/node', kind: 'c', major: 240, minor: 77, optional: true },
+        ],
+      };
+      const list = async () => (await run('ls', ['/mnt'], options)).stdout;
+      const told = (promise) => promise.then((child) => child.exited).then(({ code }) => code, ({ code, option, path }) => [code, option, path]);
+      const found = [await list()];
+      execFileSync('mknod', ['/dev/shm/a', 'c', '240', '77']);
+      found.push(await list());
+      const made = plan('/bin/true', [], options);
+      fs.renameSync('/dev/shm/a', '/dev/shm/b');
+      found.push(await list());
+      const starts = [];
+      for (const own of [undefined, {}, { timeout: 60_000 }, { stdio: 'ignore' }, undefined])
+        starts.push(await told(own === undefined ? clone(made) : clone(made, own)));
+      return [found, starts];`;
+    const was = ['ENOENT', 'mounts[1]', '/dev/shm/a'];
+    // Only what makes it another program looks again.
+    expect(evaluate(script, ['unshare', '--mount'])).toEqual([
+      ['', 'node\n', 'node\n'],
+      [was, was, was, 0, was],
+    ]);
   });
 });

@@ -291,7 +291,7 @@ describe.each(kernels)('overlay, when the kernel refuses, %s', (_, release) => {
         code: 'ENOENT',
         syscall: 'mount',
         option: 'mounts[0]',
-        hint: 'before Linux 6.7 the paths of upper and work cannot have links that go through /; give them without',
+        hint: 'before Linux 6.7 the paths of upper and work cannot have relative links that go through /; give them without',
       });
   });
   test('a target that is missing', async () => {
