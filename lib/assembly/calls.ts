@@ -81,6 +81,7 @@ export const pipe2 = shape('pipe2', 'data', 'number');
 export const personality = shape('personality', 'number');
 export const ppoll = shape('ppoll', 'data', 'number', 'data', 'number', 'number');
 export const prctl = shape('prctl', 'number', 'number', 'number', 'number', 'number');
+export const prctlWithFilter = shape('prctl', 'number', 'number', 'data');
 export const prlimit64 = shape('prlimit64', 'number', 'number', 'data', 'number');
 export const readlinkatAt = shape('readlinkat', 'word', 'data', 'data', 'number');
 export const read = shape('read', 'word', 'data', 'number');

@@ -36,6 +36,8 @@ export interface Filter {
   readonly option: string;
   readonly filter: Buffer;
   readonly flags: number;
+  /** What installs it. */
+  readonly call: 'seccomp' | 'prctl';
   /** Where its listener goes. */
   readonly listener?: Listener | undefined;
   /** Whether what sends that would not get through it. */

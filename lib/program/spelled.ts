@@ -193,6 +193,8 @@ export function kindsOf(reader: Reader, instruction: number): readonly string[] 
   switch (reader.value(instruction, 0)) {
     case constants.PR_CAPBSET_DROP:
       return prctlOfCapability;
+    case constants.PR_SET_SECCOMP:
+      return reader.value(instruction, 1) === constants.SECCOMP_MODE_FILTER ? prctlOfFilter : signatureOf(name);
     case constants.PR_CAP_AMBIENT:
       return reader.value(instruction, 1) === constants.PR_CAP_AMBIENT_CLEAR_ALL ? prctlOfClearing : prctlOfAmbient;
     default:
@@ -203,6 +205,7 @@ export function kindsOf(reader: Reader, instruction: number): readonly string[] 
 const ruleOfPort = ['fd', 'one:LANDLOCK_RULE_', 'struct:landlock_net_port_attr', 'int'];
 const [operation] = signatureOf('prctl');
 const prctlOfCapability = [operation!, 'one:CAP_'];
+const prctlOfFilter = [operation!, 'one:SECCOMP_MODE_', 'fprog'];
 const prctlOfClearing = [operation!, 'one:PR_CAP_AMBIENT_', 'any?'];
 const prctlOfAmbient = [operation!, 'one:PR_CAP_AMBIENT_', 'one:CAP_'];
 

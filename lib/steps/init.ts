@@ -20,6 +20,8 @@ const last = 0xffffffff;
 
 /** As many as nobody needs: each takes one of the results that a program can keep. */
 const mostKept = 256;
+/** In the place of flags, as in src-native/loop/format.h. */
+const byPrctl = -1;
 /** Where the fields of `InitFilter` are. */
 const initFilter = { count: 8, program: 16, size: 24 };
 
@@ -65,9 +67,9 @@ function settleFilters({ seccomp }: Request): void {
 function addFilters(writer: Writer, { seccomp }: Request): Place {
   const places = seccomp.map(({ filter }) => writer.addBytes(filter));
   const array = writer.reserve(seccomp.length * initFilter.size);
-  seccomp.forEach(({ filter, flags }, index) => {
+  seccomp.forEach(({ filter, flags, call: installer }, index) => {
     const at = array + index * initFilter.size;
-    writer.setInt64(at, flags & ~aboutListener);
+    writer.setInt64(at, installer === 'prctl' ? byPrctl : flags & ~aboutListener);
     writer.setInt32(at + initFilter.count, filter.length / instructionSize);
     writer.point(at + initFilter.program, places[index]!);
   });

@@ -6,7 +6,8 @@ import { instructionSize, ownAudit } from './sock-filter';
 import { syscallNumber, syscalls, type SyscallName } from '../kernel/syscalls';
 
 const { SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV } = constants;
-const { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_LOG } = constants;
+const { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_LOG, SECCOMP_RET_USER_NOTIF } =
+  constants;
 /** BPF_CLASS and BPF_JMP of linux/bpf_common.h. */
 const [classOf, jumps] = [0x07, 0x05];
 /** In the place of an answer: one that has been computed. */
@@ -54,6 +55,14 @@ export function mayRefuse(filters: readonly Filter[], call: string, code: string
   return filters.some((filter) => answersTo(filter, number).has(SECCOMP_RET_ERRNO | errno));
 }
 
+const passing = new Set<number>([SECCOMP_RET_ALLOW, SECCOMP_RET_LOG, SECCOMP_RET_USER_NOTIF]);
+
+/** Whether this answer is an error or an end; who is notified may still let the call through. */
+function refuses(answer: number): boolean {
+  const action = (answer & SECCOMP_RET_ACTION_FULL) >>> 0;
+  return answer !== computed && !passing.has(action);
+}
+
 /** Whether it lets this call through, whatever its arguments are. */
 export function letsThrough(filter: Pick<Filter, 'filter'>, call: SyscallName): boolean {
   const letting = (answer: number): boolean => {
@@ -67,6 +76,16 @@ export function letsThrough(filter: Pick<Filter, 'filter'>, call: SyscallName): 
 export function mayPretend(filter: Pick<Filter, 'filter'>, call: SyscallName): boolean {
   const answers = answersTo(filter, syscalls[call]);
   return answers.has(SECCOMP_RET_ERRNO) || answers.has(computed);
+}
+
+/**
+ * What installs one after these: prctl(2) can do it as well where it has no flags, and a list of what is allowed may have that alone,
+ * as bubblewrap asks for no more.
+ */
+export function installerAfter(before: readonly Pick<Filter, 'filter'>[], flags: number): Filter['call'] {
+  const isKept = (call: SyscallName): boolean =>
+    before.some((filter) => [...answersTo(filter, syscalls[call])].some(refuses));
+  return flags === 0 && isKept('seccomp') && !isKept('prctl') ? 'prctl' : 'seccomp';
 }
 
 export function whyFiltered(call: string): string {

@@ -82,6 +82,8 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'mknodat':
       // The cgroup may have a list of the devices that are allowed.
       return device.test(label.path ?? '') ? undefined : free;
+    case 'prctl':
+      return label.step === 'seccomp' && code === 'EPERM' ? free : undefined;
     case 'seccomp':
       // EACCES is the kernel's own, where neither CAP_SYS_ADMIN nor no_new_privs is there.
       return code === 'EPERM' ? free : undefined;

@@ -12,14 +12,14 @@ import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 import type { Filter, Listener } from '../assembly/settings';
 import type { Step } from '../assembly/step';
-import { letsThrough, mayPretend, whyNotInstalled } from './own-filter';
+import { installerAfter, letsThrough, mayPretend, whyNotInstalled } from './own-filter';
 import { knockPlaces, throughDoor, withDoor } from './seccomp-door';
 import { prepareListener, sendListener } from './send-listener';
 
 const { SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_SPEC_ALLOW } = constants;
 const { SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_TSYNC_ESRCH, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV } =
   constants;
-const { SECCOMP_RET_ERRNO, SECCOMP_SET_MODE_FILTER } = constants;
+const { PR_SET_SECCOMP, SECCOMP_MODE_FILTER, SECCOMP_RET_ERRNO, SECCOMP_SET_MODE_FILTER } = constants;
 
 const flagOf = {
   LOG: SECCOMP_FILTER_FLAG_LOG,
@@ -72,7 +72,9 @@ function listenerOf(compiled: Compiled, option: string): Listener | undefined {
   return { option: `${option}.listenerPath`, path, metadata };
 }
 
-function fromProfile(value: object, option: string, request: Request): Filter {
+type GivenFilter = Omit<Filter, 'call'>;
+
+function fromProfile(value: object, option: string, request: Request): GivenFilter {
   const compiled = compileProfile(value, option);
   const { filter, skipped, flags } = compiled;
   const listener = listenerOf(compiled, option);
@@ -83,7 +85,7 @@ function fromProfile(value: object, option: string, request: Request): Filter {
   return { option, filter: Buffer.from(filter), flags: bits, listener };
 }
 
-function checkOne(value: unknown, option: string, request: Request): Filter {
+function checkOne(value: unknown, option: string, request: Request): GivenFilter {
   if (isUint8Array(value)) return { option, filter: checkFilter(value, option), flags: 0 };
   if (typeof value !== 'object' || value === null) {
     throw invalidArgType(option, 'an instance of Uint8Array, an object with filter and flags, or a profile', value);
@@ -104,14 +106,16 @@ function checkOne(value: unknown, option: string, request: Request): Filter {
 
 /** What is answered with errno 0 looks done: those that come later would be missing, and a 0 be sent as a listener. */
 function refusePretending(filters: readonly Filter[]): void {
-  const pretending = filters.slice(0, -1).find((filter) => mayPretend(filter, 'seccomp'));
-  if (pretending === undefined) return;
-  const reason = 'answers seccomp with errno 0, as if it had been made: the filters after it would not be installed';
-  throw refusedOption(pretending.option, reason);
+  filters.forEach(({ call: installer }, index) => {
+    const pretending = filters.slice(0, index).find((filter) => mayPretend(filter, installer));
+    if (pretending === undefined) return;
+    const reason = `answers ${installer} with errno 0, as if it had been made: the filters after it would not be installed`;
+    throw refusedOption(pretending.option, reason);
+  });
 }
 
 /** What has to be known of all together where one has a listener. */
-function withListener(filters: Filter[], request: Request): Filter[] {
+function withListener(filters: readonly GivenFilter[], request: Request): readonly GivenFilter[] {
   const at = filters.findIndex(({ listener }) => listener !== undefined);
   if (at < 0) return filters;
   const second = filters.find(({ listener }, index) => listener !== undefined && index > at);
@@ -169,7 +173,8 @@ function install(writer: Writer, request: Request): void {
     const program = writer.reserve(16);
     writer.setInt32(program, size / instructionSize);
     writer.point(program + 8, place);
-    writer.add(call.seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, program);
+    if (filter.call === 'prctl') writer.add(call.prctlWithFilter, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
+    else writer.add(call.seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, program);
     if (filter.listener !== undefined) sendListener(writer, request, filter.listener, prepared!);
   }
 }
@@ -185,13 +190,16 @@ export const seccomp: Step = {
     'seccomp listener': 'the socket for it is taken there',
   },
 
-  check(given, request) {
-    const { seccomp: value } = given;
-    const filters = Array.isArray(value)
+  check({ seccomp: value }, request) {
+    const given = Array.isArray(value)
       ? value.map((one: unknown, index) => checkOne(one, `seccomp[${index}]`, request))
       : [checkOne(value, 'seccomp', request)];
+    const filters = withListener(given, request).map((filter, index): Filter => ({
+      ...filter,
+      call: installerAfter(given.slice(0, index), filter.flags),
+    }));
     refusePretending(filters);
-    request.seccomp = withListener(filters, request);
+    request.seccomp = filters;
     request.listener = filters.find(({ listener }) => listener !== undefined)?.listener;
   },
 

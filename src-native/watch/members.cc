@@ -72,19 +72,26 @@ Members MembersOf(int folder) {
   Members members;
   AddMembers(folder, &members);
   std::vector<Level> levels = {LookInto(folder, &members)};
+  int at = folder;
   Descriptor deeper;
-  const auto at = [&] { return levels.size() == 1 ? folder : deeper.number(); };
   while (!levels.empty()) {
     std::vector<std::string>& names = levels.back().names;
     if (names.empty()) {
       levels.pop_back();
-      if (levels.size() < 2) continue;
-      deeper = Descriptor(openat(deeper.number(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
-      if (deeper.open() && IdentityOf(deeper.number()) == levels.back().identity) continue;
-      members.error = deeper.open() ? ESTALE : errno;
-      break;
+      if (levels.size() < 2) {
+        at = folder;
+        continue;
+      }
+      Descriptor above(openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!above.open() || IdentityOf(above.number()) != levels.back().identity) {
+        members.error = above.open() ? ESTALE : errno;
+        break;
+      }
+      deeper = std::move(above);
+      at = deeper.number();
+      continue;
     }
-    Descriptor below(openat(at(), names.back().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    Descriptor below(openat(at, names.back().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     names.pop_back();
     if (!below.open()) {
       if (!IsGone(errno)) members.error = errno;
@@ -97,6 +104,7 @@ Members MembersOf(int folder) {
     if (here.error != 0 && here.error != EOPNOTSUPP) members.error = here.error;
     levels.push_back(LookInto(below.number(), &members));
     deeper = std::move(below);
+    at = deeper.number();
   }
   return members;
 }

@@ -280,6 +280,11 @@ describe('ids and capabilities', () => {
     await withContent('abc', async (descriptor) =>
       expect(() => fromBwrap(['--seccomp', descriptor, 'true'])).toThrow('Invalid seccomp data, must be multiple of 8'),
     );
+    // What the kernel would say of an empty one is said when all has been read.
+    await withContent('', async (descriptor) => {
+      expect(() => fromBwrap(['--add-seccomp-fd', descriptor, 'true'])).toThrow('reported EINVAL');
+      expect(() => fromBwrap(['--add-seccomp-fd', descriptor, '--seccomp', '0', 'true'])).toThrow('cannot be combined');
+    });
   });
 });
 

@@ -92,6 +92,15 @@ describe('init.seccomp, seen from inside', () => {
     expect(await inside(script, { ...options, init })).toBe(`${before + 2}\n${before + 2}\n1`);
     expect(await inside(script, { ...options, init: true })).toBe(`${before}\n${before + 2}\n1`);
   });
+  test('also where the first keeps seccomp from both, and they go in by prctl', async () => {
+    const before = Number(await inside(status('self')));
+    const first: SeccompProfile = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['seccomp'], action: 'SCMP_ACT_ERRNO' }],
+    };
+    const options = { ...mounted, init, seccomp: [first, refusing] };
+    expect(await inside(script, options)).toBe(`${before + 2}\n${before + 2}\n1`);
+  });
   test('with noNewPrivileges false, which is of the program alone', async () => {
     const before = Number(await inside(status('self')));
     const options = { ...mounted, init, noNewPrivileges: false } as const;

@@ -182,12 +182,37 @@ describe('several filters', () => {
     expect(await inside(script, { seccomp: [refusing('uname', 1), refusing('kill', 1)] })).toBe('refused\nrefused');
   });
   test('one that forbids the next is named', async () => {
-    const error = await failure({ seccomp: [refusing('seccomp', 1), allowAll] });
+    const neither = compile(
+      loadNumber,
+      [0x15, 1, 0, syscalls.seccomp],
+      [0x15, 0, 1, syscalls.prctl],
+      answer(errno(1)),
+      answer(allow),
+    );
+    const error = await failure({ seccomp: [neither, allowAll] });
     expect(error).toMatchObject({
       code: 'EPERM',
       step: 'seccomp',
       option: 'seccomp[1]',
       hint: 'the filter of the option seccomp must allow seccomp',
+    });
+  });
+  test('one that keeps seccomp from us lets the next in by prctl', async () => {
+    const first = refusing('seccomp', 1);
+    expect(emitted('seccomp', { seccomp: [allowAll, first, refusing('uname', 1)] })).toEqual([
+      expect.stringMatching(/^seccomp\[0\]: seccomp\(/),
+      expect.stringMatching(/^seccomp\[1\]: seccomp\(/),
+      expect.stringMatching(
+        /^seccomp\[2\]: prctl\((22|PR_SET_SECCOMP), (2|SECCOMP_MODE_FILTER), \{4 instructions\}\)$/,
+      ),
+    ]);
+    const script = 'uname -n 2>/dev/null || echo refused; grep Seccomp_filters: /proc/self/status | cut -f2';
+    const own = Number(/Seccomp_filters:\t(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+    expect(await inside(script, { seccomp: [first, refusing('uname', 1)] })).toBe(`refused\n${own + 2}`);
+    // Flags are for seccomp(2) alone.
+    expect(await failure({ seccomp: [first, { filter: allowAll, flags: ['LOG'] }] })).toMatchObject({
+      syscall: 'seccomp',
+      option: 'seccomp[1]',
     });
   });
   test('more than the kernel takes is its error', async () => {
@@ -244,7 +269,13 @@ describe('with noNewPrivileges false the filters go in before the identity', () 
 });
 
 test('a filter that would pretend that those after it are installed is refused', () => {
-  const pretending = forCall('seccomp', errno(0));
+  const pretending = compile(
+    loadNumber,
+    [0x15, 1, 0, syscalls.seccomp],
+    [0x15, 0, 1, syscalls.prctl],
+    answer(errno(0)),
+    answer(allow),
+  );
   expect(planning({ seccomp: [allowAll, pretending] })).not.toThrow();
   expect(planning({ seccomp: [pretending, allowAll] })).toThrow(
     refusal('ERR_INVALID_ARG_VALUE', 'seccomp[0]', 'answers seccomp with errno 0'),

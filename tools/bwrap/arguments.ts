@@ -1,7 +1,7 @@
 // How bubblewrap's arguments are read: the options in their order, those of a file among them, and what they are to hold.
 import { Line } from './line';
 import { options, type Pending } from './options';
-import { contentOf, filterOf } from './values';
+import { checkFilters, contentOf, filterOf } from './values';
 import { refusal } from './words';
 
 const mostArguments = 9000;
@@ -75,6 +75,7 @@ export function readContents(line: Line): void {
   }
   const single = line.descriptors.get('seccomp');
   if (single !== undefined) line.filters.push(filterOf(single, line));
+  checkFilters(line.filters);
 }
 
 /** `--help`. */

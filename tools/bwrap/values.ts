@@ -55,6 +55,10 @@ export function contentOf(descriptor: number, what: string, { used, spent }: Lin
 export function filterOf(descriptor: number, line: Line): Uint8Array {
   const filter = contentOf(descriptor, "Can't read seccomp data", line);
   if (filter.length % 8 !== 0) throw refusal('Invalid seccomp data, must be multiple of 8');
-  if (filter.length === 0 || filter.length / 8 > mostInstructions) throw refusal(noFilter);
   return filter;
+}
+
+/** What the kernel says of them, when all that was given has been read. */
+export function checkFilters(filters: readonly Uint8Array[]): void {
+  if (filters.some(({ length }) => length === 0 || length / 8 > mostInstructions)) throw refusal(noFilter);
 }
