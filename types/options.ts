@@ -186,8 +186,9 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /**
    * Filters of system calls, see seccomp(2), in the order in which they are installed: compiled ones, or profiles in the form of the
    * OCI runtime specification. They are set right before the exec; with `noNewPrivileges: false` before `uid`, `gid` and
-   * `capabilities`, while CAP_SYS_ADMIN is there, and must then let those through. What a profile names and this kernel's
-   * architectures have not is skipped, and the plan says so. A profile is compiled by each call; `plan()` does it once.
+   * `capabilities`, while CAP_SYS_ADMIN is there, and must then let those through. Those before the last must let seccomp(2) through,
+   * or prctl(2), which does for filters without flags. What a profile names and this kernel's architectures have not is skipped, and
+   * the plan says so. A profile is compiled by each call; `plan()` does it once.
    */
   seccomp?: Seccomp | readonly Seccomp[] | undefined;
   /**
