@@ -1,4 +1,5 @@
 // What is asked of the kernel and of the host: ids in a new user namespace.
+import { start } from '../clone';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
@@ -7,13 +8,13 @@ import { procError, whyNotOurs } from '../proc';
 import type { Writer } from '../program/writer';
 import type { IdMap } from '../assembly/ids';
 import { Request } from '../assembly/request';
-import { run } from '../run';
 import * as call from '../assembly/calls';
 import { gidMapOf, uidMapOf } from '../steps/id-maps';
 import { whyNoHelpers } from '../steps/id-map-writers';
 import { fillProcFile, openProcFile } from '../steps/proc-file';
 import { subordinateRanges } from '../steps/subordinate-ids';
 import { user } from '../steps/user';
+import type { ClonedProcess } from '../../types/child';
 import type { IdMapping } from '../../types/options';
 import type { Answer } from '../../types/probe';
 import { answerOf } from './answer';
@@ -65,9 +66,14 @@ async function help(pid: number, { uidMap, gidMap }: Request): Promise<void> {
   if (refused !== 0) throw procError(refused, { step: 'user', syscall: 'openat', path: '/proc' });
   const write = async (helper: string, map: IdMap): Promise<void> => {
     const ranges = map.ranges.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
-    const { code, stderr } = await run(helper, [pid, ...ranges].map(String), { timeout: longest });
+    const options = { stdio: ['ignore', 'ignore', 'pipe'], timeout: longest };
+    const helping = (await start(helper, [pid, ...ranges].map(String), options)) as ClonedProcess;
+    const { code } = await helping.exited;
     if (code === 0) return;
-    const hint = { cause: 'helper', detail: stderr.trim() || `${helper} has failed` } as const;
+    // Nobody touches the stream before: it takes as long to load what it is made of as all else that is asked.
+    let said = '';
+    for await (const chunk of helping.stderr!.setEncoding('utf8')) said += String(chunk);
+    const hint = { cause: 'helper', detail: said.trim() || `${helper} has failed` } as const;
     throw new SyscallError({ code: 'EPERM', step: 'user', syscall: 'execve', path: helper, hint });
   };
   await Promise.all([write('newuidmap', uidMap!), write('newgidmap', gidMap!)]);
