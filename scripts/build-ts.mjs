@@ -2,10 +2,11 @@
 //
 //   index.js     the public names
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
-//   core.js      what starts a command, options.js what options need, output.js what collects output, late.js what records, lists
-//                and explains, namespaces.js what makes and lists namespaces, fork.js what speaks with a module, probe.js what asks
-//                for what a host allows, constants.js the constants of the kernel: each compiled by the first call that needs it, as
-//                an import pays for every byte that it compiles.
+//   core.js      what starts a command, options.js what options need and limits.js what those do that fewer have, output.js
+//                what collects output, recording.js what records and lists, late.js what explains, namespaces.js what makes and lists
+//                namespaces or moves a thread, fork.js what speaks with a module, probe.js what asks for what a host allows,
+//                constants.js the constants of the kernel: each compiled by the first call that needs it, as a call pays for every
+//                byte that it has compiled.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   seccomp.js   the public names of `nsclone/seccomp`, and filters.js what they need
 //   *.mjs        the same names and the same classes for `import`
@@ -82,31 +83,37 @@ const groups = {
     'join-target',
     'kernel/step-constants',
     'host/kernel-release',
-    'process/foreground',
     'steps/capabilities',
     'steps/capability-sets',
     'steps/cgroup',
     'steps/clone-into-cgroup',
     'steps/command-file',
-    'steps/cpu-affinity',
     'steps/first-folder',
-    'steps/foreground',
     'steps/id-map-writers',
     'steps/id-maps',
     'steps/init',
-    'steps/io-priority',
     'steps/join',
+    'steps/loopback',
+    'steps/map-first',
+    'steps/mounts',
+    'steps/root',
+    'steps/securebits',
+    'steps/subordinate-ids',
+    'steps/sysctl',
+  ],
+  // Who limits or confines a command, or gives it a terminal.
+  limits: [
+    'process/foreground',
+    'steps/cpu-affinity',
+    'steps/foreground',
+    'steps/io-priority',
     'steps/keyring',
     'steps/landlock',
     'steps/landlock-access',
-    'steps/loopback',
-    'steps/map-first',
     'steps/memory-policy',
-    'steps/mounts',
-    'steps/root',
+    'steps/own-lines',
     'steps/oom-score-adj',
     'steps/own-filter',
-    'steps/own-lines',
     'steps/own-terminal',
     'steps/pty',
     'steps/rlimits',
@@ -114,12 +121,16 @@ const groups = {
     'steps/seccomp',
     'steps/seccomp-door',
     'steps/seccomp-listener',
-    'steps/securebits',
     'steps/send-listener',
     'steps/security-label',
     'steps/sock-filter',
-    'steps/subordinate-ids',
-    'steps/sysctl',
+  ],
+  // Who looks at namespaces, keeps or makes them, or moves a thread.
+  namespaces: [
+    'keep-namespace',
+    'list-namespaces',
+    'namespace-relations',
+    'process/make-namespaces',
     'threads/bootstrap',
     'threads/enter',
     'threads/failure',
@@ -130,15 +141,21 @@ const groups = {
     'threads/visit',
     'threads/worker',
   ],
-  // Who looks at namespaces, keeps or makes them.
-  namespaces: ['keep-namespace', 'list-namespaces', 'namespace-relations', 'process/make-namespaces'],
   // Who collects output.
   output: ['collect', ...['descriptor-stream', 'output', 'pty', 'source', 'terminal'].map((name) => `process/${name}`)],
   // Who has a filter of system calls by names.
   filters: ['seccomp/compile', 'seccomp/disassemble', 'seccomp/instructions'],
   // Who forks.
   fork: ['process/channel', 'process/messages', 'process/serialized-bytes', 'process/start-forked'],
-  // Who records, prints, or fails.
+  // Who records, or prints a plan.
+  recording: [
+    'process/perform-recorded',
+    'process/start-recorded',
+    'program/listing',
+    'program/record-line',
+    'program/structure',
+  ],
+  // Who fails.
   late: [
     'errors/argument-error',
     'errors/nearest',
@@ -152,11 +169,9 @@ const groups = {
     'kernel/errno-texts',
     'process/failure',
     'process/launch-failure',
-    'process/perform-recorded',
-    'process/start-recorded',
-    'program/listing',
-    'program/record-line',
-    'program/structure',
+    'program/call-at',
+    'program/reader',
+    'program/signatures',
     'steps/forbidden-user-namespaces',
     'steps/why-file-not-executed',
     'steps/why-no-process',
@@ -174,10 +189,12 @@ const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
 const folders = {
   options: ['steps/mounts'],
+  limits: [],
   namespaces: [],
   output: [],
   fork: [],
   filters: ['seccomp'],
+  recording: [],
   late: [],
   probe: ['probing'],
   constants: [],

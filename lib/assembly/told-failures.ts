@@ -1,7 +1,7 @@
 // What fails of a child that outlives us, as lines of JSON that it writes to a descriptor: whoever starts it has no program to look
 // the number of an instruction up in.
 import { ErrnoFrom, ErrnoTo } from '../program/format';
-import { callAt } from '../program/listing';
+import { callAt } from '../program/call-at';
 import type { Label, Place, Writer } from '../program/writer';
 
 const newline = '\n';

@@ -8,7 +8,7 @@ import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
-import { callAt } from '../program/listing';
+import { callAt } from '../program/call-at';
 import type { Writer } from '../program/writer';
 import { labelled, stepNamed } from '../assembly/assemble';
 import { mayRefuse, whyFiltered } from '../steps/own-filter';

@@ -13,7 +13,7 @@ import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { Mail } from '../native-interface';
-import { callAt } from '../program/listing';
+import { callAt } from '../program/call-at';
 import { recordedStep } from '../program/recorder';
 import { fetch, type Source } from '../program/results';
 import type { Program } from '../record';

@@ -2,9 +2,8 @@
 import { printable } from '../errors/printable';
 import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
-import { Reader } from './reader';
+import { type Reader, readerOf } from './reader';
 import { optionOf, type Run, runsOf, spellRun } from './runs';
-import { kindOf, signatureOf } from './signatures';
 import { joinCall, spellArgument, spellCall, spellExpected, spellPolicies, spellTarget } from './spelled';
 import type { Writer } from './writer';
 
@@ -59,13 +58,13 @@ function rowOfRun(reader: Reader, run: Run): Row {
 
 /** One row an instruction. */
 export function rowsOf(writer: Writer): Row[] {
-  const reader = new Reader(writer);
+  const reader = readerOf(writer);
   return Array.from({ length: writer.count }, (_, instruction) => rowOf(reader, instruction));
 }
 
 /** One line an instruction, or for a long run of calls that differ in one argument: their numbers, and all it is. */
 export function list(writer: Writer): string {
-  const reader = new Reader(writer);
+  const reader = readerOf(writer);
   const rows = runsOf(reader, writer.count).map((run) => rowOfRun(reader, run));
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]!.length));
   const widths = [width(0), width(1), width(2)];
@@ -74,15 +73,4 @@ export function list(writer: Writer): string {
       [number.padStart(widths[0]!), step.padEnd(widths[1]!), option.padEnd(widths[2]!), call].join('  ').trimEnd(),
     )
     .join('\n');
-}
-
-/** The system call of an instruction, and the first path among its arguments. */
-export function callAt(writer: Writer, instruction: number): { syscall: string | undefined; path: string | undefined } {
-  const reader = new Reader(writer);
-  if (instruction >= writer.count || reader.op(instruction) !== Op.Call) return { syscall: undefined, path: undefined };
-  const syscall = reader.name(instruction);
-  const index = signatureOf(syscall).findIndex((kind) => kindOf(kind).word === 'path');
-  const isText =
-    index >= 0 && index < reader.argumentCount(instruction) && reader.kind(instruction, index) === Kind.Data;
-  return { syscall, path: isText ? reader.string(reader.value(instruction, index)) : undefined };
 }

@@ -131,3 +131,8 @@ export class Reader {
         : this.#data.getUint8(place);
   }
 }
+
+/** One of this program. */
+export function readerOf(writer: Writer): Reader {
+  return new Reader(writer);
+}

@@ -16,7 +16,7 @@ import type { Operand, Sink } from './calls/operand';
 import { rawCallNumber } from './calls/raw';
 import { Kind, MaxRules } from './format';
 import { type Handle, MemoryHandle, ResultHandle, WordHandle } from './handles';
-import { kindOf, signatureOf, signatures } from './signatures';
+import { kindOf, recordable, signatureOf } from './signatures';
 import { type Place, type Slot, Writer } from './writer';
 
 /** The step and option that errors and the listing name. */
@@ -348,7 +348,7 @@ export function recorderOf(recording: Recording): Recorder {
       return record(...args);
     };
   };
-  for (const name of Object.keys(signatures) as SyscallName[]) {
+  for (const name of recordable()) {
     if (name !== 'clone') add(name, (...args) => recording.call(name, args));
   }
   add('buffer', (size) => recording.buffer(size));

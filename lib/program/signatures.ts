@@ -31,7 +31,7 @@
 //   is:8           the number 8
 import type { SyscallName } from '../kernel/syscalls';
 
-export const signatures = {
+const signatures = {
   accept4: ['fd', 'null', 'null', 'set:SOCK_CLOEXEC,SOCK_NONBLOCK?'],
   bind: ['fd', 'sockaddr', 'length'],
   bpf: ['int', 'bytes', 'length'],
@@ -173,6 +173,11 @@ export function kindOf(text: string): Kind {
     parsed.set(text, kind);
   }
   return kind;
+}
+
+/** The system calls that can be recorded. */
+export function recordable(): SignatureName[] {
+  return Object.keys(signatures) as SignatureName[];
 }
 
 /** The kinds of a system call's arguments; none where they are not known. */

@@ -2,7 +2,7 @@
 import type { ListedArgument, ListedCall } from '../../types/listing';
 import { errnoName } from '../kernel/errno-texts';
 import { Kind, Op } from './format';
-import { Reader } from './reader';
+import { type Reader, readerOf } from './reader';
 import { kindOf } from './signatures';
 import { kindsOf, spellArgument, spellExpected, spellNumber, spellPolicies, spellTarget, spellWord } from './spelled';
 import type { Writer } from './writer';
@@ -82,7 +82,7 @@ function other(reader: Reader, instruction: number, op: Exclude<Op, Op.Call>): r
 
 /** One entry an instruction. */
 export function structure(writer: Writer): ListedCall[] {
-  const reader = new Reader(writer);
+  const reader = readerOf(writer);
   return Array.from({ length: writer.count }, (_, instruction) => {
     const label = reader.label(instruction);
     const op = reader.op(instruction);

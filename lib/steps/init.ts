@@ -4,7 +4,7 @@ import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
 import { constants } from '../kernel/constants';
-import { instructionSize } from './sock-filter';
+import { setProgram } from './sock-filter';
 import type { SyscallName } from '../kernel/syscalls';
 import type { Place, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -23,7 +23,7 @@ const mostKept = 256;
 /** In the place of flags, as in src-native/loop/format.h. */
 const byPrctl = -1;
 /** Where the fields of `InitFilter` are. */
-const initFilter = { count: 8, program: 16, size: 24 };
+const initFilter = { program: 8, size: 24 };
 
 /** What pid 1 is to be, as src-native/loop/format.h has it. */
 function ordersOf(request: Request): number {
@@ -70,8 +70,7 @@ function addFilters(writer: Writer, { seccomp }: Request): Place {
   seccomp.forEach(({ filter, flags, call: installer }, index) => {
     const at = array + index * initFilter.size;
     writer.setInt64(at, installer === 'prctl' ? byPrctl : flags & ~aboutListener);
-    writer.setInt32(at + initFilter.count, filter.length / instructionSize);
-    writer.point(at + initFilter.program, places[index]!);
+    setProgram(writer, at + initFilter.program, places[index]!, filter.length);
   });
   return array;
 }

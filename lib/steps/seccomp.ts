@@ -5,7 +5,7 @@ import { isUint8Array } from 'node:util/types';
 import { array, oneOf, plainObject } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { constants } from '../kernel/constants';
-import { instructionSize, mostInstructions } from './sock-filter';
+import { instructionSize, mostInstructions, setProgram } from './sock-filter';
 import type { Place, Writer } from '../program/writer';
 import { type Compiled, compileProfile } from '../seccomp/compile';
 import * as call from '../assembly/calls';
@@ -169,10 +169,7 @@ function install(writer: Writer, request: Request): void {
   for (const filter of filters) {
     writer.about('seccomp', filter.option);
     const { place, size } = addFilter(writer, filter, prepared?.knock);
-    // `struct sock_fprog`: how many, then where.
-    const program = writer.reserve(16);
-    writer.setInt32(program, size / instructionSize);
-    writer.point(program + 8, place);
+    const program = setProgram(writer, writer.reserve(16), place, size);
     if (filter.call === 'prctl') writer.add(call.prctlWithFilter, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
     else writer.add(call.seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, program);
     if (filter.listener !== undefined) sendListener(writer, request, filter.listener, prepared!);

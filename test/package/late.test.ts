@@ -8,6 +8,9 @@ import { rootOnly } from '../support/capability';
 import { root } from '../support/own-process';
 import { slow } from '../support/slow';
 
+/** What another one could stand in the place of. */
+const files = readdirSync(join(root, 'dist/lib')).filter((name) => name.endsWith('.js'));
+
 let folder: string;
 
 beforeEach(() => {
@@ -72,12 +75,12 @@ test.each([
   [
     'a compiled filter',
     `await (await clone('true', { seccomp: Buffer.from('060000000000ff7f', 'hex') })).exited;`,
-    ['constants.js', 'core.js', 'front.js', 'index.js', 'options.js'],
+    ['constants.js', 'core.js', 'front.js', 'index.js', 'limits.js', 'options.js'],
   ],
   [
     'a profile',
     `await (await clone('true', { seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } })).exited;`,
-    ['constants.js', 'core.js', 'filters.js', 'front.js', 'index.js', 'options.js'],
+    ['constants.js', 'core.js', 'filters.js', 'front.js', 'index.js', 'limits.js', 'options.js'],
   ],
   [
     'a filter by names',
@@ -88,6 +91,21 @@ test.each([
     'a module',
     `const child = await fork('/dev/null', { execArgv: [] }); await child.exited; child.send('x', () => {});`,
     ['constants.js', 'core.js', 'fork.js', 'front.js', 'index.js'],
+  ],
+  [
+    'what a host allows',
+    `await require('nsclone').probe();`,
+    ['constants.js', 'core.js', 'front.js', 'index.js', 'late.js', 'options.js', 'probe.js'],
+  ],
+  [
+    'a plan that is printed',
+    `String(require('nsclone').plan('true'));`,
+    ['constants.js', 'core.js', 'front.js', 'index.js', 'late.js', 'options.js', 'recording.js'],
+  ],
+  [
+    'a thread that is moved',
+    `require('nsclone').unshareSync(Flags.NEWUTS);`,
+    ['constants.js', 'core.js', 'front.js', 'index.js', 'namespaces.js'],
   ],
   [
     'a failure',
@@ -193,8 +211,8 @@ describe.each([
       execFileSync('mount', ['--make-rprivate', '/']);
       execFileSync('mount', ['-t', 'tmpfs', 'stranger', ${JSON.stringify(copy)}]);
       fs.mkdirSync(${JSON.stringify(join(copy, 'dist/lib'))}, { recursive: true });
-      for (const name of ['core', 'filters', 'fork', 'front', 'late', 'namespaces', 'options', 'output', 'probe'])
-        fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name + '.js', 'console.log("a stranger runs in Node");');
+      for (const name of ${JSON.stringify(files)})
+        fs.writeFileSync(${JSON.stringify(join(copy, 'dist/lib'))} + '/' + name, 'console.log("a stranger runs in Node");');
       ${wait}
       console.log(String((await run('echo', ['ours'])).stdout).trim());
       await run('/no/such').catch((error) => console.log(error.code));`);
