@@ -4,6 +4,8 @@
 # Beside this file are `job.sh` with what was asked for (written by scripts/test-vm.mjs), and `nsclone`, the checkout.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/job.sh"
+# That of an initramfs may be 0.
+umask 022
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 
 mountpoint -q /sys || mount -t sysfs sysfs /sys

@@ -46,6 +46,8 @@ async function stopped(options: CloneOptions): Promise<{ started: Promise<Cloned
   for (;;) {
     const before = new Set(ourChildren());
     const started = sleeping({ ...owned(Flags.NEWNS | Flags.NEWUTS | Flags.NEWNET | Flags.NEWIPC), ...options });
+    // It may fail while we look.
+    started.catch(() => {});
     const pid = ourChildren().find((child) => !before.has(child))!;
     process.kill(pid, 'SIGSTOP');
     await until(() => state(pid).endsWith(' T'));
@@ -230,7 +232,8 @@ describe('timeout', () => {
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGTERM', endedBy: 'timeout' });
   });
   test('in set-up is an error that names the step', async () => {
-    const { started } = await stopped({ timeout: 40 });
+    const timeout = slow(100);
+    const { started } = await stopped({ timeout });
     const error = (await started.catch((reason: unknown) => reason)) as Error;
     expect(error).toMatchObject({
       name: 'SyscallError',
@@ -238,7 +241,9 @@ describe('timeout', () => {
       errno: -110,
       option: 'timeout',
       step: expect.any(String),
-      message: expect.stringMatching(/^ETIMEDOUT: set-up was not done within 40 ms.*\(timeout\)$/),
+      message: expect.stringMatching(
+        new RegExp(`^ETIMEDOUT: set-up was not done within ${timeout} ms.*\\(timeout\\)$`),
+      ),
     });
   });
   test('of 0 is none, as in child_process', async () => {

@@ -335,14 +335,18 @@ describe.each([
     expect([child.pty, child.stdin, child.stdout, child.stderr]).toEqual([null, null, null, null]);
     const { name, fds } = receive(theirs);
     expect([name, fds.length]).toEqual(['/dev/ptmx', 1]);
-    // Typed, and echoed.
-    perform(record((c) => c.write(fds[0]!, 'hello\n')));
-    await child.exited;
     const screenful = Buffer.alloc(1000);
     let shown = '';
+    const readOn = (): void => {
+      shown += screenful.toString('latin1', 0, readSync(fds[0]!, screenful));
+    };
+    // The echo of what is typed comes between anything.
+    while (!shown.includes('\n')) readOn();
+    perform(record((c) => c.write(fds[0]!, 'hello\n')));
+    await child.exited;
     // Until reading is at its end: nobody else has it.
     const readAll = (): void => {
-      for (;;) shown += screenful.toString('latin1', 0, readSync(fds[0]!, screenful));
+      for (;;) readOn();
     };
     expect(readAll).toThrow(expect.objectContaining({ code: 'EIO' }));
     expect(shown).toContain('20 90\r\n');
