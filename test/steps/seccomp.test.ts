@@ -41,6 +41,10 @@ function compile(...instructions: Instruction[]): Uint8Array {
 const forCall = (name: SyscallName, value: number, rest = allow): Uint8Array =>
   compile(loadNumber, [0x15, 0, 1, syscalls[name]], answer(value), answer(rest));
 
+/** A filter that gives this answer to both calls that install one. */
+const forInstallers = (value: number): Uint8Array =>
+  compile(loadNumber, [0x15, 1, 0, syscalls.seccomp], [0x15, 0, 1, syscalls.prctl], answer(value), answer(allow));
+
 const allowAll = compile(answer(allow));
 const failure = (options: CloneOptions): Promise<SyscallError> =>
   clone('/bin/true', [], options).then(
@@ -182,13 +186,7 @@ describe('several filters', () => {
     expect(await inside(script, { seccomp: [refusing('uname', 1), refusing('kill', 1)] })).toBe('refused\nrefused');
   });
   test('one that forbids the next is named', async () => {
-    const neither = compile(
-      loadNumber,
-      [0x15, 1, 0, syscalls.seccomp],
-      [0x15, 0, 1, syscalls.prctl],
-      answer(errno(1)),
-      answer(allow),
-    );
+    const neither = forInstallers(errno(1));
     const error = await failure({ seccomp: [neither, allowAll] });
     expect(error).toMatchObject({
       code: 'EPERM',
@@ -269,13 +267,7 @@ describe('with noNewPrivileges false the filters go in before the identity', () 
 });
 
 test('a filter that would pretend that those after it are installed is refused', () => {
-  const pretending = compile(
-    loadNumber,
-    [0x15, 1, 0, syscalls.seccomp],
-    [0x15, 0, 1, syscalls.prctl],
-    answer(errno(0)),
-    answer(allow),
-  );
+  const pretending = forInstallers(errno(0));
   expect(planning({ seccomp: [allowAll, pretending] })).not.toThrow();
   expect(planning({ seccomp: [pretending, allowAll] })).toThrow(
     refusal('ERR_INVALID_ARG_VALUE', 'seccomp[0]', 'answers seccomp with errno 0'),
