@@ -26,6 +26,7 @@ export function measure(variant, { missing, ...bench }) {
         clone: library && (() => firstStart('clone.mjs')),
         'clone, at once': library && (() => firstStart('clone.mjs', 'at-once')),
         'clone, all namespaces': library && (() => firstStart('clone.mjs', 'namespaces')),
+        probe: library && (() => firstStart('probe.mjs')),
       },
       { ...bench, missing },
     ),
@@ -68,4 +69,5 @@ export const goals = [
   adds('import nsclone', 'import an empty package'),
   // Else the first call could pay for what loading has put off.
   adds('require(nsclone), one clone', 'bare Node, one spawn'),
+  { of: at('call → answers', 'probe'), atMost: 30e6, unit: 'ns' },
 ];
