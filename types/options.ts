@@ -359,7 +359,8 @@ export interface InitOptions {
   readonly keep?: readonly number[] | undefined;
   /**
    * Whether the filters of `seccomp` are for it too. They must let through what it calls: close(2), exit_group(2), getpgid(2), getsid(2),
-   * kill(2), rt_sigtimedwait(2), setpgid(2), waitid(2) and write(2); others are refused. Default false.
+   * kill(2), rt_sigtimedwait(2), setpgid(2), waitid(2) and write(2), and those before the last seccomp(2); others are refused. Default
+   * false.
    */
   readonly seccomp?: boolean | undefined;
 }

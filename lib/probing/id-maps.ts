@@ -8,6 +8,7 @@ import { procError, whyNotOurs } from '../proc';
 import type { Writer } from '../program/writer';
 import type { IdMap } from '../assembly/ids';
 import { Request } from '../assembly/request';
+import { run } from '../run';
 import * as call from '../assembly/calls';
 import { gidMapOf, uidMapOf } from '../steps/id-maps';
 import { whyNoHelpers } from '../steps/id-map-writers';
@@ -66,14 +67,15 @@ async function help(pid: number, { uidMap, gidMap }: Request): Promise<void> {
   if (refused !== 0) throw procError(refused, { step: 'user', syscall: 'openat', path: '/proc' });
   const write = async (helper: string, map: IdMap): Promise<void> => {
     const ranges = map.ranges.flatMap(({ containerID, hostID, size }) => [containerID, hostID, size]);
-    const options = { stdio: ['ignore', 'ignore', 'pipe'], timeout: longest };
-    const helping = (await start(helper, [pid, ...ranges].map(String), options)) as ClonedProcess;
+    const args = [pid, ...ranges].map(String);
+    const helping = (await start(helper, args, { stdio: 'ignore', timeout: longest })) as ClonedProcess;
     const { code } = await helping.exited;
     if (code === 0) return;
-    // Nobody touches the stream before: it takes as long to load what it is made of as all else that is asked.
-    let said = '';
-    for await (const chunk of helping.stderr!.setEncoding('utf8')) said += String(chunk);
-    const hint = { cause: 'helper', detail: said.trim() || `${helper} has failed` } as const;
+    // What it says is asked for where it has failed alone: to load what collects output takes as long as all else that is asked.
+    const again = code === null ? undefined : await run(helper, args, { timeout: longest });
+    if (again?.code === 0) return;
+    const said = again === undefined ? '' : again.stderr.trim();
+    const hint = { cause: 'helper', detail: said === '' ? `${helper} has failed` : said } as const;
     throw new SyscallError({ code: 'EPERM', step: 'user', syscall: 'execve', path: helper, hint });
   };
   await Promise.all([write('newuidmap', uidMap!), write('newgidmap', gidMap!)]);

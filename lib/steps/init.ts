@@ -20,8 +20,6 @@ const last = 0xffffffff;
 
 /** As many as nobody needs: each takes one of the results that a program can keep. */
 const mostKept = 256;
-/** In the place of flags, as in src-native/loop/format.h. */
-const byPrctl = -1;
 /** Where the fields of `InitFilter` are. */
 const initFilter = { program: 8, size: 24 };
 
@@ -53,23 +51,25 @@ const aboutListener =
 
 function settleFilters({ seccomp }: Request): void {
   if (seccomp.length === 0) throw refusedOption('init.seccomp', 'needs filters, which the option seccomp has');
-  for (const filter of seccomp) {
-    const missing = needed.filter((name) => !letsThrough(filter, name));
-    if (missing.length === 0) continue;
+  seccomp.forEach((filter, index) => {
+    // By which the next one is installed.
+    const all = index < seccomp.length - 1 ? [...needed, 'seccomp' as const] : needed;
+    const missing = all.filter((name) => !letsThrough(filter, name));
+    if (missing.length === 0) return;
     throw refusedOption(
       'init.seccomp',
       `cannot be: ${filter.option} does not let through what pid 1 needs: ${missing.join(', ')}`,
     );
-  }
+  });
 }
 
 /** An array of `InitFilter`, as src-native/loop/format.h has it. */
 function addFilters(writer: Writer, { seccomp }: Request): Place {
   const places = seccomp.map(({ filter }) => writer.addBytes(filter));
   const array = writer.reserve(seccomp.length * initFilter.size);
-  seccomp.forEach(({ filter, flags, call: installer }, index) => {
+  seccomp.forEach(({ filter, flags }, index) => {
     const at = array + index * initFilter.size;
-    writer.setInt64(at, installer === 'prctl' ? byPrctl : flags & ~aboutListener);
+    writer.setInt64(at, flags & ~aboutListener);
     setProgram(writer, at + initFilter.program, places[index]!, filter.length);
   });
   return array;

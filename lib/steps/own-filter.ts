@@ -55,14 +55,6 @@ export function mayRefuse(filters: readonly Filter[], call: string, code: string
   return filters.some((filter) => answersTo(filter, number).has(SECCOMP_RET_ERRNO | errno));
 }
 
-const passing = new Set<number>([SECCOMP_RET_ALLOW, SECCOMP_RET_LOG, SECCOMP_RET_USER_NOTIF]);
-
-/** Whether this answer is an error or an end; who is notified may still let the call through. */
-function refuses(answer: number): boolean {
-  const action = (answer & SECCOMP_RET_ACTION_FULL) >>> 0;
-  return answer !== computed && !passing.has(action);
-}
-
 /** Whether it lets this call through, whatever its arguments are. */
 export function letsThrough(filter: Pick<Filter, 'filter'>, call: SyscallName): boolean {
   const letting = (answer: number): boolean => {
@@ -78,14 +70,13 @@ export function mayPretend(filter: Pick<Filter, 'filter'>, call: SyscallName): b
   return answers.has(SECCOMP_RET_ERRNO) || answers.has(computed);
 }
 
-/**
- * What installs one after these: prctl(2) can do it as well where it has no flags, and a list of what is allowed may have that alone,
- * as bubblewrap asks for no more.
- */
-export function installerAfter(before: readonly Pick<Filter, 'filter'>[], flags: number): Filter['call'] {
-  const isKept = (call: SyscallName): boolean =>
-    before.some((filter) => [...answersTo(filter, syscalls[call])].some(refuses));
-  return flags === 0 && isKept('seccomp') && !isKept('prctl') ? 'prctl' : 'seccomp';
+/** Whether it may answer this call with an error or an end. Who is notified may still let it through. */
+export function mayKeep({ filter, listener }: Pick<Filter, 'filter' | 'listener'>, call: SyscallName): boolean {
+  return [...answersTo({ filter }, syscalls[call])].some((answer) => {
+    const action = (answer & SECCOMP_RET_ACTION_FULL) >>> 0;
+    if (action === SECCOMP_RET_USER_NOTIF) return listener === undefined;
+    return answer !== computed && action !== SECCOMP_RET_ALLOW && action !== SECCOMP_RET_LOG;
+  });
 }
 
 export function whyFiltered(call: string): string {

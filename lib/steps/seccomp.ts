@@ -12,7 +12,7 @@ import * as call from '../assembly/calls';
 import type { Request } from '../assembly/request';
 import type { Filter, Listener } from '../assembly/settings';
 import type { Step } from '../assembly/step';
-import { installerAfter, letsThrough, mayPretend, whyNotInstalled } from './own-filter';
+import { letsThrough, mayKeep, mayPretend, whyNotInstalled } from './own-filter';
 import { knockPlaces, throughDoor, withDoor } from './seccomp-door';
 import { prepareListener, sendListener } from './send-listener';
 
@@ -104,13 +104,26 @@ function checkOne(value: unknown, option: string, request: Request): GivenFilter
   };
 }
 
-/** What is answered with errno 0 looks done: those that come later would be missing, and a 0 be sent as a listener. */
-function refusePretending(filters: readonly Filter[]): void {
-  filters.forEach(({ call: installer }, index) => {
-    const pretending = filters.slice(0, index).find((filter) => mayPretend(filter, installer));
-    if (pretending === undefined) return;
-    const reason = `answers ${installer} with errno 0, as if it had been made: the filters after it would not be installed`;
-    throw refusedOption(pretending.option, reason);
+/**
+ * What installs each of them. prctl(2) can do it as well as seccomp(2) where there are no flags, and a list of what is allowed may have
+ * that alone, as bubblewrap asks for no more. What is answered with errno 0 looks done: those that come later would be missing, and a
+ * 0 be sent as a listener.
+ */
+function withInstallers(given: readonly GivenFilter[]): Filter[] {
+  const keeping = { seccomp: false, prctl: false };
+  const pretending: { seccomp?: string; prctl?: string } = {};
+  return given.map((filter, index) => {
+    const installer = filter.flags === 0 && keeping.seccomp && !keeping.prctl ? 'prctl' : 'seccomp';
+    if (pretending[installer] !== undefined) {
+      const reason = `answers ${installer} with errno 0, as if it had been made: the filters after it would not be installed`;
+      throw refusedOption(pretending[installer], reason);
+    }
+    // Each is looked at once, however many there are.
+    for (const name of index < given.length - 1 ? (['seccomp', 'prctl'] as const) : []) {
+      keeping[name] ||= mayKeep(filter, name);
+      if (mayPretend(filter, name)) pretending[name] ??= filter.option;
+    }
+    return { ...filter, call: installer };
   });
 }
 
@@ -191,11 +204,7 @@ export const seccomp: Step = {
     const given = Array.isArray(value)
       ? value.map((one: unknown, index) => checkOne(one, `seccomp[${index}]`, request))
       : [checkOne(value, 'seccomp', request)];
-    const filters = withListener(given, request).map((filter, index): Filter => ({
-      ...filter,
-      call: installerAfter(given.slice(0, index), filter.flags),
-    }));
-    refusePretending(filters);
+    const filters = withInstallers(withListener(given, request));
     request.seccomp = filters;
     request.listener = filters.find(({ listener }) => listener !== undefined)?.listener;
   },

@@ -43,9 +43,8 @@ inline constexpr uint32_t kKeptFrom = 32;      // and the first of them
 // A filter for pid 1. Where it has some, the third argument of that clone is the address of an array of these, the
 // fourth is how many there are, and the fifth the end of a pipe by which it tells how that went: an errno or 0, in a
 // byte.
-inline constexpr int64_t kByPrctl = -1;
 struct InitFilter {
-  int64_t flags;        // of seccomp(2), or kByPrctl
+  int64_t flags;
   uint8_t program[16];  // struct sock_fprog
 };
 

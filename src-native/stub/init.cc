@@ -124,8 +124,7 @@ void Install(const Stay& stay) {
   int64_t result = 0;
   for (int64_t i = 0; i < stay.filter_count && !Failed(result); i++) {
     const InitFilter& filter = stay.filters[i];
-    result = filter.flags == kByPrctl ? Call(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter.program, 0, 0)
-                                      : Call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, filter.program);
+    result = Call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, filter.program);
   }
   const auto error = static_cast<uint8_t>(Failed(result) ? -result : 0);
   if (Call(__NR_write, 0, &error, 1) != 1) End(kRefused);

@@ -11,6 +11,7 @@ import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { emitted, linesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
+import { slow } from '../support/slow';
 
 leavesNothing();
 
@@ -212,6 +213,18 @@ describe('several filters', () => {
       syscall: 'seccomp',
       option: 'seccomp[1]',
     });
+  });
+  test('so does one that notifies of it where nobody is told', async () => {
+    const first = forCall('seccomp', 0x7fc0_0000);
+    expect(emitted('seccomp', { seccomp: [first, allowAll] })[1]).toMatch(/^seccomp\[1\]: prctl\(/);
+    expect(await inside('echo started', { seccomp: [first, allowAll] })).toBe('started');
+  });
+  test('each is looked at once, however many there are', () => {
+    const one = compile(...Array.from({ length: 99 }, () => loadNumber), answer(allow));
+    const began = performance.now();
+    expect(planning({ seccomp: Array.from({ length: 600 }, () => one) })).not.toThrow();
+    // Each with all before it took some ten seconds.
+    expect(performance.now() - began).toBeLessThan(slow(3000));
   });
   test('more than the kernel takes is its error', async () => {
     const large = compile(...Array.from({ length: 4095 }, () => loadNumber), answer(allow));
