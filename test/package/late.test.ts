@@ -104,7 +104,7 @@ test.each([
   ],
   [
     'a thread that is moved',
-    `require('nsclone').unshareSync(Flags.NEWUTS);`,
+    `require('nsclone').unshareSync(Flags.FS);`,
     ['constants.js', 'core.js', 'front.js', 'index.js', 'namespaces.js'],
   ],
   [
