@@ -573,6 +573,7 @@ const launcher = readFileSync(join(root, 'lib/cli/launcher.sh'), 'utf8');
 async function buildCommand() {
   await build({
     ...common,
+    minify: true,
     absWorkingDir: root,
     entryPoints: ['lib/cli/main.ts'],
     outfile: join(dist, 'cli.js'),

@@ -13,7 +13,8 @@ export const run = (command, args, cwd = root) =>
 /** Packs a folder with npm, and tells the archive's path and what is in it. */
 export function pack(folder, into) {
   const [packed] = JSON.parse(run('npm', ['pack', folder, '--ignore-scripts', '--json', `--pack-destination=${into}`]));
-  return { ...packed, archive: join(into, packed.filename), files: packed.files.map(({ path }) => path) };
+  const { filename, files: sizes, size } = packed;
+  return { archive: join(into, filename), files: sizes.map(({ path }) => path), sizes, size };
 }
 
 /** An empty project with the archive and the programs. Its dependencies come from our node_modules: no network is needed. */
