@@ -14,8 +14,12 @@ const variable = 'NSCLONE_ADDON';
 
 let loaded: Addon | undefined;
 
-function cannotLoad(message: string, cause?: unknown): Error {
-  const error = new Error(message, cause === undefined ? undefined : { cause });
+/** The code is the one of Node's own error, where it has one: ERR_DLOPEN_FAILED. */
+function cannotLoad(message: string, cause?: unknown, code?: string): Error {
+  const { code: own } = (cause ?? {}) as { code?: unknown };
+  const error = Object.assign(new Error(message, cause === undefined ? undefined : { cause }), {
+    code: code ?? (typeof own === 'string' ? own : 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
+  });
   isOurs(error);
   return error;
 }
@@ -62,7 +66,7 @@ function loadFile(file: string): Addon {
 
 function loadNamed(file: string): Addon {
   const must = `${variable} must be the absolute path of an nsclone.node that was built for this machine`;
-  if (!isAbsolute(file)) throw cannotLoad(`${must}. It is '${file}'`);
+  if (!isAbsolute(file)) throw cannotLoad(`${must}. It is '${file}'`, undefined, 'ERR_INVALID_ARG_VALUE');
   try {
     return loadFile(file);
   } catch (cause) {

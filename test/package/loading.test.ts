@@ -13,10 +13,10 @@ import { slow } from '../support/slow';
 /** What another one could stand in the place of. */
 const files = readdirSync(join(root, 'dist/lib')).filter((name) => name.endsWith('.js'));
 
-/** A program that uses what `file` exports, and tells how its first call ends. */
-const program = (file: string): string =>
+/** A program that uses what `file` exports, and tells how its first call ends: this field of the error. */
+const program = (file: string, field = 'message'): string =>
   `import { clone } from ${JSON.stringify(file)};
-  clone('true').then(() => console.log('started'), (error) => console.log(error.message));`;
+  clone('true').then(() => console.log('started'), (error) => console.log(error.${field}));`;
 
 let folder: string;
 let env: NodeJS.ProcessEnv;
@@ -41,6 +41,10 @@ function outputOf(...args: string[]): string {
 /** How the first call of the package in a folder ends. */
 function messageOf(home: string, ...flags: string[]): string {
   return outputOf(...flags, '--input-type=module', '-e', program(join(home, 'dist/lib/index.mjs')));
+}
+
+function codeOf(home: string, ...flags: string[]): string {
+  return outputOf(...flags, '--input-type=module', '-e', program(join(home, 'dist/lib/index.mjs'), 'code'));
 }
 
 /** A copy of the package without an addon. */
@@ -177,6 +181,19 @@ test('an addon that does not load here is told with the reason', () => {
   mkdirSync(join(copy, 'build/Release'), { recursive: true });
   writeFileSync(join(copy, 'build/Release/nsclone.node'), 'no ELF');
   expect(messageOf(copy)).toMatch(/^the addon of nsclone does not load here \(.+\); build it with: npm --prefix /);
+});
+
+test('the error has the code of Node, and one for each reason of ours', () => {
+  const copy = withoutAddon();
+  expect(codeOf(copy)).toBe('ERR_FEATURE_UNAVAILABLE_ON_PLATFORM');
+  expect(codeOf(root, '--no-addons')).toBe('ERR_DLOPEN_DISABLED');
+  mkdirSync(join(copy, 'build/Release'), { recursive: true });
+  writeFileSync(join(copy, 'build/Release/nsclone.node'), 'no ELF');
+  expect(codeOf(copy)).toBe('ERR_DLOPEN_FAILED');
+  env = { NSCLONE_ADDON: 'nsclone.node' };
+  expect(codeOf(root)).toBe('ERR_INVALID_ARG_VALUE');
+  env = { NSCLONE_ADDON: '/nowhere/nsclone.node' };
+  expect(codeOf(root)).toBe('ERR_DLOPEN_FAILED');
 });
 
 test('an install runs nothing', () => {
