@@ -294,6 +294,7 @@ if (isRoot) {
 test('no option is left out of them', () => {
   const elsewhere = [
     'landlock',
+    'memoryPolicy',
     'apparmorProfile',
     'selinuxLabel',
     'commandFd',
