@@ -109,7 +109,7 @@ async function main(folder) {
   truncateSync(results, roomForResults);
   const [program, args] = commandOf(guest, folder, job, results);
   const machine = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => machine.kill());
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => machine.kill('SIGKILL'));
   await once(machine, 'close');
   const reports = join(folder, 'reports');
   mkdirSync(reports);
