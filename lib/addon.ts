@@ -14,12 +14,15 @@ const variable = 'NSCLONE_ADDON';
 
 let loaded: Addon | undefined;
 
-/** The code is the one of Node's own error, where it has one: ERR_DLOPEN_FAILED. */
-function cannotLoad(message: string, cause?: unknown, code?: string): Error {
-  const { code: own } = (cause ?? {}) as { code?: unknown };
-  const error = Object.assign(new Error(message, cause === undefined ? undefined : { cause }), {
-    code: code ?? (typeof own === 'string' ? own : 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'),
-  });
+/** That of Node's error, where it has one: ERR_DLOPEN_FAILED. Else as Node would say it. */
+function codeFor(cause: unknown): string {
+  const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return code;
+  return name === 'NotCapable' ? 'ERR_ACCESS_DENIED' : 'MODULE_NOT_FOUND';
+}
+
+function cannotLoad(message: string, cause?: unknown, code = codeFor(cause)): Error {
+  const error = Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
   isOurs(error);
   return error;
 }
