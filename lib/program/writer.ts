@@ -7,7 +7,7 @@
 import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { syscalls, type SyscallName } from '../kernel/syscalls';
-import { DataWriter, type Place } from './data-writer';
+import type { Place } from './data-writer';
 import {
   AnyErrno,
   ChannelWord,
@@ -20,32 +20,17 @@ import {
   Op,
   Policy,
 } from './format';
+import { LabelWriter } from './label-writer';
 import type { Shape } from './shape';
 
-/** What an instruction is for: the way back from its number to the option that asked for it. */
-export interface Label {
-  readonly step: string;
-  /** 'mounts[0]' */
-  readonly option: string | undefined;
-  /** What an error message says in the system call's place: 'mount' for a 'move_mount'. */
-  readonly verb: string | undefined;
-  /** What the system call was about, where that is no path: 'CLONE_NEWNET'. */
-  readonly detail: string | undefined;
-  readonly path: string | undefined;
-  readonly dest: string | undefined;
-  /** Where somebody recorded it: 'app.js:7:3'. */
-  readonly recordedAt: string | undefined;
-  /** What a reader of the listing is told beside the call: what we do while the stub waits. */
-  remark: string | undefined;
-}
-
+export type { Label } from './label-writer';
 export type { Place } from './data-writer';
 /** A kept result, as the number of its slot. */
 export type Slot = number;
 
 const two32 = 2 ** 32;
 
-export class Writer extends DataWriter {
+export class Writer extends LabelWriter {
   /** Instructions, {@link Field.Size} words each. */
   words = new Int32Array(Field.Size * 64);
   count = 0;
@@ -61,19 +46,9 @@ export class Writer extends DataWriter {
   waits: string[] = [];
   /** The instruction from which on failures are told. */
   teller: number | undefined;
-  /** Filled where somebody wants to read them: a plan, a failure. */
-  labels: Label[] | undefined;
 
   /** Where the last instruction begins. */
   #at = 0;
-  #step = '';
-  #option: string | undefined;
-  #index = -1;
-  #verb: string | undefined;
-  #detail: string | undefined;
-  #path: string | undefined;
-  #dest: string | undefined;
-  #recordedAt: string | undefined;
 
   /** Starts anew, with labels or without. */
   reset(withLabels = false): this {
@@ -86,43 +61,6 @@ export class Writer extends DataWriter {
     this.teller = undefined;
     if (this.waits.length > 0) this.waits = [];
     this.labels = withLabels ? [] : undefined;
-    return this;
-  }
-
-  /** Names the step, the option (`mounts`, 0 for `mounts[0]`) and the paths that the next instructions are for. */
-  about(step: string, option?: string, index = -1): this {
-    this.#step = step;
-    if (this.labels === undefined) return this;
-    this.#option = option;
-    this.#index = index;
-    this.#verb = this.#detail = this.#path = this.#dest = this.#recordedAt = undefined;
-    return this;
-  }
-
-  /** What an error of the next instructions says it was doing, and to which paths. */
-  subject(path: string | undefined, dest?: string, verb?: string): this {
-    if (this.labels === undefined) return this;
-    this.#path = path;
-    this.#dest = dest;
-    this.#verb = verb;
-    return this;
-  }
-
-  /** The same alone: what an error of the next instructions says it was doing. */
-  verb(verb: string): this {
-    this.#verb = verb;
-    return this;
-  }
-
-  /** What the next instructions are about, where that is no path. */
-  detail(detail: string): this {
-    this.#detail = detail;
-    return this;
-  }
-
-  /** Where the next instructions were recorded. */
-  recordedAt(line: string | undefined): this {
-    this.#recordedAt = line;
     return this;
   }
 
@@ -187,7 +125,7 @@ export class Writer extends DataWriter {
   /** Tells the parent and sleeps until it says go. */
   wait(): this {
     this.#begin(Op.Wait);
-    this.waits.push(this.#step);
+    this.waits.push(this.step);
     return this.word(ChannelWord);
   }
 
@@ -260,30 +198,12 @@ export class Writer extends DataWriter {
     words[at + Field.Kinds + 1] = 0;
     this.#at = at;
     this.count++;
-    if (this.labels !== undefined) this.#label(this.labels);
-  }
-
-  /** The option, with the index of its entry. */
-  get #entry(): string | undefined {
-    return this.#index < 0 ? this.#option : `${this.#option}[${this.#index}]`;
+    if (this.labels !== undefined) this.label(this.labels);
   }
 
   /** @throws SyscallError, which names the entry where there are labels. */
   #full(reason: string): never {
-    throw new SyscallError({ code: 'E2BIG', reason, option: this.#entry });
-  }
-
-  #label(labels: Label[]): void {
-    labels.push({
-      step: this.#step,
-      option: this.#entry,
-      verb: this.#verb,
-      detail: this.#detail,
-      path: this.#path,
-      dest: this.#dest,
-      recordedAt: this.#recordedAt,
-      remark: undefined,
-    });
+    throw new SyscallError({ code: 'E2BIG', reason, option: this.entry });
   }
 
   // ---- arguments of the instruction begun last
@@ -395,13 +315,6 @@ export class Writer extends DataWriter {
     if (index === MaxRules) throw new RangeError(`a system call has at most ${MaxRules} rules`);
     words[at + Field.Head]! += 0x10000;
     words[at + Field.Rules + index] = errno | (count << 16);
-    return this;
-  }
-
-  /** What the listing says of it; made only where there are labels. */
-  remark(text: () => string): this {
-    const label = this.labels?.at(-1);
-    if (label !== undefined) label.remark = text();
     return this;
   }
 
