@@ -4,6 +4,7 @@
 //   npm run test:vm -- 6.12 --user 1000 test/trust test/run    as one of the users, some of the tests
 //   npm run test:vm -- 6.12 --sysctl vm.memfd_noexec=2         where the guest is set so; or has words on its command line:
 //   npm run test:vm -- 6.12 --append security=apparmor
+//   npm run test:vm -- 6.1 --cpus 1 test/trust                 two of these at once take as long as one of two processors
 //   npm run test:vm -- ./linux --disk ./root.ext4              on a kernel, and with a file system, of one's own
 //
 // A kernel that is a program (user-mode Linux) is run as one, which takes minutes. It needs to be root on Debian 12, with mmdebstrap,
@@ -35,6 +36,7 @@ const { values: options, positionals } = parseArgs({
     disk: { type: 'string' },
     initrd: { type: 'string' },
     memory: { type: 'string', default: '6G' },
+    cpus: { type: 'string', default: '2' },
     slow: { type: 'string' },
   },
 });
@@ -47,7 +49,8 @@ function findGuest() {
   const own = isKnown ? {} : { kernel: resolve(wanted), initrd: options.initrd };
   const folder = join(root, 'build/vm', isKnown ? wanted : 'own');
   const made = options.disk === undefined ? imageWith(folder, wanted) : { disk: resolve(options.disk) };
-  return { ...made, ...own, arch, memory: options.memory, append: options.append };
+  const { memory, cpus, append } = options;
+  return { ...made, ...own, arch, memory, cpus, append };
 }
 
 /** The checkout for this architecture: where it is another one, with other node_modules, and built by a cross compiler. */
