@@ -50,8 +50,9 @@ test('nothing goes on that nobody could be told of', () => {
 });
 
 test('who has lost its parent while Node started ends', () => {
-  // The shell is the parent, and is gone long before Node is there; what is left holds the pipe open.
-  const script = '"$0" bwrap --ro-bind / / --die-with-parent sleep 100 & sleep 0.02; kill -9 $$';
+  // The shell is the parent, and goes when the launcher has become Node; what is left holds the pipe open.
+  const script = `"$0" bwrap --ro-bind / / --die-with-parent sleep 100 &
+    until read -r name </proc/$!/comm && [ "$name" = node ]; do :; done; kill -9 $$`;
   const { error } = spawnSync('sh', ['-c', script, cli], { encoding: 'utf8', timeout: 20_000 });
   expect(error).toBeUndefined();
 });
