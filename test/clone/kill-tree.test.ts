@@ -113,7 +113,7 @@ test('the others have the rest of the grace when the signal has ended the comman
 });
 
 test('`exited` waits for them, as what is told of it is told of all', async () => {
-  const script = `(trap '' TERM; sleep ${longer}) & sleep 0.05; echo ready; wait`;
+  const script = `(trap '' TERM; echo ready; sleep ${longer}) & wait`;
   const child = await start({ processGroup: 0, killTree: true, killGrace: slow(200) }, script);
   const ended = once(child.stdout, 'end');
   child.stdout.resume();
