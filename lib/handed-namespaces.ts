@@ -5,11 +5,27 @@ import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { namespaceId } from './proc';
 
+const ENOENT = 2;
+
 let present: readonly NamespaceKind[] | undefined;
 
-/** The kinds that there are, in the order in which they are handed over: a kernel may have been built without one. */
-export function handedKinds(): readonly NamespaceKind[] {
-  return (present ??= namespaceKinds.map(({ kind }) => kind).filter((kind) => namespaceId(`self/ns/${kind}`) > 0));
+/**
+ * The kinds that there are, in the order in which they are handed over: a kernel may have been built without one. None where there is
+ * no /proc that could tell.
+ * @param place what asks, for an error
+ * @throws SyscallError where it could not be found out: a kind that is missing by mistake would not be entered
+ */
+export function handedKinds(place: SyscallErrorInit): readonly NamespaceKind[] {
+  if (present !== undefined) return present;
+  if (addon().proc(false) === -ENOENT) return [];
+  const found = namespaceKinds.filter(({ kind }) => {
+    const id = namespaceId(`self/ns/${kind}`);
+    if (id < 0 && id !== -ENOENT) {
+      throw new SyscallError({ ...place, errno: -id, syscall: 'openat', path: `/proc/self/ns/${kind}` });
+    }
+    return id > 0;
+  });
+  return (present = found.map(({ kind }) => kind));
 }
 
 const children = new WeakMap<object, number>();
@@ -29,7 +45,7 @@ export function hasHandedOver(child: object): boolean {
  * @throws SyscallError ESRCH for a child that has ended, EMFILE
  */
 export function handedNamespace(child: object, kind: NamespaceKind): number | undefined {
-  const place = handedKinds().indexOf(kind);
+  const place = handedKinds({ option: 'source' }).indexOf(kind);
   if (place < 0) return undefined;
   const descriptor = addon().handedNamespace(children.get(child) ?? 0, place);
   if (descriptor >= 0) return descriptor;

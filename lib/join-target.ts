@@ -11,7 +11,7 @@ import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags'
 import { whyNoSuchNamespaces } from './host/namespace-limits';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
 import { identify } from './open-file';
-import { namespaceId, procError, readProc, whyNotOurs } from './proc';
+import { askProc, namespaceId, procError, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
 
@@ -83,7 +83,10 @@ function ofSet(set: NamespaceSetTarget, option: string, wanted: number | undefin
 
 function ofHanded(child: object, option: string, wanted: number | undefined): Target[] {
   const targets: Target[] = [];
-  for (const kind of handedKinds()) {
+  const kinds = handedKinds({ option: bareName(option) });
+  if (kinds.length === 0)
+    throw procError(ENOENT, { syscall: 'openat', option: bareName(option), path: '/proc/self/ns' });
+  for (const kind of kinds) {
     const { flag } = namespaceKinds.find((one) => one.kind === kind)!;
     if (wanted !== undefined && (wanted & flag) === 0) continue;
     const open = (): Opened => ({ descriptor: handedNamespace(child, kind)!, own: true });
@@ -160,30 +163,35 @@ function ofPath(path: string, option: string, wanted: number | undefined): Targe
     own: true,
   });
   const { descriptor } = open();
-  const flags = addon().namespaceType(descriptor);
-  addon().close(descriptor);
-  if (flags < 0) throw invalidArgValue(option, path, 'must be a namespace');
+  let flags: number;
+  try {
+    flags = typeOf(descriptor, { option, path }, path);
+  } finally {
+    addon().close(descriptor);
+  }
   checkKind(flags, option, wanted);
   return { flags, path, open };
 }
 
 function ofDescriptor(current: () => number, option: string, wanted: number | undefined): Target {
-  const flags = typeOf(current(), option);
+  const flags = typeOf(current(), { option });
   checkKind(flags, option, wanted);
   const reopen = (): Opened => {
     const descriptor = current();
-    checkKind(typeOf(descriptor, option), option, flags);
+    checkKind(typeOf(descriptor, { option }), option, flags);
     return { descriptor, own: false };
   };
   return { flags, path: undefined, open: reopen };
 }
 
-function typeOf(descriptor: number, option: string): number {
+/** @param given for the message: what stands for it */
+function typeOf(descriptor: number, { option, path }: Place, given: unknown = descriptor): number {
   const flags = addon().namespaceType(descriptor);
-  if (flags >= 0) return flags;
-  const { code } = new SyscallError({ errno: -flags });
-  if (code === 'EBADF') throw new SyscallError({ code, syscall: 'setns', option });
-  throw invalidArgValue(option, descriptor, 'must be a namespace');
+  // A filter may answer 0 in the kernel's place.
+  if (namespaceKinds.some(({ flag }) => flag === flags)) return flags;
+  if (flags === -EBADF) throw new SyscallError({ errno: EBADF, syscall: 'setns', option });
+  if (flags === -ENOTTY || flags >= 0) throw invalidArgValue(option, given, 'must be a namespace');
+  throw new SyscallError({ errno: -flags, syscall: 'ioctl', option: bareName(option), path });
 }
 
 function ofPid(pid: number, option: string, wanted: number | undefined): Target {
@@ -236,6 +244,8 @@ function differing(pid: number, option: string): number {
 
 const ENOENT = 2;
 const ESRCH = 3;
+const EBADF = 9;
+const ENOTTY = 25;
 
 /** The pid that a pidfd stands for, see the fdinfo of proc(5). */
 function pidOf(pidfd: number, option: string): number {
@@ -250,7 +260,8 @@ function fdinfo(descriptor: number, option: string): string {
   // The pid in it is one of that /proc's pid namespace.
   const refused = whyNotOurs();
   if (refused !== 0) throw procError(refused, { syscall: 'setns', option });
-  const text = readProc(path);
-  if (text === undefined) throw new SyscallError({ code: 'EBADF', syscall: 'setns', option });
-  return text;
+  const text = askProc(path);
+  if (typeof text === 'string') return text;
+  if (text === -ENOENT) throw new SyscallError({ code: 'EBADF', syscall: 'setns', option });
+  throw procError(-text, { syscall: 'openat', option, path: `/proc/${path}` });
 }

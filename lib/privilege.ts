@@ -1,7 +1,9 @@
 // What we may do ourselves: our ids, our effective capabilities, our hard limits. Each is asked for in one call, since a call
 // into the addon costs two microseconds when the caches are cold.
 import { addon } from './addon';
-import { readProc } from './proc';
+import { askProc, procError } from './proc';
+
+const ENOENT = 2;
 
 const words = new Float64Array(4);
 
@@ -51,10 +53,17 @@ let denied: boolean | undefined;
 /**
  * Whether setgroups(2) is given up in our own user namespace, and with it in all below; see user_namespaces(7). It stays as it is
  * from the first map of groups on, and a process with threads cannot leave its user namespace.
+ * @param option what asks, for an error
+ * @throws SyscallError where it could not be found out
  */
-export function isSetgroupsDenied(): boolean {
+export function isSetgroupsDenied(option: string): boolean {
+  if (denied !== undefined) return denied;
+  const text = askProc('thread-self/setgroups');
   // Without /proc the kernel itself will say so.
-  return (denied ??= readProc('thread-self/setgroups')?.trim() === 'deny');
+  if (text === -ENOENT) return false;
+  if (typeof text === 'number')
+    throw procError(-text, { syscall: 'openat', option, path: '/proc/thread-self/setgroups' });
+  return (denied = text.trim() === 'deny');
 }
 
 /** There are sixteen resources, RLIM_NLIMITS of asm-generic/resource.h. */

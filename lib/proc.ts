@@ -4,6 +4,7 @@ import { addon } from './addon';
 import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { identify, readText, writeText } from './open-file';
 
+const EIO = 5;
 const EXDEV = 18;
 
 /** Whose it must be: that of our pid namespace for a number; for `self` procfs alone will do. */
@@ -17,18 +18,24 @@ export function openProc(path: string): number {
   return proc < 0 ? proc : addon().openAt(proc, path);
 }
 
-/** The content of a file below it; undefined where it cannot be had. */
-export function readProc(path: string): string | undefined {
-  if (process.platform !== 'linux') return undefined;
+/** The content of a file below it, or -errno. */
+export function askProc(path: string): string | number {
   const descriptor = openProc(path);
-  if (descriptor < 0) return undefined;
+  if (descriptor < 0) return descriptor;
   try {
     return readText(descriptor);
-  } catch {
-    return undefined;
+  } catch (error) {
+    return -((error as SyscallError).errno ?? EIO);
   } finally {
     addon().close(descriptor);
   }
+}
+
+/** The content of a file below it; undefined where it cannot be had. */
+export function readProc(path: string): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const answer = askProc(path);
+  return typeof answer === 'string' ? answer : undefined;
 }
 
 /** The errno of why the numbers of processes here are not those of /proc; 0 where they are. */

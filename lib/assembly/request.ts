@@ -338,7 +338,7 @@ export class Request {
     if (this.inner?.join !== undefined) return false;
     if (this.inner?.setgroups === 'deny') return true;
     if (this.creates(Flags.NEWUSER)) return this.setgroups !== 'allow';
-    return !this.joinsUser && isSetgroupsDenied();
+    return !this.joinsUser && isSetgroupsDenied('groups');
   }
 
   /** Whether we have something to write while the stub waits. */

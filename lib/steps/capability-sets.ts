@@ -3,11 +3,10 @@ import { array, plainObject } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 import { didYouMean } from '../errors/nearest';
 import { constants } from '../kernel/constants';
-import { procError, readProc } from '../proc';
+import { askProc, procError } from '../proc';
 import type { CapabilitySets } from '../assembly/settings';
 
 export const emptySet = 0n;
-const ENOENT = 2;
 
 const setNames = ['bounding', 'permitted', 'effective', 'inheritable', 'ambient'] as const;
 
@@ -18,9 +17,9 @@ const numbers = new Map<string, number>(
 );
 
 function mustRead(path: string): string {
-  const text = readProc(path);
-  if (text !== undefined) return text;
-  throw procError(ENOENT, { step: 'identity', option: 'capabilities', syscall: 'openat', path: `/proc/${path}` });
+  const text = askProc(path);
+  if (typeof text === 'string') return text;
+  throw procError(-text, { step: 'identity', option: 'capabilities', syscall: 'openat', path: `/proc/${path}` });
 }
 
 let last: number | undefined;

@@ -13,8 +13,9 @@ import type { Step } from '../assembly/step';
 const { MSG_NOSIGNAL } = constants;
 
 function handOver(writer: Writer, request: Request): void {
-  writer.about('handover', request.handoverOption);
-  const kinds = request.forNamespaces ? kindsOf(request.flags) : handedKinds();
+  const option = request.handoverOption;
+  writer.about('handover', option);
+  const kinds = request.forNamespaces ? kindsOf(request.flags) : handedKinds({ step: 'handover', option });
   const word = { place: writer.addBytes(Uint8Array.of(Message.Namespaces)), length: 1 };
   const { place: message, descriptors } = reserveMessage(writer, [word], kinds.length);
   const slots = kinds.map((kind, index) => {

@@ -2,11 +2,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,9 +50,14 @@ Napi::Value OpenProc(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), descriptor);
 }
 
-// namespaceType(descriptor) -> its CLONE_NEW… flag; -ENOTTY where it is no namespace
+// namespaceType(descriptor) -> its CLONE_NEW… flag; -ENOTTY where it is no namespace. Whoever serves a file system
+// answers the question for its files as he likes.
 Napi::Value NamespaceType(const Napi::CallbackInfo& info) {
-  return Answer(info, ioctl(info[0].As<Napi::Number>().Int32Value(), NS_GET_NSTYPE));
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  struct statfs status = {};
+  if (fstatfs(descriptor, &status) != 0) return Answer(info, -1);
+  if (status.f_type != NSFS_MAGIC) return Napi::Number::New(info.Env(), -ENOTTY);
+  return Answer(info, ioctl(descriptor, NS_GET_NSTYPE));
 }
 
 // openPidfd(pid) -> descriptor
@@ -76,7 +83,7 @@ Napi::Value Credentials(const Napi::CallbackInfo& info) {
 
 // userName() -> the name of our effective user; '' where it has none, or where nobody can be asked
 Napi::Value UserName(const Napi::CallbackInfo& info) {
-  if (!sees_own_files) return Napi::String::New(info.Env(), "");
+  if (!SeesOwnFiles()) return Napi::String::New(info.Env(), "");
   passwd entry = {};
   passwd* found = nullptr;
   std::vector<char> text(1024);

@@ -6,7 +6,7 @@ import { clone, constants, createNamespaces, Flags, Namespace, run, setnsSync, t
 import { hasCapability, rootOnly, userOnly } from '../support/capability';
 import { owned } from '../support/inside';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
-import { evaluate } from '../support/own-process';
+import { evaluate, root } from '../support/own-process';
 import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
@@ -32,6 +32,34 @@ const takers = [
   ['setns', (target: never) => setnsSync(target)],
 ] as const;
 const optionOf = { open: 'source', join: 'join', setns: 'target' };
+
+test('of what a filter answers for, in the place of the kernel, that it is a namespace of no kind', async () => {
+  const NS_GET_NSTYPE = 0xb703;
+  const seccomp = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [
+      {
+        names: ['ioctl'],
+        action: 'SCMP_ACT_ERRNO',
+        errnoRet: 0,
+        args: [{ index: 1, value: NS_GET_NSTYPE, op: 'SCMP_CMP_EQ' }],
+      },
+    ],
+  } as const;
+  const script = `const { Namespace, run, runIn, setnsSync, NamespaceWorker } = require(${JSON.stringify(root)});
+    const path = '/proc/self/ns/net';
+    const join = { join: path };
+    const calls = [
+      () => Namespace.open(path),
+      () => runIn(path, () => {}),
+      () => setnsSync(path),
+      () => new NamespaceWorker('', { eval: true, ...join }),
+    ];
+    for (const call of calls) { try { call(); console.log('done'); } catch ({ code }) { console.log(code); } }
+    run('true', [], join).then(() => 'done', ({ code }) => code).then(console.log);`;
+  const { stdout } = await run(process.execPath, ['-e', script], { seccomp });
+  expect(stdout).toBe('ERR_INVALID_ARG_VALUE\n'.repeat(5));
+});
 
 describe.each(takers)('%s', (name, take) => {
   const option = optionOf[name];
