@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Flags, setns, setnsSync } from '../lib';
 import { errnoByName } from '../lib/kernel/errno';
 import { syscalls } from '../lib/kernel/syscalls';
-import { needing } from './support/capability';
+import { needing, rootOnly } from './support/capability';
 import { asOwner, evaluate as evaluateAs, mayOwn, root, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
@@ -85,6 +85,24 @@ describe('setns enters', () => {
     );
     expect(theirs).toBe(true);
   });
+});
+
+rootOnly('setns enters a mount namespace whose root the thread may not search, and says so', () => {
+  const told = evaluate<unknown[]>(
+    `const { spawn } = require('node:child_process');
+     const script = 'mount -t tmpfs -o mode=0000,uid=1 none /; echo there; exec sleep 100';
+     const child = spawn('unshare', ['--mount', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+     await new Promise((ready) => child.stdout.once('data', ready));
+     try {
+       nsclone.setnsSync({ pid: child.pid, flags: nsclone.Flags.NEWNS });
+       const listed = (() => { try { return fs.readdirSync('/').length; } catch ({ code }) { return code; } })();
+       return [listed, process.cwd()];
+     } finally {
+       child.kill('SIGKILL');
+     }`,
+    ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all'],
+  );
+  expect(told).toEqual(['EACCES', '/']);
 });
 
 describe('setns', () => {

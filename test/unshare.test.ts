@@ -2,7 +2,7 @@
 import { Flags, unshare, unshareSync } from '../lib';
 import { namespaceKinds } from '../lib/flags';
 import { needing } from './support/capability';
-import { asOwner, evaluate as evaluateAs, mayOwn, runScript } from './support/own-process';
+import { as, asOwner, evaluate as evaluateAs, mayOwn, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
 const owning = needing(mayOwn, 'user namespaces');
@@ -74,6 +74,15 @@ describe('unshare gives the calling thread new namespaces', () => {
 });
 
 describe('unshare refuses', () => {
+  it('where the threads of the pool could not be started first, of which libuv would abort', () => {
+    const told = evaluate<string[]>(
+      `require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1']);
+       try { nsclone.unshareSync(nsclone.Flags.NEWUTS); return []; } catch ({ code, syscall }) { return [code, syscall]; }`,
+      isRoot ? as(4711) : [],
+    );
+    expect(told).toEqual(['EAGAIN', 'pthread_create']);
+  });
+
   it.each([
     ['NEWUSER', /use clone\(\) with Flags\.NEWUSER/],
     ['FILES', /thread pool/],

@@ -1,6 +1,7 @@
 // setns(2) on the calling thread.
 import { addon } from '../addon';
 import { workerThreads } from '../builtin';
+import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { checkKinds, checkTargets, type Target } from '../join-target';
 import { enterFailure } from './failure';
@@ -28,19 +29,29 @@ export function enterNamespaces(target: unknown, flags: unknown): void {
   startThreadPool();
   const { places, close } = openTargets(targets);
   try {
+    if (targets.some(entersMounts)) forgetFolder();
     const result = addon().enter(places, targets.length);
     if (result < 0) throw enterFailure(-result, places[1]!, { option: 'target', path: targets[places[0]!]!.path });
   } finally {
     close();
   }
-  if (targets.some(entersMounts)) forgetFolder();
 }
 
 function entersMounts({ flags }: Target): boolean {
   return (flags & Flags.NEWNS) !== 0;
 }
 
-/** What process.cwd() says is remembered until the next process.chdir(), which a Worker has not. */
+/**
+ * What process.cwd() says is remembered until the next process.chdir(), which a Worker has not. Before the thread goes: the root of
+ * another user may be a folder that it may not search.
+ */
 function forgetFolder(): void {
-  if (workerThreads().isMainThread) process.chdir('.');
+  if (!workerThreads().isMainThread) return;
+  try {
+    process.chdir('.');
+  } catch (cause) {
+    const { errno } = cause as NodeJS.ErrnoException;
+    const hint = 'the thread has to be in a folder that it may search, for process.cwd() to be told that it moves';
+    throw new SyscallError({ errno, syscall: 'chdir', option: 'target', path: '.', hint, cause });
+  }
 }

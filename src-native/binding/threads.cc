@@ -3,7 +3,9 @@
 #include <link.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,7 +13,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "binding/calls.h"
@@ -57,9 +61,8 @@ class Places {
 // unshare(flags) -> 0
 Napi::Value Unshare(const Napi::CallbackInfo& info) {
   const auto flags = static_cast<int>(info[0].As<Napi::Number>().Uint32Value());
-  if (unshare(flags) != 0) return Number(info, -errno);
-  if ((flags & CLONE_NEWNS) != 0) sees_own_files = false;
-  return Number(info, 0);
+  if ((flags & CLONE_NEWNS) != 0) NoteOwnFiles();
+  return Number(info, unshare(flags) == 0 ? 0 : -errno);
 }
 
 // enter(places: Int32Array, count) -> 0: all or none
@@ -153,13 +156,50 @@ Napi::Value File(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), path);
 }
 
+// What libuv starts by default, and at most; see its documentation of the thread pool.
+constexpr int kPool = 4;
+constexpr int kLargestPool = 1024;
+
+int PoolSize() {
+  const char* wanted = getenv("UV_THREADPOOL_SIZE");
+  const int size = wanted == nullptr ? kPool : atoi(wanted);
+  return size < 1 ? 1 : size > kLargestPool ? kLargestPool : size;
+}
+
+// As many threads as the pool has, at once. @returns errno
+int TryThreads() {
+  std::mutex all_are_there;
+  std::vector<pthread_t> threads(static_cast<size_t>(PoolSize()));
+  size_t made = 0;
+  int error = 0;
+  sigset_t every;
+  sigset_t before;
+  sigfillset(&every);
+  pthread_sigmask(SIG_SETMASK, &every, &before);
+  all_are_there.lock();
+  const auto wait = [](void* mutex) -> void* {
+    std::lock_guard<std::mutex> lock(*static_cast<std::mutex*>(mutex));
+    return nullptr;
+  };
+  while (error == 0 && made < threads.size()) {
+    error = pthread_create(&threads[made], nullptr, wait, &all_are_there);
+    if (error == 0) made++;
+  }
+  all_are_there.unlock();
+  for (size_t i = 0; i < made; i++) pthread_join(threads[i], nullptr);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
+
 // startThreadPool() -> 0. A thread is born where the thread is that starts it, and libuv starts its pool with the first
 // job: in the thread that happens to have it. After unshare(CLONE_NEWPID) a thread can create none any more, and libuv
-// aborts when its pool cannot start. The first job starts all of its threads before uv_queue_work() returns.
-// As Node's own kind of job: a Worker that ends waits for those, and aborts the process over one that it does not know.
+// aborts when its pool cannot start: so it is tried before. The first job starts all of its threads before
+// uv_queue_work() returns. As Node's own kind of job: a Worker that ends waits for those, and aborts the process over
+// one that it does not know.
 Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
   static std::atomic<bool> started{false};
   if (started) return Number(info, 0);
+  if (const int error = TryThreads()) return Number(info, -error);
   struct Job {
     napi_async_work work;
   };

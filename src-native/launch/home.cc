@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,9 +16,19 @@
 
 namespace nsclone {
 
-thread_local bool sees_own_files = true;
-
 namespace {
+
+// Of the mount namespace of all threads, from before the first one has left it on; 0 as long as none has.
+std::atomic<ino_t> own_files{0};
+// As no namespace has it: nobody knows which is ours.
+constexpr ino_t kUnknown = 1;
+
+ino_t PresentFiles() {
+  int proc = -1;
+  struct stat status = {};
+  if (FindProc(&proc) == Proc::kNone || fstatat(proc, "thread-self/ns/mnt", &status, 0) != 0) return kUnknown;
+  return status.st_ino;
+}
 
 struct Kind {
   int flag;
@@ -78,6 +90,16 @@ bool TakesSeveral(const Target* targets, size_t count) {
 
 }  // namespace
 
+bool SeesOwnFiles() {
+  const ino_t own = own_files;
+  return own == 0 || (own != kUnknown && own == PresentFiles());
+}
+
+void NoteOwnFiles() {
+  ino_t none = 0;
+  if (own_files == none) own_files.compare_exchange_strong(none, PresentFiles());
+}
+
 Errno Home::Open(int kinds) {
   int proc = -1;
   if (FindProc(&proc) == Proc::kNone) return {ENOENT, SYS_openat};
@@ -119,12 +141,12 @@ Refusal Enter(const Target* targets, size_t count, const char* caller) {
   if (TakesSeveral(targets, count)) {
     if (const Errno error = home.Open(kinds)) return {error, 0};
   }
+  if ((kinds & CLONE_NEWNS) != 0) NoteOwnFiles();
   int entered = 0;
   for (size_t i = 0; i < count; i++) {
     int now = 0;
     const Errno error = EnterOne(targets[i], &now);
     entered |= now;
-    if ((now & CLONE_NEWNS) != 0) sees_own_files = false;
     if (!error) continue;
     home.Return(entered, caller);
     return {error, i};

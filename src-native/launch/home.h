@@ -9,9 +9,13 @@
 
 namespace nsclone {
 
-// Whether the files that this thread sees are those that the process was started with. In a container's the C library
-// would load the libraries that its nsswitch.conf names (the class of CVE-2019-14271).
-extern thread_local bool sees_own_files;
+// Whether the files that this thread sees are those that the process was started with, as far as it was we who have
+// moved it or the thread that it was born of. In a container's the C library would load the libraries that its
+// nsswitch.conf names (the class of CVE-2019-14271).
+bool SeesOwnFiles();
+
+// Before a thread goes into another mount namespace.
+void NoteOwnFiles();
 
 // What setns(2) takes: a namespace of one kind, or a process, whose namespaces of these kinds are entered at once.
 struct Target {
