@@ -1,6 +1,7 @@
 // Files that we hold by a descriptor of our own. Not by node:fs, for which the number must be one of the runtime's: Deno knows no other.
 import { addon } from './addon';
 import { SyscallError } from './errors/syscall-error';
+import { constants } from './kernel/constants';
 
 /** What no other file has while it is open. */
 export interface FileIdentity {
@@ -44,6 +45,17 @@ export function readText(descriptor: number): string {
     const size = must(addon().read(descriptor, chunk), 'read');
     if (size === 0) return Buffer.concat(chunks).toString();
     chunks.push(chunk.subarray(0, size));
+  }
+}
+
+/** The text of a file at a path. A fifo there would be waited for, and a device may have no end. @throws SyscallError */
+export function readRegularFile(path: string): string {
+  const descriptor = must(addon().openAt(constants.AT_FDCWD, path), 'open');
+  try {
+    if (((describe(descriptor)?.mode ?? 0) & constants.S_IFMT) === constants.S_IFREG) return readText(descriptor);
+    throw new SyscallError({ code: 'EINVAL', syscall: 'read', reason: 'it is no regular file' });
+  } finally {
+    addon().close(descriptor);
   }
 }
 

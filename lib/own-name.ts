@@ -1,13 +1,12 @@
 // The name of our effective user. Not by node:os: that of Bun is what the variable USER says.
-import { readFileSync } from 'node:fs';
-
 import { addon } from './addon';
+import { readRegularFile } from './open-file';
 
 /** The first field of the line of /etc/passwd that has this uid in the third. */
 function nameInFile(uid: number): string | undefined {
   let text: string;
   try {
-    text = readFileSync('/etc/passwd', 'utf8');
+    text = readRegularFile('/etc/passwd');
   } catch {
     return undefined;
   }

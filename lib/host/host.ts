@@ -1,8 +1,9 @@
 // What hints ask the host: the one place from which they read it, so that a test can answer as another host would.
-import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
 
 import { os } from '../builtin';
 import { constants } from '../kernel/constants';
+import { readRegularFile } from '../open-file';
 import { readProc } from '../proc';
 
 export interface FileStatus {
@@ -33,7 +34,7 @@ export const host: Host = {
 };
 
 function readText(path: string): string | undefined {
-  return tryTo(() => readFileSync(path, 'utf8').trim());
+  return tryTo(() => readRegularFile(path).trim());
 }
 
 function readBeginning(path: string, size: number): string {

@@ -1,7 +1,6 @@
 // The ids that an administrator has lent to a user, see subuid(5) and subgid(5).
-import { readFileSync } from 'node:fs';
-
 import { SyscallError } from '../errors/syscall-error';
+import { readRegularFile } from '../open-file';
 import { ownName } from '../own-name';
 
 export interface SubordinateRange {
@@ -18,10 +17,11 @@ function rangeOf(start: string | undefined, count: string | undefined): Subordin
 
 function read(file: string, option: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFile(file);
   } catch (cause) {
-    const { errno } = cause as NodeJS.ErrnoException;
-    throw new SyscallError({ errno, step: 'user', option, syscall: 'open', path: file, cause });
+    const { errno, code, syscall } = cause as SyscallError;
+    const hint = code === 'EINVAL' ? 'it has to be a regular file' : undefined;
+    throw new SyscallError({ errno, step: 'user', option, syscall, path: file, hint, cause });
   }
 }
 
