@@ -77,6 +77,21 @@ describe('a NamespaceWorker is as a Worker', () => {
       '{ eval: true }',
     ],
     [
+      'of a script as text with names of its own for what is global',
+      `'--> a comment\\n const process = require("node:process"); function Int32Array() {} let Object = 1; require("node:worker_threads").parentPort.postMessage([typeof process, new Int32Array() instanceof Int32Array, Object])'`,
+      '{ eval: true }',
+    ],
+    [
+      'of a script as text that imports',
+      `'import("node:worker_threads").then(({ parentPort }) => parentPort.postMessage(typeof parentPort))'`,
+      '{ eval: true }',
+    ],
+    [
+      'of a module as text with names of its own for what is global',
+      `'import process from "node:process"; const Int32Array = 1; import { parentPort } from "node:worker_threads"; parentPort.postMessage([typeof process, Int32Array])'`,
+      `{ eval: true, execArgv: ['--input-type=module'] }`,
+    ],
+    [
       'of a module as text',
       `'import threads from "node:worker_threads"; threads.parentPort.postMessage([import.meta.url, process.argv, typeof require])'`,
       `{ eval: true, execArgv: ['--input-type=module'] }`,

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { isAbsolute, resolve } from 'node:path';
+import type { WorkerOptions } from 'node:worker_threads';
 
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
 
@@ -14,10 +15,11 @@ export interface Given {
   readonly flags: number;
   readonly hostname: string | undefined;
   readonly loopback: boolean;
+  /** The name that a refusal has in the error that ends the Worker, which no error of its own has. */
+  readonly refusal: string;
 }
 
-/** The name that a refusal has in the error that ends the Worker: what was refused, errno, and what the addon has told. */
-export const refusalName = 'refusedByNamespaces';
+/** What was refused, errno, and what the addon has told. */
 export type Refused = readonly [
   what: 'join' | 'flags' | 'hostname' | 'loopback',
   errno: number,
@@ -25,16 +27,16 @@ export type Refused = readonly [
   call: number,
 ];
 
-/** An expression in one line, for scripts and modules. */
+/** An expression in one line, for scripts and modules. By `globalThis`: a module may have its own names for what is global. */
 function enter(given: Given): string {
-  return `(({ addon: file, places: targets, flags, hostname, loopback }) => {
+  return `(({ addon: file, places: targets, flags, hostname, loopback, refusal }) => {
     const loaded = { exports: {} };
-    process.dlopen(loaded, file);
+    globalThis.process.dlopen(loaded, file);
     const addon = loaded.exports;
-    const places = new Int32Array(targets.length + 2);
+    const places = new globalThis.Int32Array(targets.length + 2);
     places.set(targets);
     const must = (result, what) => {
-      if (result < 0) throw Object.assign(new Error(what), { ${refusalName}: [what, -result, places[0], places[1]] });
+      if (result < 0) throw globalThis.Object.assign(new globalThis.Error(what), { [refusal]: [what, -result, places[0], places[1]] });
     };
     must(addon.enter(places, targets.length / 2), 'join');
     must(addon.unshare(flags), 'flags');
@@ -65,22 +67,26 @@ function isScript(source: string): boolean {
   }
 }
 
-/** What may stand before a directive. One at a time: a pattern of many would try every way to divide a line of slashes. */
-const aside = /\s+|\/\/.*|\/\*[^]*?\*\//y;
-const strict = /(['"])use strict\1/y;
-
-function isStrict(text: string): boolean {
-  let at = 0;
-  for (aside.lastIndex = 0; aside.test(text);) at = aside.lastIndex;
-  strict.lastIndex = at;
-  return strict.test(text);
+/** After which it is a script of its own: no name of it is one of ours, and its first line is its first. */
+function runScript(source: string): string {
+  return `(({ runInThisContext, constants }) => runInThisContext(${JSON.stringify(source)}, { filename: '[worker eval]', importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }))(process.getBuiltinModule('node:vm'));`;
 }
 
-/** In the first line of the text itself: all else of it is as Node has it. */
-function runText(source: string, given: Given): string {
+/** Whether Node takes every text for a module, by its arguments. */
+function isModule(options: WorkerOptions): boolean {
+  const environment = (typeof options.env === 'object' ? options.env : process.env)['NODE_OPTIONS'];
+  return /--(?:input|experimental-default)-type[= ]module/.test(
+    [...(options.execArgv ?? process.execArgv), environment].join(' '),
+  );
+}
+
+function runText(source: string, options: WorkerOptions, given: Given): string {
+  const couldBeScript = isScript(source);
+  if (couldBeScript && !isModule(options)) return enter(given) + runScript(source);
+  // In the first line of a module: all else of it is as Node has it.
   const text = source.replace(/^#!/, '//');
-  if (isScript(source)) return `${isStrict(text) ? '"use strict"; ' : ''}${enter(given)} ${text}`;
-  // A module is evaluated after those that it imports, in their order.
+  if (couldBeScript) return `${enter(given)} ${text}`;
+  // It is evaluated after those that it imports, in their order.
   return `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(enter(given))}`)}; ${text}`;
 }
 
@@ -90,11 +96,11 @@ function isURL(value: unknown): value is URL {
 }
 
 /** What the Worker evaluates: enters, and goes on with what it was asked for. @throws ArgumentError */
-export function workerText(filename: unknown, isText: boolean, given: Given): string {
+export function workerText(filename: unknown, options: WorkerOptions, given: Given): string {
   const option = 'filename argument';
-  if (isText) {
+  if (options.eval) {
     if (typeof filename !== 'string') throw invalidArgType(option, 'of type string, as eval is given', filename);
-    return runText(filename, given);
+    return runText(filename, options, given);
   }
   if (isURL(filename)) {
     if (filename.protocol === 'data:') return enter(given) + runData(filename.href);

@@ -10,7 +10,7 @@ import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags, namespaceMask } from '../flags';
 import { checkKinds, checkTargets, type Target } from '../join-target';
 import { syscallName } from '../kernel/syscalls';
-import { refusalName, type Refused, workerText } from './bootstrap';
+import { type Refused, workerText } from './bootstrap';
 import { enterFailure, unshareFailure } from './failure';
 import { openTargets } from './opened';
 import { startThreadPool } from './pool';
@@ -101,10 +101,11 @@ export function prepareWorker(
   const { places, close } = openTargets(targets, true);
   try {
     const entered = [...places.subarray(0, 2 * targets.length)];
-    const entry = { addon: addon().file(), places: entered, flags, hostname: name, loopback: raises };
-    const text = workerText(filename, Boolean(rest.eval), entry);
+    const own = `refused${Math.random()}`;
+    const entry = { addon: addon().file(), places: entered, flags, hostname: name, loopback: raises, refusal: own };
+    const text = workerText(filename, rest, entry);
     const translate = (error: unknown): unknown => {
-      const refusal = (error as { [refusalName]?: Refused } | undefined)?.[refusalName];
+      const refusal = (error as { [own]?: Refused } | null | undefined)?.[own];
       return refusal === undefined ? error : ofCall(failure(refusal, flags, targets), call, note);
     };
     return { text, options: { ...rest, eval: true }, close, translate };
