@@ -1,11 +1,13 @@
 // Keeps a namespace beyond every process and descriptor: by a bind mount of it, as ip-netns(8) does.
+import { realpathSync } from 'node:fs';
 import { basename, dirname, normalize } from 'node:path';
 
 import type { NamespaceKind } from '../types/flags';
 import { addon } from './addon';
 import type { Hint } from './errors/hint';
 import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
-import { holds, whoRefuses } from './host/ourselves';
+import { mountOf } from './host/mount-table';
+import { holdsEverywhere, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
@@ -27,8 +29,27 @@ export function keepNamespace(descriptor: number, kind: NamespaceKind, path: str
   const syscall = syscallName(call[0]!);
   const error = { code, errno: -result, syscall, option: 'path', path };
   if (kind === 'mnt' && (code === 'ELOOP' || code === 'EINVAL'))
-    throw new SyscallError({ ...error, ...loopOf(descriptor) });
+    throw new SyscallError({ ...error, ...(passesOn(folder, code) ?? loopOf(descriptor)) });
   throw new SyscallError({ ...error, hint: hintFor(code, syscall) });
+}
+
+function isOnShared(folder: string): boolean {
+  try {
+    return mountOf(`${realpathSync(folder)}/`)?.isShared === true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where its mount has peers in other namespaces the new one would have to be there too, which the kernel does not do for this kind. */
+function passesOn(folder: string, code: string): SyscallErrorInit | undefined {
+  if (code !== 'EINVAL' || !isOnShared(folder)) return undefined;
+  const reason =
+    'its folder is on a shared mount, and what keeps a mount namespace is not passed on to the peers of that';
+  return {
+    reason,
+    hint: `keep it in a folder with a private mount: mount --bind ${folder} ${folder}; mount --make-private ${folder}`,
+  };
 }
 
 /** The two would hold each other for ever. */
@@ -44,7 +65,7 @@ const madeBefore = 'Linux 6.18 may take a newer one for older, where another pro
 function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
   switch (code) {
     case 'EPERM':
-      if (holds(constants.CAP_SYS_ADMIN) === true) return whoRefuses(code, syscall);
+      if (holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, syscall);
       return 'needs CAP_SYS_ADMIN in the user namespace that owns our mount namespace';
     case 'EEXIST':
       return 'something is there already; where it is a namespace, umount(8) and rm(1) take it away';

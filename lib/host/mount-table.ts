@@ -9,15 +9,18 @@ export interface MountLine {
   /** Of the mount, then of the file system. */
   readonly options: readonly string[];
   readonly type: string;
+  /** Whether what is mounted on it is passed on to others, see mount_namespaces(7). */
+  readonly isShared: boolean;
 }
 
 export function mountTable(): MountLine[] {
   return (host.read('/proc/thread-self/mountinfo') ?? '').split('\n').flatMap((line) => {
     const [mount, fileSystem] = line.split(' - ');
-    const [, , , root, target, options] = mount!.split(' ').map(decode);
+    const [, , , root, target, options, ...passing] = mount!.split(' ').map(decode);
     const [type, , more] = (fileSystem ?? '').split(' ');
     if (root === undefined || target === undefined || type === undefined) return [];
-    return [{ root, target, options: [...(options ?? '').split(','), ...(more ?? '').split(',')], type }];
+    const isShared = passing.some((field) => field.startsWith('shared:'));
+    return [{ root, target, options: [...(options ?? '').split(','), ...(more ?? '').split(',')], type, isShared }];
   });
 }
 

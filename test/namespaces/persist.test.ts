@@ -234,6 +234,21 @@ describe('persist', () => {
     ]);
   });
 
+  rootOnly('a mount namespace in a folder that passes mounts on: what is in the way, and not another cause', () => {
+    const told = evaluate<string[]>(
+      `const shell = (script) => require('node:child_process').execFileSync('sh', ['-ec', script], { cwd: '/run' });
+       shell('mkdir a b; mount --bind a a; mount --make-shared a; mount --bind a b');
+       const set = await nsclone.createNamespaces(nsclone.Flags.NEWNS);
+       try { set.mnt.persist('/run/a/mnt'); return []; } catch ({ code, message, hint }) { return [code, message, hint]; }`,
+      inPrivateRun,
+    );
+    expect(told).toEqual([
+      'EINVAL',
+      expect.stringContaining('its folder is on a shared mount'),
+      expect.stringContaining('mount --make-private /run/a'),
+    ]);
+  });
+
   test.each(['', 'a\0b'])('refuses %p', (path) => {
     const namespace = Namespace.current('net');
     expect(() => namespace.persist(path)).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'path'));
