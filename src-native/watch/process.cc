@@ -104,12 +104,15 @@ bool Process::IsOurs() const {
 
 bool Process::Ended() const {
   if (reaped_) return true;
-  if (!pidfd_.open()) {
-    siginfo_t info = {};
-    return Wait(P_PID, static_cast<id_t>(pid_), &info, WNOWAIT, nullptr) != 0 || info.si_pid != 0;
-  }
+  const bool silent = !pidfd_.open();
   pollfd poll_on = {pidfd_.number(), POLLIN, 0};
-  return poll(&poll_on, 1, 0) == 1;
+  const int ready = silent ? -1 : poll(&poll_on, 1, 0);
+  if (ready >= 0) return ready == 1;
+  // A filter that refuses the one call may know the other.
+  siginfo_t info = {};
+  return Wait(silent ? P_PID : static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(silent ? pid_ : pidfd_.number()),
+              &info, WNOWAIT, nullptr) != 0 ||
+         info.si_pid != 0;
 }
 
 bool Process::HasStopped() const {

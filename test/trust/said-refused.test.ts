@@ -52,6 +52,13 @@ const refusals: [string, number][] = [
   ['ENOSYS', 38],
 ];
 
+withCompiler('poll(2) refused to Node: who has ended has ended', () => {
+  const source = `await tell(clone('/bin/sh', ['-c', 'exit 6'], { stdio: 'ignore' })); await tell(clone('/bin/sh', ['-c', 'exit 6'], pid));`;
+  // What the C library calls for it.
+  const call = process.arch === 'arm64' ? 'ppoll' : ('poll' as SyscallName);
+  expect(outcomes(1, source, call)).toEqual([['6', '6'], []]);
+});
+
 describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
   withCompiler('a child in our namespaces needs none', () => {
     expect(outcomes(errno, `await tell(clone('/bin/sh', ['-c', 'exit 6'], { stdio: 'ignore' }));`)).toEqual([
