@@ -98,7 +98,8 @@ describe('what it was started with', () => {
   });
 
   test('are limits, ignored signals and NODE_OPTIONS', () => {
-    const look = 'ulimit -Sn; grep SigIgn /proc/self/status | cut -f2; echo "$NODE_OPTIONS"; env | grep -c NSCLONE';
+    const look =
+      'ulimit -Sn; grep SigIgn /proc/self/status | cut -f2; echo "$NODE_OPTIONS"; env | grep -c NSCLONE_LAUNCHED';
     const script = `ulimit -Sn 400; trap '' HUP PIPE; exec "$@"`;
     const { stdout } = spawnSync('sh', ['-c', script, 'sh', cli, 'bwrap', ...host, 'sh', '-c', look], {
       encoding: 'utf8',
