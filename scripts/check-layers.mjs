@@ -28,7 +28,7 @@ const typescript = [
     of: 'lib/program/',
     may: ['lib/program/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'lib/flags', 'types/'],
   },
-  { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/proc', 'types/'] },
+  { of: 'lib/host/', may: ['lib/host/', 'lib/kernel/', 'lib/builtin', 'lib/open-file', 'lib/proc', 'types/'] },
   {
     of: 'lib/seccomp/',
     may: ['lib/seccomp/', 'lib/kernel/', 'lib/errors/', 'lib/check', 'types/'],
@@ -68,6 +68,7 @@ const typescript = [
       'lib/cgroup-folder',
       'lib/join-target',
       'lib/own-environment',
+      'lib/open-file',
       'lib/own-name',
       'lib/proc',
       'lib/handed-namespaces',
