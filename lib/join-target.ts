@@ -69,11 +69,12 @@ export function checkTargets(target: unknown, option: string, wanted?: number): 
 
 /** What createNamespaces() makes. */
 function isSet(target: object): target is NamespaceSetTarget {
-  return Symbol.iterator in target && 'close' in target;
+  return typeof (target as Partial<NamespaceSetTarget>)[Symbol.iterator] === 'function' && has(target, 'close');
 }
 
 function ofSet(set: NamespaceSetTarget, option: string, wanted: number | undefined): Target[] {
   const members = [...set];
+  if (!members.every(isMember)) throw invalidArgValue(option, set, 'must have nothing but namespaces');
   const missing = members.reduce((flags, { kind }) => flags & ~flagOfKind[kind], wanted ?? 0) >>> 0;
   if (missing !== 0) throw refusedOption(option, `has no ${formatFlags(missing)}`);
   return members
@@ -113,7 +114,11 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
   if (isLiving(target))
     return ofPidfd(() => stillOpen(target.pidfd, `${name}.pidfd`, 'ESRCH'), `${name}.pidfd`, wanted);
   if (isNamespace(target)) {
-    const checked = ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, wanted);
+    const { kind } = target;
+    if (!Object.hasOwn(flagOfKind, kind)) throw invalidArgValue(`${name}.kind`, kind, 'must be a kind of namespace');
+    const flag = flagOfKind[kind];
+    checkKind(flag, option, wanted);
+    const checked = ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, flag);
     return { ...checked, path: `${target.kind}:[${identify(target.fd).ino}]` };
   }
   const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);
@@ -143,13 +148,23 @@ function stillOpen(descriptor: unknown, option: string, closed: 'EBADF' | 'ESRCH
   return fileDescriptor(descriptor, option);
 }
 
+/** Of it or of its class, and not what somebody has put into the prototype of all objects. */
+function has(target: object, name: string): boolean {
+  return name in target && (Object.hasOwn(target, name) || !(name in Object.prototype));
+}
+
 /** A child of ours. */
 function isLiving(target: object): target is { pidfd: number } {
-  return 'pidfd' in target && 'exited' in target;
+  return has(target, 'pidfd') && has(target, 'exited');
 }
 
 function isNamespace(target: object): target is NamespaceTarget {
-  return 'fd' in target && 'kind' in target;
+  return has(target, 'fd') && has(target, 'kind');
+}
+
+/** Whether it says of itself that it is one, of a kind that there is. */
+function isMember(value: unknown): value is NamespaceTarget {
+  return typeof value === 'object' && value !== null && isNamespace(value) && Object.hasOwn(flagOfKind, value.kind);
 }
 
 function checkKind(type: number, option: string, wanted: number | undefined): void {

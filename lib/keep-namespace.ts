@@ -71,6 +71,8 @@ function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
       return 'something is there already; where it is a namespace, umount(8) and rm(1) take it away';
     case 'ENOENT':
       return 'its folder is missing';
+    case 'EAGAIN':
+      return syscall === 'flock' ? 'somebody else holds a lock of its folder, see flock(2) and lslocks(8)' : undefined;
     default:
       return undefined;
   }

@@ -8,6 +8,7 @@ import { holds, holdsEverywhere, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { syscallName } from '../kernel/syscalls';
+import { procError } from '../proc';
 
 /** What was to be entered, as messages have it. */
 export interface Place {
@@ -23,6 +24,13 @@ export function unshareFailure(errno: number, flags: number, option = 'flags'): 
 
 /** Namespaces that there are were refused. @param call the number of the system call */
 export function enterFailure(errno: number, call: number, { option, path }: Place): SyscallError {
+  if (syscallName(call) === 'openat')
+    return procError(errno, {
+      syscall: 'openat',
+      option,
+      path: '/proc/thread-self/ns',
+      hint: 'the way back is opened first',
+    });
   return new SyscallError({ errno, syscall: syscallName(call), option, path, hint: whyNotEntered(errnoName(errno)) });
 }
 

@@ -89,7 +89,16 @@ export function prepareWorker(
   refuseWithoutLibuv('NamespaceWorker');
   if (given !== undefined && (typeof given !== 'object' || given === null))
     throw invalidArgType('options argument', 'of type object', given);
-  const { join, flags: newKinds, hostname, loopback, ...rest } = (given ?? {}) as NamespaceWorkerOptions;
+  const {
+    join,
+    flags: newKinds,
+    hostname,
+    loopback,
+    ...rest
+  } = {
+    __proto__: null,
+    ...(given as NamespaceWorkerOptions | undefined),
+  } as NamespaceWorkerOptions;
   const targets = checkJoin(join);
   const flags = checkFlags(newKinds, kindsOf(targets));
   const all = (flags | kindsOf(targets)) & namespaceMask;

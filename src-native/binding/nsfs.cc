@@ -106,8 +106,10 @@ Errno ShareFolder(const char* path) {
   }
   const Descriptor folder(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.open()) return Errno::Last(SYS_openat);
-  if (const Errno error = Lock(folder.number())) return error;
   const auto share = [path] { return syscall(SYS_mount, "", path, "none", MS_SHARED | MS_REC, nullptr) == 0; };
+  // Who may read the folder may hold a lock of it: it is for who has to make the mount alone.
+  if (share()) return {};
+  if (const Errno error = Lock(folder.number())) return error;
   if (share()) return {};
   // EINVAL: it is no mount point.
   const bool made = errno == EINVAL && syscall(SYS_mount, path, path, "none", MS_BIND | MS_REC, nullptr) == 0;

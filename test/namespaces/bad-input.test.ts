@@ -33,6 +33,46 @@ const takers = [
 ] as const;
 const optionOf = { open: 'source', join: 'join', setns: 'target' };
 
+test.each<[name: string, target: unknown, option: string]>([
+  ['a namespace that says it is of another kind', { fd: 'NET', kind: 'uts' }, 'target'],
+  ['of no kind that there is', { fd: 'NET', kind: Symbol('uts') }, 'target.kind'],
+  [
+    'a set of something else',
+    {
+      *[Symbol.iterator]() {
+        yield null;
+      },
+      close() {},
+    },
+    'target',
+  ],
+  ['what cannot be iterated', { [Symbol.iterator]: 5, close: 1 }, 'close'],
+])('setns of %s', async (_, target, option) => {
+  const namespace = Namespace.current('net');
+  const given = (target as { fd?: unknown }).fd === 'NET' ? { ...(target as object), fd: namespace.fd } : target;
+  expect(await told(() => setnsSync(given as never))).toMatchObject({ option: expect.stringContaining(option) });
+  namespace.close();
+});
+
+test('of what is in the prototype of all objects: it is no part of a target, nor of the options of a Worker', () => {
+  const outcome = evaluate<unknown[]>(
+    `const child = await nsclone.clone('sleep', ['100'], { flags: ${NEWUSER | NEWUTS}, uidMap: 'root', gidMap: 'root', hostname: 'there', stdio: 'ignore' });
+     Object.prototype.fd = fs.openSync('/proc/self/ns/net');
+     Object.prototype.kind = 'net';
+     Object.prototype.flags = ${NEWUTS};
+     try {
+       const { stdout } = await nsclone.run('hostname', { join: { pid: child.pid, flags: undefined } });
+       const worker = new nsclone.NamespaceWorker("require('node:worker_threads').parentPort.postMessage(require('node:fs').readlinkSync('/proc/thread-self/ns/uts'))", { eval: true });
+       const uts = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+       return [stdout, uts === fs.readlinkSync('/proc/self/ns/uts')];
+     } finally {
+       for (const name of ['fd', 'kind', 'flags']) delete Object.prototype[name];
+       child.kill('SIGKILL');
+     }`,
+  );
+  expect(outcome).toEqual(['there\n', true]);
+});
+
 test('of what a filter answers for, in the place of the kernel, that it is a namespace of no kind', async () => {
   const NS_GET_NSTYPE = 0xb703;
   const seccomp = {
