@@ -15,6 +15,8 @@ export interface Checked {
   readonly target: string;
   /** Whether something is mounted that has attributes. */
   readonly isMount: boolean;
+  /** Whether nothing of it may be executed. */
+  readonly isNoexec: boolean;
   /** What errors name beside the target. */
   readonly source: string;
   readonly optional: boolean;
@@ -60,7 +62,7 @@ export interface Checked {
 }
 
 /** Its parts, but for what all have. */
-export type Parts = Omit<Checked, 'type' | 'target' | 'isMount' | 'optional' | 'creates'>;
+export type Parts = Omit<Checked, 'type' | 'target' | 'isMount' | 'isNoexec' | 'optional' | 'creates'>;
 
 export interface MountType {
   /** The fields that it has beside `type`, `target` and `optional`. */

@@ -60,8 +60,10 @@ export function whyNotExecuted(files: readonly string[], who: Executor, folder =
     const path = resolve(folder, file);
     const first = closedTo(path, who);
     closed ??= first;
-    const reason = first === undefined ? whyNot(path, who) : undefined;
-    if (reason !== undefined) return reason;
+    if (first !== undefined) continue;
+    const reason = whyNot(path, who);
+    // Nothing that can be seen is wrong with one that is there: no folder before it is to blame.
+    if (reason !== undefined || host.stat(path) !== undefined) return reason;
   }
   if (closed === undefined) return undefined;
   return files.length === 1

@@ -54,6 +54,7 @@ function checkEntry(value: unknown, option: string): Checked {
     type,
     target,
     isMount: isMount(type),
+    isNoexec: given['noexec'] === true,
     optional,
     creates: is('create'),
     propagation,

@@ -7,6 +7,7 @@ import { host } from '../host/host';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { insideID, outsideID } from '../assembly/ids';
+import { isTop } from '../assembly/target';
 import type { Request } from '../assembly/request';
 
 /** Which file or folder is in the way; where the child sees others, or has rights that we cannot tell, only the kernel knows. */
@@ -15,6 +16,11 @@ export function whyNotExecutedBy(request: Request): string | undefined {
   // Which of them it has entered, only the child knows.
   if (request.cwds.length > 0) return undefined;
   if (request.inner?.join !== undefined) return undefined;
+  for (const file of request.files) {
+    const index = coverOf(request, file);
+    if (request.mounts[index]?.isNoexec === true) return `${file} is on mounts[${index}], which is mounted noexec`;
+  }
+  if (!request.files.every((file) => isOurs(request, file))) return undefined;
   const { own, uid, gid, programUids: uidMap, programGids: gidMap } = request;
   const isNew = request.creates(Flags.NEWUSER);
   const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
@@ -41,14 +47,32 @@ export function whyNotExecutedBy(request: Request): string | undefined {
   );
 }
 
+/** The last entry that a file is on, which hides what is there on the host. */
+function coverOf(request: Request, file: string): number {
+  const path = resolve(request.cwd ?? '.', file);
+  return request.mounts.findLastIndex(
+    ({ target }) => isTop(target) || path === target || path.startsWith(`${target}/`),
+  );
+}
+
+/** Whether this is the file of that name that the child sees. A link may lead elsewhere; so it is only said of what is in the way. */
+function isOurs(request: Request, file: string): boolean {
+  return !request.changesRoot && coverOf(request, file) < 0;
+}
+
 /** Where nobody else's files are meant, one that is there has an interpreter that is not. */
 export function whyMissing(request: Request): string {
+  const { command, cwd, cwds } = request;
   const isOurView =
-    request.cwds.length === 0 && !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0 && !request.changesRoot;
+    cwds.length === 0 && !request.joinsAny(Flags.NEWNS) && request.mounts.length === 0 && !request.changesRoot;
   const there = isOurView
-    ? request.files.find((file) => host.stat(resolve(request.cwd ?? '.', file)) !== undefined)
+    ? request.files.find((file) => host.stat(resolve(cwd ?? '.', file)) !== undefined)
     : undefined;
   if (there !== undefined) return `${there} is there, but not the interpreter that it names`;
-  if (!request.command.includes('/')) return 'there is no such command in PATH';
-  return 'the file, or the interpreter that it names, is missing';
+  if (!command.includes('/')) {
+    const line = /\s/.test(command) ? ': arguments go into an array of their own, and a line needs shell: true' : '';
+    return `there is no such command in PATH${line}`;
+  }
+  if (isOurView) return 'there is no such file';
+  return 'the file, or the interpreter that it names, is missing in what the child sees: a program needs its loader there, see ldd(1)';
 }

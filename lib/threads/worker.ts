@@ -97,7 +97,7 @@ export function prepareWorker(
     ...rest
   } = {
     __proto__: null,
-    ...(given as NamespaceWorkerOptions | undefined),
+    ...given,
   } as NamespaceWorkerOptions;
   const targets = checkJoin(join);
   const flags = checkFlags(newKinds, kindsOf(targets));

@@ -154,15 +154,18 @@ describe('what the error says', () => {
       step: 'command',
     });
   });
+  test('a line in the place of a command', async () => {
+    await expect(clone('echo hi', [], path(first))).rejects.toThrow(
+      /: there is no such command in PATH: arguments go into an array of their own, and a line needs shell: true$/,
+    );
+  });
   test('no such interpreter, also of a command that is in PATH', async () => {
     await expect(clone('lost', [], path(first))).rejects.toThrow(
       /\/lost is there, but not the interpreter that it names$/,
     );
   });
-  test('no such file or interpreter', async () => {
-    await expect(clone(join(first, 'nowhere'))).rejects.toThrow(
-      /: the file, or the interpreter that it names, is missing$/,
-    );
+  test('no such file, or interpreter', async () => {
+    await expect(clone(join(first, 'nowhere'))).rejects.toThrow(/: there is no such file$/);
     await expect(clone(join(first, 'lost'))).rejects.toThrow(/\/lost is there, but not the interpreter that it names$/);
   });
   test('a bad working directory is blamed on cwd', async () => {

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { clone, type CloneOptions, type SyscallError } from '../../lib';
+import { clone, type CloneOptions, Flags, type SyscallError } from '../../lib';
 import { rootOnly, userOnly } from '../support/capability';
 import { calls, failAt } from '../support/fault';
 import { hosts, onHost, withAnswers } from '../support/host';
@@ -128,4 +128,31 @@ test('nothing is said where nothing is wrong with the file', async () => {
 rootOnly('nor where the child sees other files', async () => {
   const error = await failAt({ join: '/proc/self/ns/mnt' }, calls('execve('), 'EACCES', plain);
   expect(error.hint).toBeUndefined();
+});
+
+const inMounts = owned(Flags.NEWNS);
+
+test('of what is mounted the host knows nothing: what is there on it is not blamed', async () => {
+  const mounts = [
+    { type: 'tmpfs', target: open },
+    { type: 'file', target: join(open, 'tool'), content: 'true\n', mode: 0o644, create: true },
+  ] as const;
+  const error = await failure(join(open, 'tool'), { ...inMounts, mounts });
+  expect({ code: error.code, hint: error.hint }).toEqual({ code: 'EACCES', hint: undefined });
+});
+
+test('a mount of ours that lets nobody execute', async () => {
+  const mounts = [{ type: 'bind', source: '/usr/bin', target: open, noexec: true }] as const;
+  expect(await failure(join(open, 'true'), { ...inMounts, mounts })).toMatchObject({
+    code: 'EACCES',
+    hint: `${join(open, 'true')} is on mounts[0], which is mounted noexec`,
+  });
+});
+
+userOnly('a folder of PATH that may not be searched is not blamed for what Landlock forbids', async () => {
+  const landlock = { rules: [{ path: '/proc', access: ['read'] }] } as const;
+  expect(await failure('true', { ...path(closed, '/usr/bin'), landlock })).toMatchObject({
+    code: 'EACCES',
+    hint: expect.stringMatching(/^the rules of the option landlock/),
+  });
 });

@@ -2,12 +2,14 @@
 import { refusedOption } from '../../errors/argument-error';
 import { Flags } from '../../flags';
 import { isKernelBefore } from '../../host/kernel-release';
+import { mountTable } from '../../host/mount-table';
 import { isInFirstUserNamespace } from '../../host/ourselves';
 import { constants } from '../../kernel/constants';
 import type { Slot } from '../../program/writer';
 import type { Request } from '../../assembly/request';
 import * as call from '../../assembly/calls';
 import type { Place } from '../../assembly/place';
+import { isTop } from '../../assembly/target';
 import { type Attributes, noAttributes, setAttributes } from './attributes';
 import { beginFileSystem, finishFileSystem, newFileSystem, type Option, setOptions } from './file-systems';
 
@@ -239,7 +241,12 @@ export function layOverOpen(place: Place, request: Request, covered: Slot, memor
 }
 
 /** What a failure of one means. */
-export function whyNoLayers(code: string, _request: Request, syscall: string | undefined): string | undefined {
+export function whyNoLayers(
+  code: string,
+  request: Request,
+  syscall: string | undefined,
+  lower: readonly string[] = [],
+): string | undefined {
   if (syscall === undefined || !['fsconfig', 'mount', 'open_tree', 'openat'].includes(syscall)) return undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     // They were opened before. It is mounted while memory lies upon our root, where such links lead to.
@@ -247,7 +254,20 @@ export function whyNoLayers(code: string, _request: Request, syscall: string | u
       ? 'before Linux 6.7 the paths of upper and work cannot have relative links that go through /; give them without'
       : 'one of the layers is missing, or no directory';
   }
-  return code === 'EINVAL'
-    ? 'each layer must be a directory, upper and work on one file system that has extended attributes'
-    : undefined;
+  // Each layer has to be a directory of its own, and none below another.
+  if (code === 'ELOOP' && syscall !== 'openat') return 'a layer, upper or work is another one of them or lies below it';
+  if (code !== 'EINVAL') return undefined;
+  const covered = marking(request).length > 0 ? whyLocked(lower) : undefined;
+  return covered ?? 'each layer must be a directory, upper and work on one file system that has extended attributes';
+}
+
+/** What is mounted below a layer was so outside of the user namespace, and what it hides is nobody's inside. */
+function whyLocked(lower: readonly string[]): string | undefined {
+  const below = (layer: string): string => (isTop(layer) ? layer : `${layer}/`);
+  for (const layer of lower) {
+    const mount = mountTable().find(({ target }) => target !== layer && target.startsWith(below(layer)));
+    if (mount === undefined) continue;
+    return `in a user namespace a layer may have no mount below it, and ${layer} has ${mount.target}: give the folders that have none`;
+  }
+  return undefined;
 }

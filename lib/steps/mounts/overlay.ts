@@ -9,6 +9,8 @@ import type { MountType } from '../../assembly/mount-type';
 
 const absolute = (value: unknown, option: string): string => resolve(string(value, option, { nonEmpty: true }));
 
+const isIn = (path: string, folder: string): boolean => `${path}/`.startsWith(folder === '/' ? folder : `${folder}/`);
+
 export const overlay: MountType = {
   fields: ['lower', 'upper', 'work', 'create', ...attributeFields],
   isRoot: true,
@@ -27,6 +29,8 @@ export const overlay: MountType = {
           : 'is needed beside upper: an empty directory on the same file system',
       );
     }
+    if (upper !== undefined && (isIn(upper, work!) || isIn(work!, upper)))
+      throw refusedOption(`${option}.work`, 'must lie beside upper: neither of them in the other');
     const attributes = checkAttributes(given, option, [], false);
     const layers: Layers = {
       lower,
@@ -38,7 +42,7 @@ export const overlay: MountType = {
       settle: (request, name) => refuseLayers(request, name, layers),
       make: (place, request) => layOver(place, request, layers, attributes),
       create: (place, target) => place.makeDirectory(target),
-      hint: whyNoLayers,
+      hint: (code, request, syscall) => whyNoLayers(code, request, syscall, lower),
     };
   },
 };

@@ -204,7 +204,7 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
 });
 
 test('an upper layer whose paths are longer than a kernel takes, and mounts that are shared meanwhile', () => {
-  const long = { lower: ['/usr'], upper: `/${'long/'.repeat(300)}`, work: `/${'long/'.repeat(301)}` };
+  const long = { lower: ['/usr'], upper: `/${'long/'.repeat(300)}`, work: `/work/${'long/'.repeat(300)}` };
   const planned = (release: string, fields: Partial<Mount & { type: 'overlay' }>, more: CloneOptions = {}): void => {
     const { release: own } = kernel;
     kernel.release = () => release;
@@ -271,6 +271,27 @@ describe.each(kernels)('overlay, when the kernel refuses, %s', (_, release) => {
       /\(mounts\[0\]\): the kernel says: overlay: Unknown parameter 'upper'$/,
     );
     expect(await told({ metacopy: 'maybe' })).toMatch(/the kernel says: overlay: Bad value for 'metacopy'$/);
+  });
+  test('a layer with mounts of the host below it, in a user namespace', async () => {
+    expect(await refused({ lower: ['/'] })).toMatchObject({
+      code: 'EINVAL',
+      hint: expect.stringMatching(/^in a user namespace a layer may have no mount below it, and \/ has \/\w+/),
+    });
+  });
+  test('layers of which one lies below another', async () => {
+    expect(await refused({ lower: ['/usr', '/usr/lib'] })).toMatchObject({
+      code: 'ELOOP',
+      hint: 'a layer, upper or work is another one of them or lies below it',
+    });
+    for (const [upper, work] of [
+      ['/tmp/a', '/tmp/a'],
+      ['/tmp/a', '/tmp/a/work'],
+      ['/tmp/a/upper', '/tmp/a'],
+    ])
+      expect(await refused({ lower: ['/usr'], upper: upper!, work: work! })).toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        option: 'mounts[0].work',
+      });
   });
   test('upper and work on two file systems', async () => {
     const upper = folder.folder('upper');
