@@ -377,6 +377,16 @@ async function sockets() {
     await connected(inside, () => require('node:http').get('http://127.0.0.1:4001')),
     await fetched(inside),
   ]);
+  const toName = {
+    host: 'there',
+    port: 4001,
+    lookup: (_host, options, callback) =>
+      options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4),
+  };
+  answers['`net.connect` to a name, with a `lookup` that calls back at once'] = one([
+    await connected(inside, () => net.connect({ ...toName, autoSelectFamily: true })),
+    await connected(inside, () => net.connect({ ...toName, autoSelectFamily: false })),
+  ]);
   child.kill('SIGKILL');
   await child.exited;
   // The servers are still there.

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { needing } from '../support/capability';
 import { root } from '../support/own-process';
 
 /** The addon was built with one, so it is an error if there is none. */
@@ -15,6 +16,12 @@ export function nodeHeaders(): string | undefined {
   const folder = join(/"nodedir": "(.*)"/.exec(config)?.[1] ?? '', 'include/node');
   return existsSync(join(folder, 'node_api.h')) ? folder : undefined;
 }
+
+/** As `test()`, for what includes them: a checkout that was built on another machine has none. */
+export const withNodeHeaders = needing(
+  nodeHeaders() !== undefined,
+  'the headers of Node that the addon was built with',
+);
 
 /** What the program prints. @throws what the compiler says */
 export function outputOf(source: string, folders: readonly string[] = []): string {

@@ -1,6 +1,6 @@
 // Both halves have the same numbers: the layout of programs and reports, and the mailbox.
 import * as format from '../../lib/program/format';
-import { nodeHeaders, valuesOf } from './compile';
+import { nodeHeaders, valuesOf, withNodeHeaders } from './compile';
 
 /** An enum as it is at run time. */
 function entries(module: string, name: string): [name: string, value: number][] {
@@ -82,14 +82,14 @@ describe('the layout of a program', () => {
 describe('the mailbox', () => {
   const headers = nodeHeaders();
 
-  test('every place has the same number', () => {
+  withNodeHeaders('every place has the same number', () => {
     const members = entries('../../lib/native-interface', 'Mail');
     expect(members.length).toBeGreaterThan(8);
     const pairs = members.map(([member, value]) => [`nsclone::kMail${member}`, value] as const);
     compare(['"binding/environment.h"'], pairs, [headers!]);
   });
 
-  test('every piece of news has the same number', () => {
+  withNodeHeaders('every piece of news has the same number', () => {
     const pairs = entries('../../lib/native-interface', 'News').map(
       ([member, value]) => [`nsclone::News::k${member}`, value] as const,
     );
