@@ -1,6 +1,6 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
 import type { NamespaceKind } from '../types/flags';
-import type { Refusal } from '../types/probe';
+import type { Hint } from './errors/hint';
 import type { NamespaceSetTarget, NamespaceTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
@@ -14,6 +14,12 @@ import { identify } from './open-file';
 import { askProc, namespaceId, procError, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
+
+/** An empty list would enter nothing, and the command would run out here. @throws ArgumentError */
+export function refuseEmpty(targets: unknown, option: string): void {
+  if (Array.isArray(targets) && targets.length === 0)
+    throw refusedOption(option, 'has no target; leave it out to stay in our own namespaces');
+}
 
 /** A target that was checked: which kinds of namespace it stands for, and how to get a descriptor of it. */
 export interface Target {
@@ -44,7 +50,8 @@ function must(result: number, syscall: string, { option, path }: Place): number 
 }
 
 /** Of a kind that this kernel does not have there is no file in any /proc/PID/ns. */
-function whyNoFile(path = ''): Refusal | undefined {
+function whyNoFile(path = ''): Hint | undefined {
+  if (!path.includes('/')) return `of a name of ip-netns(8) the path is /run/netns/${path}`;
   const kind = /^\/proc\/.*\/ns\/(\w+)$/.exec(path)?.[1];
   const known = namespaceKinds.find((one) => one.kind === kind);
   return known && whyNoSuchNamespaces(formatFlags(known.flag));

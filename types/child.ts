@@ -17,7 +17,10 @@ export interface ExitStatus {
   endedBy?: 'abort' | 'timeout';
   /** Whether it left a core file, see core(5). */
   coreDumped: boolean;
-  /** What it used, as in `process.resourceUsage()`; undefined where it is not the child's own. */
+  /**
+   * What it used, as in `process.resourceUsage()`; undefined where it is not the child's own. Without `maxRSS` where the kernel counts the
+   * peak of Node, in whose memory the child is born.
+   */
   resourceUsage: Partial<NodeJS.ResourceUsage> | undefined;
 }
 

@@ -119,7 +119,8 @@ export const cgroupFolder: Step = {
     if (isOld(label, request)) return whyNotEntered(code);
     if (code === 'EBADF' || code === 'ENOTDIR') return 'it must be a folder of a cgroup hierarchy';
     // The second one of older kernels, for a folder that was removed while it was open.
-    if (code === 'ENOENT' || code === 'ENODEV') return 'there is no such folder in the cgroup v2 hierarchy';
+    if (code === 'ENOENT' || code === 'ENODEV')
+      return 'there is no such cgroup: make the folder first, in the hierarchy that is to hold the process';
     if (code === 'EACCES') return 'we may not write its cgroup.procs, or that of the common ancestor';
     if (code === 'EOPNOTSUPP' || code === 'ENOTSUP') return whyNotSupported(request.cgroup);
     if (code === 'EBUSY') return 'it has controllers enabled for its children, so no process may be in it itself';

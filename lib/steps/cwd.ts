@@ -22,6 +22,11 @@ export const cwd: Step = {
     writer.add(call.chdir, writer.addText(request.cwd));
   },
 
-  hint: (_code, _label, { cwds }, syscall) =>
-    syscall === 'chdir' && cwds.length > 1 ? `none of these can be entered: ${cwds.join(', ')}` : undefined,
+  hint(code, _label, { cwds, changesRoot, mounts }, syscall) {
+    if (syscall !== 'chdir') return undefined;
+    if (cwds.length > 1) return `none of these can be entered: ${cwds.join(', ')}`;
+    return code === 'ENOENT' && (changesRoot || mounts.length > 0)
+      ? 'the folder has to be in what the child sees, below its root and on its mounts'
+      : undefined;
+  },
 };

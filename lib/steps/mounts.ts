@@ -143,6 +143,8 @@ export const mounts: Step = {
       whyNotMapped(code, label, request, syscall) ??
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
+    if (code === 'EROFS' && entry.creates)
+      return "the target is made in what is read-only; { type: 'readonly', target: '/' } as the last entry makes the root so when all is made";
     if (syscall !== 'openat2') return undefined;
     if (label.dest === undefined) return whyNotPlain(code);
     if (code === 'ENOENT') return whyMissing(entry);

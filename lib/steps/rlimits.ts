@@ -1,6 +1,6 @@
 // Step `rlimits`: resource limits, see getrlimit(2). Raised while we still have the privilege, lowered when set-up is done.
 import { integer, plainObject } from '../check';
-import { invalidArgType, invalidArgValue } from '../errors/argument-error';
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors/argument-error';
 import { host } from '../host/host';
 import { holdsEverywhere, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
@@ -36,6 +36,7 @@ const infinity = -1;
 
 function checkValue(value: unknown, option: string): number {
   if (value === 'unlimited') return infinity;
+  if (value === Infinity) throw outOfRange(option, "an integer, or 'unlimited'", value);
   if (typeof value === 'string') throw invalidArgValue(option, value, "must be a number or 'unlimited'");
   return integer(value, option, 0);
 }

@@ -8,7 +8,7 @@ import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { type Note, ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags, namespaceMask } from '../flags';
-import { checkKinds, checkTargets, type Target } from '../join-target';
+import { checkKinds, checkTargets, refuseEmpty, type Target } from '../join-target';
 import { syscallName } from '../kernel/syscalls';
 import { type Refused, workerText } from './bootstrap';
 import { enterFailure, unshareFailure } from './failure';
@@ -46,6 +46,7 @@ interface Join extends Target {
 function checkJoin(join: unknown): Join[] {
   if (join === undefined) return [];
   const several = Array.isArray(join);
+  refuseEmpty(join, 'join');
   const all = (several ? (join as unknown[]) : [join]).flatMap((target, index) => {
     const option = several ? `join[${index}]` : 'join';
     return checkTargets(target, option).map((one) => ({ option, ...one }));
@@ -114,7 +115,7 @@ export function prepareWorker(
     const entry = { addon: addon().file(), places: entered, flags, hostname: name, loopback: raises, refusal: own };
     const text = workerText(filename, rest, entry);
     const translate = (error: unknown): unknown => {
-      const refusal = (error as { [own]?: Refused } | null | undefined)?.[own];
+      const refusal = (error as Partial<Record<string, Refused>> | null | undefined)?.[own];
       return refusal === undefined ? error : ofCall(failure(refusal, flags, targets), call, note);
     };
     return { text, options: { ...rest, eval: true }, close, translate };

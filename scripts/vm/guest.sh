@@ -20,6 +20,7 @@ for controller in cpu memory pids cpuset io; do
   echo "+$controller" 2>/dev/null >/sys/fs/cgroup/cgroup.subtree_control
 done
 mount --make-rshared /
+[ -e /etc/hosts ] || printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
 [ -e /etc/resolv.conf ] || echo "nameserver 127.0.0.1" >/etc/resolv.conf
 hostname guest
 ip link set lo up

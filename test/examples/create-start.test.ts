@@ -1,6 +1,6 @@
 // The example `create-start`: a container that outlives who created it, and is started by another process.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -41,7 +41,13 @@ const silently = { status: 0, stdout: '', stderr: '' };
 const pidOf = (): number => Number(readFileSync(join(box, 'pid'), 'utf8'));
 const field = (pid: number, name: string): string | undefined =>
   new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-const isThere = (pid: number): boolean => existsSync(`/proc/${pid}`) && !field(pid, 'State')!.startsWith('Z');
+const isThere = (pid: number): boolean => {
+  try {
+    return !field(pid, 'State')!.startsWith('Z');
+  } catch {
+    return false;
+  }
+};
 
 /** With output of its own: the container has that of who creates it for as long as it lives. */
 async function createQuietly(...command: readonly string[]): Promise<void> {

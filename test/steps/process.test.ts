@@ -59,7 +59,7 @@ function withCgroup(text: string, body: (() => void) | (() => Promise<void>)): v
   else test.skip(`${text} (skipped: needs a cgroup v2 hierarchy that we may write)`, body);
 }
 
-const missing = 'there is no such folder in the cgroup v2 hierarchy';
+const missing = 'there is no such cgroup: make the folder first, in the hierarchy that is to hold the process';
 
 const failure = (given: CloneOptions): Promise<SyscallError> =>
   clone('/bin/true', [], { stdio: 'ignore', ...given }).then(

@@ -3,7 +3,7 @@ import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { posix } from 'node:path';
 
-import type { ClonedProcess, CloneOptions, SyscallError } from '../../lib/index';
+import type { ClonedProcess, CloneOptions, ExitStatus, SyscallError } from '../../lib/index';
 import { readContents, readLine } from './arguments';
 import type { Line } from './line';
 import { firstIds, identityOf, namespacesOf } from './namespaces';
@@ -69,9 +69,12 @@ function isFolderOutside({ source = '' }: Operation): boolean {
   return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** The exit code of bubblewrap for a child that has ended: 128 and the signal's number for one that was killed. */
-export async function bwrapExitCode(child: ClonedProcess): Promise<number> {
-  const { code, signal } = await child.exited;
+/**
+ * The exit code of bubblewrap for a child that has ended, or for the result of `run()`: 128 and the signal's number for one that was
+ * killed.
+ */
+export async function bwrapExitCode(child: ClonedProcess | Pick<ExitStatus, 'code' | 'signal'>): Promise<number> {
+  const { code, signal } = 'exited' in child ? await child.exited : child;
   return exitCode(code, signal === null ? 0 : (system.signals[signal as NodeJS.Signals] ?? 0));
 }
 
@@ -132,6 +135,7 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
  * @throws TypeError ERR_INVALID_ARG_VALUE, whose message is what bubblewrap says
  */
 export function fromBwrap(argv: readonly string[]): BwrapCommand {
+  if (!Array.isArray(argv)) throw refusal('The command line has to be an array of its words');
   const line = readLine(argv, []);
   if (line.asksFor !== undefined) throw refusal(`--${line.asksFor} starts nothing`);
   return commandOf(line);
