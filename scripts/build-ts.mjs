@@ -283,9 +283,12 @@ async function tableOf(file) {
 /** A file that has a table, in the way in which V8 reads a large one in half of the time. */
 async function fromJSON(file) {
   const { entries, source } = await tableOf(file);
-  const lines = entries.map(([name, , number]) => `"${name}": ${Number.isNaN(number) ? 0 : number}`);
+  const lines = entries.map(([name, , number], index) => {
+    const end = index === entries.length - 1 ? '' : index % 8 === 7 ? ',\n' : ',';
+    return `"${name}":${Number.isNaN(number) ? 0 : number}${end}`;
+  });
   const others = entries.filter(([, , number]) => Number.isNaN(number)).map(([name, value]) => `${name}: ${value}`);
-  const json = `JSON.parse(\`{\n${lines.join(',\n')}\n}\`)`;
+  const json = `JSON.parse(\`{${lines.join('')}}\`)`;
   const whole = others.length === 0 ? json : `Object.assign(${json}, { ${others.join(', ')} })`;
   return source.replace(/\{\n(?:  .*\n)+\}/, () => whole);
 }
@@ -382,15 +385,21 @@ async function buildModules() {
   ]);
 }
 
+/** From dist/lib. */
+const sourceRoot = '../../';
+
 /** Where each line of it comes from. Of every word, the maps would be a fifth of the package. */
 function byLines(map) {
   const { mappings, sources, ...rest } = JSON.parse(map);
   const lines = decode(mappings).map((segments) => segments.slice(0, 1).map((segment) => segment.slice(0, 4)));
   // What stands for a late file is not where that lies on this machine.
   const relocated = sources.map((source) =>
-    source.replace(/^(late|group):.*?(?=\/lib\/|[^/]*$)\/?/, '../../').replace(/\?in=\w+$/, ''),
+    source
+      .replace(/^(late|group):.*?(?=\/lib\/|[^/]*$)\/?/, sourceRoot)
+      .replace(/\?in=\w+$/, '')
+      .slice(sourceRoot.length),
   );
-  return JSON.stringify({ ...rest, sources: relocated, names: [], mappings: encode(lines) });
+  return JSON.stringify({ ...rest, sourceRoot, sources: relocated, names: [], mappings: encode(lines) });
 }
 
 /** The names in a clause, each with what it is called on the other side: `{ a, b as c }` are a → a, b → c. */
@@ -502,6 +511,9 @@ async function writeCommonJS(name, text, publicNames) {
       if (first === undefined) known.set(id, variable);
       return `${variable}${is}${first ?? `process.getBuiltinModule("${id}")`}`;
     })
+    // What they export needs no `this`. Behind a name it would be an argument.
+    .replaceAll(/(?<![\w$)\]])\(0,([\w$]+\.[\w$]+)\)\(/g, '$1(')
+    .replaceAll(/(?<=(?<![\w$.])(?:return|await|throw|typeof|void|new))\(0,([\w$]+\.[\w$]+)\)\(/g, ' $1(')
     .replace('__lateFiles__', `{ ${lateNames.map((group) => `${group}: () => require("./${group}.js")`).join(', ')} }`)
     .replace('__front__', 'module.exports');
   const path = join(dist, name);
