@@ -87,6 +87,9 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'seccomp':
       // EACCES is the kernel's own, where neither CAP_SYS_ADMIN nor no_new_privs is there.
       return code === 'EPERM' ? free : undefined;
+    case 'mount':
+      // EACCES is a matter of what is mounted.
+      return code === 'EPERM' ? CAP_SYS_ADMIN : undefined;
     case 'mount_setattr':
       // Of other ids the file system's own user namespace is asked.
       return label.verb === idmapping ? undefined : CAP_SYS_ADMIN;

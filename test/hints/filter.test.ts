@@ -4,7 +4,7 @@ import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, withCapability } from '../support/capability';
 import { calls, failAt } from '../support/fault';
-import { hosts, onHost } from '../support/host';
+import { callsItself, hosts, onHost } from '../support/host';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
@@ -80,6 +80,17 @@ describe('with the capability, and with a filter', () => {
   };
   testEach(anybody, test);
   testEach(privileged, rootOnly);
+});
+
+describe('as on a kernel whose layers are told to mount(2)', () => {
+  callsItself('6.1.0');
+  test('mount: the filter is named, and no capability', async () => {
+    const given = within({ type: 'overlay', target: '/mnt', lower: ['/usr'] });
+    const refusedMount = (files: Record<string, string>): Promise<SyscallError> =>
+      refused(files, given, 'mount("overlay"', 'EPERM');
+    expect(await refusedMount(hosts.filtered)).toMatchObject({ syscall: 'mount', hint: sentence('mount') });
+    expect((await refusedMount(hosts.free)).hint ?? '').not.toMatch(/CAP_|seccomp/);
+  });
 });
 
 describe('without the capability', () => {
