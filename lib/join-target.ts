@@ -11,7 +11,7 @@ import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags'
 import { whyNoSuchNamespaces } from './host/namespace-limits';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
 import { identify } from './open-file';
-import { askProc, namespaceId, procError, whyNotOurs } from './proc';
+import { askProc, namespaceId, procError, untraceable, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
 
@@ -45,7 +45,8 @@ interface Place {
 
 function must(result: number, syscall: string, { option, path }: Place): number {
   if (result >= 0) return result;
-  const hint = result === -ENOENT ? whyNoFile(path) : undefined;
+  const isOfProcess = path?.startsWith('/proc/') === true;
+  const hint = result === -ENOENT ? whyNoFile(path) : result === -EACCES && isOfProcess ? untraceable : undefined;
   throw new SyscallError({ errno: -result, syscall, option: bareName(option), path, hint });
 }
 
@@ -266,6 +267,7 @@ function differing(pid: number, option: string): number {
 
 const ENOENT = 2;
 const ESRCH = 3;
+const EACCES = 13;
 const EBADF = 9;
 const ENOTTY = 25;
 

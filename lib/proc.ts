@@ -98,5 +98,10 @@ export function procError(errno: number, place: SyscallErrorInit): SyscallError 
     });
   }
   if (addon().proc(false) < 0) return new SyscallError({ ...place, ...noProc });
-  return new SyscallError({ ...place, errno });
+  const error = new SyscallError({ ...place, errno });
+  return error.code === 'EACCES' ? new SyscallError({ ...place, errno, hint: place.hint ?? untraceable }) : error;
 }
+
+/** See proc_pid_ns(5). */
+export const untraceable =
+  'who might trace a process may look at its namespaces: its own user, where it is dumpable, and who has CAP_SYS_PTRACE; see ptrace(2)';

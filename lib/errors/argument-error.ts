@@ -77,13 +77,19 @@ export function refusedOption(option: string, reason: string): ArgumentError {
   return make(TypeError, 'ERR_INVALID_ARG_VALUE', option, `The ${quoted(option)} ${reason}`, refusedOption);
 }
 
+const mostNames = 24;
+
 /**
- * An option that nobody knows (code `ERR_INVALID_ARG_VALUE`), with the nearest known name.
+ * An option that nobody knows (code `ERR_INVALID_ARG_VALUE`), with the nearest known name, or with all of a few.
  * @param option its full name: 'rlimits.nofiles'
  * @param key the part of it that is not known: 'nofiles'
  */
 export function unknownOption(option: string, key: string, known: Iterable<string>): ArgumentError {
-  const message = `The ${quoted(option)} is unknown${didYouMean(key, known)}`;
+  const names = [...known];
+  const found = didYouMean(key, names);
+  // A list that is read at a glance.
+  const all = found === '' && names.length > 0 && names.length <= mostNames ? `; there are ${names.join(', ')}` : found;
+  const message = `The ${quoted(option)} is unknown${all}`;
   return make(TypeError, 'ERR_INVALID_ARG_VALUE', option, message, unknownOption);
 }
 

@@ -13,11 +13,11 @@ import { ask, type Question } from './line';
 /** Where the controllers are that are of use. */
 function controllersOf(folder: string): string {
   const here = host.read(`${folder}/cgroup.controllers`) ?? '';
-  if (here !== '') return `${folder} has the controllers ${here}`;
   const isOld = mountTable().some(
     ({ type, options }) => type === 'cgroup' && !options.some((one) => one.startsWith('name=')),
   );
-  return `${folder} has no controllers${isOld ? ', which are in hierarchies of version 1' : ''}`;
+  if (here === '') return `${folder} has no controllers${isOld ? ', which are in hierarchies of version 1' : ''}`;
+  return `${folder} has the controllers ${here}${isOld ? '; all others are in hierarchies of version 1' : ''}`;
 }
 
 /** Whether a cgroup can be made below it: for that nothing has to be tried, as a folder's permissions are all that counts. */

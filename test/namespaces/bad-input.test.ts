@@ -16,7 +16,7 @@ import {
 import { hasCapability, rootOnly, userOnly } from '../support/capability';
 import { owned } from '../support/inside';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
-import { evaluate, root } from '../support/own-process';
+import { asUser, evaluate, root } from '../support/own-process';
 import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
@@ -198,6 +198,21 @@ describe('a descriptor', () => {
 });
 
 describe('a process', () => {
+  test('of somebody else: who may look at it', async () => {
+    const wrapper = process.getuid!() === 0 ? asUser : [];
+    const told = evaluate<unknown[]>(
+      `const errors = [];
+       for (const join of [{ pid: 1 }, '/proc/1/ns/net'])
+         await nsclone.run('true', { join }).catch(({ code, hint }) => errors.push({ code, hint }));
+       return errors;`,
+      wrapper,
+    );
+    const hint = expect.stringMatching(/CAP_SYS_PTRACE; see ptrace\(2\)$/);
+    expect(told).toEqual([
+      { code: 'EACCES', hint },
+      { code: 'EACCES', hint },
+    ]);
+  });
   test('that was reaped', async () => {
     const child = await clone('/bin/true', [], { stdio: 'ignore' });
     await child.exited;

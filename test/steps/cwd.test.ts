@@ -169,4 +169,11 @@ describe('cwd, when the kernel refuses', () => {
     await expect(clone('/bin/true', { cwd: '/nonexistent' })).rejects.toMatchObject({ code: 'ENOENT', step: 'cwd' });
     await expect(clone('/bin/true', { cwd: '/etc/passwd' })).rejects.toMatchObject({ code: 'ENOTDIR', step: 'cwd' });
   });
+  test('a directory that a mount of the child hides', async () => {
+    const mounts = [{ type: 'tmpfs', target: '/etc' }] as const;
+    await expect(clone('/bin/true', { ...owned(Flags.NEWNS), mounts, cwd: '/etc/ssl' })).rejects.toMatchObject({
+      code: 'ENOENT',
+      hint: 'the folder has to be in what the child sees, below its root and on its mounts',
+    });
+  });
 });

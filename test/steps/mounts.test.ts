@@ -290,3 +290,20 @@ describe('mounts, when the kernel refuses', () => {
     });
   });
 });
+
+test('a target that would have to be made in what is read-only: what makes it so afterwards', async () => {
+  const root = { type: 'bind', source: folder, readonly: true } as const;
+  const mounts = [{ type: 'tmpfs', target: '/nope/x', create: true }] as const;
+  const error = await clone('/bin/true', { ...base, root, mounts }).catch((reason: SyscallError) => reason);
+  expect(error).toMatchObject({
+    code: 'EROFS',
+    option: 'mounts[0]',
+    hint: expect.stringContaining("{ type: 'readonly', target: '/' }"),
+  });
+  // As it says.
+  const inOrder = [mounts[0], { type: 'readonly', target: '/' }] as const;
+  const missing = await clone('/bin/true', { ...base, root: folder, mounts: inOrder }).catch(
+    (reason: SyscallError) => reason,
+  );
+  expect(missing).toMatchObject({ code: 'ENOENT', step: 'command' });
+});
