@@ -362,6 +362,26 @@ async function bundled(entryPoints) {
 /** The name of a file that this one imports. */
 const sharedBy = (text) => Array.from(text.matchAll(/ from "\.\/(\S+)";$/gm), ([, name]) => name);
 
+/** Gives what other files import of the core short names, as they are written wherever it is used. The front asks for `doors`. */
+function shortenExports(files, core) {
+  const clause = /^export \{([^}]+)\};$/m;
+  const kept = ['doors', ...live];
+  const short = new Map();
+  const shortened = namesIn(clause.exec(files.get('core.js'))[1]).map(([local, name]) => {
+    if (!kept.includes(name)) short.set(name, short.size.toString(36).replace(/^\d/, '_$&'));
+    return `${local} as ${short.get(name) ?? name}`;
+  });
+  files.set('core.js', files.get('core.js').replace(clause, `export {\n  ${shortened.join(',\n  ')}\n};`));
+  for (const [name, text] of files) {
+    const imported = text.replace(/^import \{([^}]+)\} from "\.\/(\S+)";$/gm, (line, names, from) => {
+      if (from !== core) return line;
+      const renamed = namesIn(names).map(([exported, local]) => `${short.get(exported) ?? exported} as ${local}`);
+      return `import {\n  ${renamed.join(',\n  ')}\n} from "./${core}";`;
+    });
+    files.set(name, imported);
+  }
+}
+
 async function buildModules() {
   const index = 'lib/index.ts';
   // Finds the doors.
@@ -379,6 +399,7 @@ async function buildModules() {
   files.set('front.js', files.get(front));
   files.delete(core);
   files.delete(front);
+  shortenExports(files, core);
   return Array.from(files, ([name, text]) => [
     name,
     text.replaceAll(`"./${front}"`, '"./front.js"').replaceAll(`"./${core}"`, '"./core.js"'),
