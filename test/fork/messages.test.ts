@@ -1,7 +1,7 @@
 // Messages of fork(), side by side with child_process.fork(): values, their order among other events, results and errors of send().
 import { type ChildProcess, fork as forkByNode } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { isNativeError } from 'node:util/types';
 
 import { fork, type ForkedProcess } from '../../lib';
@@ -334,12 +334,18 @@ describe('a listener', () => {
   });
 
   test('that calls disconnect() hears what had come with it, and nothing later', async () => {
-    const source = `process.on('message', () => {}); process.send(1); setInterval(() => process.send('later'), 5).unref();`;
+    // By time alone it might have come with the first one.
+    const heard = folder.file('heard', '');
+    const source = `process.on('message', () => {}); process.send(1);
+      const isHeard = () => require('node:fs').existsSync(${JSON.stringify(heard)} + process.pid);
+      setInterval(() => isHeard() && process.connected && process.send('later', () => {}), 1).unref();`;
     const found = await compare(async (child) => {
       const messages: unknown[] = [];
       child.on('message', (message) => {
         messages.push(message);
-        if (child.connected) child.disconnect();
+        if (!child.connected) return;
+        writeFileSync(`${heard}${child.pid}`, '');
+        child.disconnect();
       });
       await told(child, 'exit');
       return messages;
