@@ -15,12 +15,6 @@ import { askProc, namespaceId, procError, untraceable, whyNotOurs } from './proc
 
 const largestPid = 2 ** 22;
 
-/** An empty list would enter nothing, and the command would run out here. @throws ArgumentError */
-export function refuseEmpty(targets: unknown, option: string): void {
-  if (Array.isArray(targets) && targets.length === 0)
-    throw refusedOption(option, 'has no target; leave it out to stay in our own namespaces');
-}
-
 /** A target that was checked: which kinds of namespace it stands for, and how to get a descriptor of it. */
 export interface Target {
   readonly flags: number;
@@ -124,9 +118,8 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
   if (isNamespace(target)) {
     const { kind } = target;
     if (!Object.hasOwn(flagOfKind, kind)) throw invalidArgValue(`${name}.kind`, kind, 'must be a kind of namespace');
-    const flag = flagOfKind[kind];
-    checkKind(flag, option, wanted);
-    const checked = ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, flag);
+    const checked = ofDescriptor(() => stillOpen(target.fd, `${name}.fd`, 'EBADF'), `${name}.fd`, wanted);
+    checkKind(checked.flags, `${name}.fd`, flagOfKind[kind]);
     return { ...checked, path: `${target.kind}:[${identify(target.fd).ino}]` };
   }
   const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);

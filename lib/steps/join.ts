@@ -2,7 +2,7 @@
 import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';
 import { holdsEverywhere } from '../host/ourselves';
-import { checkTargets, refuseEmpty } from '../join-target';
+import { checkTargets } from '../join-target';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -67,7 +67,6 @@ export const join: Step = {
 
   check(given, request) {
     const targets = Array.isArray(given.join) ? (given.join as unknown[]) : [given.join];
-    refuseEmpty(given.join, 'join');
     request.facts.push(changeable);
     request.joins = targets
       .flatMap((target, index) => {

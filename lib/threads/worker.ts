@@ -8,7 +8,7 @@ import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { type Note, ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags, namespaceMask } from '../flags';
-import { checkKinds, checkTargets, refuseEmpty, type Target } from '../join-target';
+import { checkKinds, checkTargets, type Target } from '../join-target';
 import { syscallName } from '../kernel/syscalls';
 import { type Refused, workerText } from './bootstrap';
 import { enterFailure, unshareFailure } from './failure';
@@ -46,7 +46,6 @@ interface Join extends Target {
 function checkJoin(join: unknown): Join[] {
   if (join === undefined) return [];
   const several = Array.isArray(join);
-  refuseEmpty(join, 'join');
   const all = (several ? (join as unknown[]) : [join]).flatMap((target, index) => {
     const option = several ? `join[${index}]` : 'join';
     return checkTargets(target, option).map((one) => ({ option, ...one }));

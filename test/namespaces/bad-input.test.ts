@@ -2,17 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 
-import {
-  clone,
-  constants,
-  createNamespaces,
-  Flags,
-  Namespace,
-  NamespaceWorker,
-  run,
-  setnsSync,
-  type SyscallError,
-} from '../../lib';
+import { clone, constants, createNamespaces, Flags, Namespace, run, setnsSync, type SyscallError } from '../../lib';
 import { hasCapability, rootOnly, userOnly } from '../support/capability';
 import { owned } from '../support/inside';
 import { leavesNothing, ourDescriptors } from '../support/leftovers';
@@ -62,12 +52,6 @@ test.each<[name: string, target: unknown, option: string]>([
   const given = (target as { fd?: unknown }).fd === 'NET' ? { ...(target as object), fd: namespace.fd } : target;
   expect(await told(() => setnsSync(given as never))).toMatchObject({ option: expect.stringContaining(option) });
   namespace.close();
-});
-
-test('of an empty list: nothing would be entered', async () => {
-  const refused = { code: 'ERR_INVALID_ARG_VALUE', option: 'join' };
-  expect(await told(() => run('true', [], { join: [] }))).toMatchObject(refused);
-  expect(await told(() => new NamespaceWorker('', { eval: true, join: [] }))).toMatchObject(refused);
 });
 
 test('of the name that ip-netns(8) has for one: its path', async () => {

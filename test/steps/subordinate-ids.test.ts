@@ -1,5 +1,5 @@
 // The ids that an administrator has lent to a user: how the files are read, and what of them ends up in the maps of 'auto'.
-import fs, { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,12 +7,21 @@ import { subordinateRanges } from '../../lib/steps/subordinate-ids';
 import { addon } from '../support/addon';
 import { rootOnly } from '../support/capability';
 import { evaluate } from '../support/own-process';
+import { temporaryFolder } from '../support/temporary-folder';
 
 const uid = process.geteuid!();
+const folder = temporaryFolder();
 
 /** What is read from a file with this text, for a user of this name; null: one without a name. */
 function rangesIn(text: string, name: string | null = 'alice'): unknown {
-  jest.spyOn(fs, 'readFileSync').mockReturnValue(text);
+  const file = folder.file('subuid', text);
+  const nobody = folder.file('passwd', '');
+  const { openAt } = addon();
+  jest
+    .spyOn(addon(), 'openAt')
+    .mockImplementation((at, path, ...rest) =>
+      openAt(at, path === '/etc/subuid' ? file : path === '/etc/passwd' ? nobody : path, ...rest),
+    );
   jest.spyOn(addon(), 'userName').mockReturnValue(name ?? '');
   try {
     return subordinateRanges('/etc/subuid', 'uidMap');
