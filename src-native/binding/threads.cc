@@ -3,13 +3,13 @@
 #include <link.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <atomic>
 #include <cerrno>
@@ -23,6 +23,10 @@
 #include "launch/descriptor.h"
 #include "launch/home.h"
 #include "launch/result.h"
+
+// Other runtimes have none of it, and no thread pool.
+#pragma weak uv_thread_create
+#pragma weak uv_thread_join
 
 namespace nsclone {
 namespace {
@@ -166,28 +170,26 @@ int PoolSize() {
   return size < 1 ? 1 : size > kLargestPool ? kLargestPool : size;
 }
 
-// As many threads as the pool has, at once. @returns errno
+// As many threads as the pool has, at once, with stacks of the same size. @returns errno
 int TryThreads() {
   std::mutex all_are_there;
-  std::vector<pthread_t> threads(static_cast<size_t>(PoolSize()));
+  std::vector<uv_thread_t> threads(static_cast<size_t>(PoolSize()));
   size_t made = 0;
   int error = 0;
   sigset_t every;
   sigset_t before;
   sigfillset(&every);
-  pthread_sigmask(SIG_SETMASK, &every, &before);
+  // On Linux it is that of the thread.
+  sigprocmask(SIG_SETMASK, &every, &before);
   all_are_there.lock();
-  const auto wait = [](void* mutex) -> void* {
-    std::lock_guard<std::mutex> lock(*static_cast<std::mutex*>(mutex));
-    return nullptr;
-  };
+  const auto wait = [](void* mutex) { const std::lock_guard<std::mutex> lock(*static_cast<std::mutex*>(mutex)); };
   while (error == 0 && made < threads.size()) {
-    error = pthread_create(&threads[made], nullptr, wait, &all_are_there);
+    error = -uv_thread_create(&threads[made], wait, &all_are_there);
     if (error == 0) made++;
   }
   all_are_there.unlock();
-  for (size_t i = 0; i < made; i++) pthread_join(threads[i], nullptr);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  for (size_t i = 0; i < made; i++) uv_thread_join(&threads[i]);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   return error;
 }
 
