@@ -10,6 +10,8 @@ function withFifos(paths: readonly string[], source: string): unknown {
   return evaluate(
     `const { execFileSync } = require('node:child_process');
      nsclone.unshareSync(nsclone.Flags.NEWNS);
+     // Where mounts are shared, the host would get them.
+     execFileSync('mount', ['--make-rprivate', '/']);
      const fifo = ${JSON.stringify(`${folder.folder('fifos')}/fifo`)};
      execFileSync('mkfifo', [fifo]);
      for (const path of ${JSON.stringify(paths)}) execFileSync('mount', ['--bind', fifo, path]);
