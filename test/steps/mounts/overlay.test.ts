@@ -204,7 +204,7 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
 });
 
 test('an upper layer whose paths are longer than a kernel takes, and mounts that are shared meanwhile', () => {
-  const long = { lower: ['/usr'], upper: `/${'long/'.repeat(300)}`, work: `/work/${'long/'.repeat(300)}` };
+  const long = { lower: ['/usr'], upper: `/${'long/'.repeat(300)}`, work: `/other/${'long/'.repeat(300)}` };
   const planned = (release: string, fields: Partial<Mount & { type: 'overlay' }>, more: CloneOptions = {}): void => {
     const { release: own } = kernel;
     kernel.release = () => release;
