@@ -1,7 +1,7 @@
 // unshare() and unshareSync(): on the calling thread, and what is refused there.
 import { Flags, unshare, unshareSync } from '../lib';
 import { namespaceKinds } from '../lib/flags';
-import { needing } from './support/capability';
+import { needing, rootOnly } from './support/capability';
 import { as, asOwner, evaluate as evaluateAs, mayOwn, runScript } from './support/own-process';
 
 const isRoot = process.getuid!() === 0;
@@ -81,6 +81,17 @@ describe('unshare refuses', () => {
       isRoot ? as(4711) : [],
     );
     expect(told).toEqual(['EAGAIN', 'pthread_create']);
+  });
+  // An ordinary user has other processes, which count as well.
+  rootOnly('and not where there is room for just these', () => {
+    const told = evaluate<string[]>(
+      `const { execFileSync } = require('node:child_process');
+       const most = fs.readdirSync('/proc/self/task').length + 4;
+       execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=' + most + ':' + most]);
+       try { nsclone.unshareSync(nsclone.Flags.NEWUTS); return []; } catch ({ code, syscall }) { return [code, syscall]; }`,
+      as(4712),
+    );
+    expect(told).toEqual(['EPERM', 'unshare']);
   });
 
   it.each([

@@ -170,10 +170,23 @@ int PoolSize() {
   return size < 1 ? 1 : size > kLargestPool ? kLargestPool : size;
 }
 
+// A thread that waits until all of them are there.
+struct Trial {
+  uv_thread_t thread = {};
+  std::mutex* all_are_there = nullptr;
+  pid_t id = 0;
+};
+
+void Wait(void* data) {
+  auto* trial = static_cast<Trial*>(data);
+  trial->id = static_cast<pid_t>(syscall(SYS_gettid));
+  const std::lock_guard<std::mutex> lock(*trial->all_are_there);
+}
+
 // As many threads as the pool has, at once, with stacks of the same size. @returns errno
 int TryThreads() {
   std::mutex all_are_there;
-  std::vector<uv_thread_t> threads(static_cast<size_t>(PoolSize()));
+  std::vector<Trial> trials(static_cast<size_t>(PoolSize()));
   size_t made = 0;
   int error = 0;
   sigset_t every;
@@ -182,13 +195,18 @@ int TryThreads() {
   // On Linux it is that of the thread.
   sigprocmask(SIG_SETMASK, &every, &before);
   all_are_there.lock();
-  const auto wait = [](void* mutex) { const std::lock_guard<std::mutex> lock(*static_cast<std::mutex*>(mutex)); };
-  while (error == 0 && made < threads.size()) {
-    error = -uv_thread_create(&threads[made], wait, &all_are_there);
+  while (error == 0 && made < trials.size()) {
+    Trial& trial = trials[made];
+    trial.all_are_there = &all_are_there;
+    error = -uv_thread_create(&trial.thread, Wait, &trial);
     if (error == 0) made++;
   }
   all_are_there.unlock();
-  for (size_t i = 0; i < made; i++) uv_thread_join(&threads[i]);
+  for (size_t i = 0; i < made; i++) {
+    uv_thread_join(&trials[i].thread);
+    // The kernel tells that it has ended before it counts it no more, see release_task() there.
+    while (syscall(SYS_tgkill, getpid(), trials[i].id, 0) == 0) sched_yield();
+  }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   return error;
 }
