@@ -52,7 +52,7 @@ test('nothing goes on that nobody could be told of', () => {
 test('who has lost its parent while Node started ends', () => {
   // The shell is the parent, and goes when the launcher has become Node; what is left holds the pipe open.
   const script = `"$0" bwrap --ro-bind / / --die-with-parent sleep 100 &
-    until read -r name </proc/$!/comm && [ "$name" = node ]; do :; done; kill -9 $$`;
-  const { error } = spawnSync('sh', ['-c', script, cli], { encoding: 'utf8', timeout: 20_000 });
+    until [ /proc/$!/exe -ef "$1" ]; do :; done; kill -9 $$`;
+  const { error } = spawnSync('sh', ['-c', script, cli, process.execPath], { encoding: 'utf8', timeout: 20_000 });
   expect(error).toBeUndefined();
 });
