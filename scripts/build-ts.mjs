@@ -2,11 +2,11 @@
 //
 //   index.js     the public names
 //   front.js     all that an import needs. One file, because Node takes a third of a millisecond for each that it loads.
-//   core.js      what starts a command, options.js what options need and limits.js what those do that fewer have, output.js
-//                what collects output, recording.js what records and lists, late.js what explains, namespaces.js what makes and lists
-//                namespaces or moves a thread, fork.js what speaks with a module, probe.js what asks for what a host allows,
-//                constants.js the constants of the kernel: each compiled by the first call that needs it, as a call pays for every
-//                byte that it has compiled.
+//   core.js      what starts a command, options.js what options need, mounts.js and limits.js what those do that fewer have,
+//                output.js what collects output, recording.js what records and lists, late.js what explains, namespaces.js what
+//                makes and lists namespaces or moves a thread, fork.js what speaks with a module, probe.js what asks for what a host
+//                allows, constants.js the constants of the kernel: each compiled by the first call that needs it, as a call pays for
+//                every byte that it has compiled.
 //                The core is compiled soon after the import where no call has needed it by then.
 //   seccomp.js   the public names of `nsclone/seccomp`, and filters.js what they need
 //   *.mjs        the same names and the same classes for `import`
@@ -73,10 +73,6 @@ const front = [
 const groups = {
   // Who has options, most of them.
   options: [
-    'assembly/held-file',
-    'assembly/idmap',
-    'assembly/place',
-    'assembly/same-file',
     'assembly/until-exec',
     'handed-namespaces',
     'host/mount-table',
@@ -94,12 +90,19 @@ const groups = {
     'steps/init',
     'steps/join',
     'steps/loopback',
-    'steps/map-first',
-    'steps/mounts',
-    'steps/root',
     'steps/securebits',
     'steps/subordinate-ids',
     'steps/sysctl',
+  ],
+  // Who has mounts, or another root.
+  mounts: [
+    'assembly/held-file',
+    'assembly/idmap',
+    'assembly/place',
+    'assembly/same-file',
+    'steps/map-first',
+    'steps/mounts',
+    'steps/root',
   ],
   // Who limits or confines a command, or gives it a terminal.
   limits: [
@@ -188,7 +191,8 @@ const fileOf = (name) => join(root, 'lib', `${name}.ts`);
 const nameOf = (file) => relative(join(root, 'lib'), file).replace(/\.ts$/, '');
 /** What is in a folder of a group's own is loaded with it, and nobody else imports it. */
 const folders = {
-  options: ['steps/mounts'],
+  options: [],
+  mounts: ['steps/mounts'],
   limits: [],
   namespaces: [],
   output: [],

@@ -22,6 +22,7 @@ const wanted = [
     'front',
     'late',
     'limits',
+    'mounts',
     'namespaces',
     'options',
     'output',

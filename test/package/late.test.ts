@@ -68,6 +68,12 @@ test.each([
     ['constants.js', 'core.js', 'front.js', 'index.js', 'options.js'],
   ],
   [
+    'a command with mounts',
+    `const mounts = [{ type: 'tmpfs', target: '/tmp' }];
+    await (await clone('true', { flags: Flags.NEWUSER | Flags.NEWNS, uidMap: 'root', mounts })).exited;`,
+    ['constants.js', 'core.js', 'front.js', 'index.js', 'mounts.js', 'options.js'],
+  ],
+  [
     'what is told of a namespace',
     `using(Namespace.current('net')); function using(one) { one.owner().close(); one.close(); }`,
     ['constants.js', 'core.js', 'front.js', 'index.js', 'namespaces.js'],
