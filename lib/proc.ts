@@ -4,8 +4,12 @@ import { addon } from './addon';
 import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { identify, readText, writeText } from './open-file';
 
+const ENOENT = 2;
 const EIO = 5;
 const EXDEV = 18;
+const ENOTDIR = 20;
+/** ENOMEM, ENFILE, EMFILE. */
+const shortages = new Set([12, 23, 24]);
 
 /** Whose it must be: that of our pid namespace for a number; for `self` procfs alone will do. */
 function isAboutUs(path: string): boolean {
@@ -76,16 +80,22 @@ export function procForStub(option: string, counts = false): number {
   if (descriptor >= 0) return descriptor;
   if (-descriptor === EXDEV)
     throw procError(EXDEV, { step: 'proc', option, path: '/proc', hint: 'mount a /proc of ours' });
-  throw new SyscallError({ ...noProc, step: 'proc', option });
+  throw new SyscallError({ ...whyNoProc(-descriptor), step: 'proc', option });
 }
 
-const noProc = {
-  code: 'ENOENT',
-  syscall: 'openat',
-  path: '/proc',
-  reason: 'what is at /proc here is no proc file system',
-  hint: { cause: 'masked-proc', hint: 'mount one there, see proc(5)' },
-} satisfies SyscallErrorInit;
+/** What is there is no procfs, or could not be looked at: for want of a descriptor, or where a filter refuses the calls. */
+function whyNoProc(errno: number): SyscallErrorInit {
+  const path = '/proc';
+  if (shortages.has(errno)) return { errno, syscall: 'openat', path };
+  if (errno !== ENOENT && errno !== ENOTDIR) return { errno, syscall: 'fstatfs', path };
+  return {
+    code: 'ENOENT',
+    syscall: 'openat',
+    path,
+    reason: 'what is at /proc here is no proc file system',
+    hint: { cause: 'masked-proc', hint: 'mount one there, see proc(5)' },
+  };
+}
 
 /** The error of a look at another process. */
 export function procError(errno: number, place: SyscallErrorInit): SyscallError {
@@ -97,7 +107,8 @@ export function procError(errno: number, place: SyscallErrorInit): SyscallError 
       hint: place.hint ?? 'mount a /proc of ours, or use the namespaces by descriptors or paths',
     });
   }
-  if (addon().proc(false) < 0) return new SyscallError({ ...place, ...noProc });
+  const proc = addon().proc(false);
+  if (proc < 0) return new SyscallError({ ...place, ...whyNoProc(-proc) });
   const error = new SyscallError({ ...place, errno });
   return error.code === 'EACCES' ? new SyscallError({ ...place, errno, hint: place.hint ?? untraceable }) : error;
 }

@@ -41,11 +41,11 @@ Napi::Value OpenAt(const Napi::CallbackInfo& info) {
   return Lent(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
-// proc(ours) -> the descriptor of /proc, or -ENOENT; `ours`: -EXDEV where it is of another pid namespace
+// proc(ours) -> the descriptor of /proc, or -errno (-ENOENT, -ENOTDIR where there is none); `ours`: -EXDEV where it is
+// of another pid namespace
 Napi::Value OpenProc(const Napi::CallbackInfo& info) {
   int descriptor = -1;
   const Proc what = FindProc(&descriptor);
-  if (what == Proc::kNone) return Napi::Number::New(info.Env(), -ENOENT);
   if (what == Proc::kOthers && Truth(info[0])) return Napi::Number::New(info.Env(), -EXDEV);
   return Napi::Number::New(info.Env(), descriptor);
 }

@@ -63,7 +63,7 @@ Napi::Value ProcessNamespaces(const Napi::CallbackInfo& info) {
   const size_t room = rows.ElementLength() / kRow;
   int proc = -1;
   const Proc what = FindProc(&proc);
-  if (what != Proc::kOurs) return Number(info, what == Proc::kNone ? -ENOENT : -EXDEV);
+  if (what != Proc::kOurs) return Number(info, what == Proc::kNone ? proc : -EXDEV);
   Descriptor folder(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.open()) return Number(info, -errno);
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(folder.number()), closedir);

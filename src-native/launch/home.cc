@@ -104,7 +104,7 @@ void NoteOwnFiles() {
 
 Errno Home::Open(int kinds) {
   int proc = -1;
-  if (FindProc(&proc) == Proc::kNone) return {ENOENT, SYS_openat};
+  if (FindProc(&proc) == Proc::kNone) return {-proc, SYS_openat};
   for (size_t i = 0; i < kKinds; i++) {
     if ((kinds & kThreadKinds[i].flag) == 0) continue;
     spaces_[i] = AboveStdio(Descriptor(openat(proc, kThreadKinds[i].path, O_RDONLY | O_CLOEXEC)));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -21,16 +22,20 @@ namespace {
 
 constexpr ino_t kRootInode = 1;  // PROC_ROOT_INO of linux/proc_fs.h
 
-bool IsProcfs(int descriptor) {
+// 0 where it is one, ENOENT where it is something else; another errno where that could not be found out.
+int WhyNoProcfs(int descriptor) {
   struct statfs system = {};
   struct stat about = {};
-  return fstatfs(descriptor, &system) == 0 && system.f_type == PROC_SUPER_MAGIC &&
-         syscall(SYS_fstat, descriptor, &about) == 0 && about.st_ino == kRootInode;
+  if (fstatfs(descriptor, &system) != 0 || syscall(SYS_fstat, descriptor, &about) != 0) return errno;
+  return system.f_type == PROC_SUPER_MAGIC && about.st_ino == kRootInode ? 0 : ENOENT;
 }
 
 // NSpid has our number in each pid namespace from that of this /proc to our own: where they are one, a single number.
-bool IsOurs(int descriptor) {
+// For *why as above.
+bool IsOurs(int descriptor, int* why) {
   const Descriptor file(openat(descriptor, "self/status", O_RDONLY | O_CLOEXEC));
+  // For who is in no pid namespace of this procfs there is none.
+  if (!file.open() && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) *why = errno;
   if (!file.open()) return false;
   // The groups come before it, and there may be 65,536 of them.
   std::string text;
@@ -54,9 +59,12 @@ Proc FindProc(int* descriptor) {
     return Proc::kOurs;
   }
   Descriptor proc = AboveStdio(Descriptor(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
-  *descriptor = -1;
-  if (!proc.open() || !IsProcfs(proc.number())) return Proc::kNone;
-  const bool ours = IsOurs(proc.number());
+  int why = proc.open() ? WhyNoProcfs(proc.number()) : errno;
+  const bool ours = why == 0 && IsOurs(proc.number(), &why);
+  if (why != 0) {
+    *descriptor = -why;
+    return Proc::kNone;
+  }
   const std::lock_guard lock(*mutex);
   if (!is_ours) Replace(found, std::move(proc));
   if (ours) is_ours = true;

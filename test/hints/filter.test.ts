@@ -1,5 +1,5 @@
 // Where the kernel would allow a call, a refusal is that of a seccomp filter, and no capability is blamed.
-import { type CloneOptions, Flags, type Mount, type SyscallError } from '../../lib';
+import { type CloneOptions, Flags, type Mount, run, type SyscallError } from '../../lib';
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, withCapability } from '../support/capability';
@@ -7,7 +7,7 @@ import { calls, failAt } from '../support/fault';
 import { callsItself, hosts, onHost } from '../support/host';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
-import { evaluate } from '../support/own-process';
+import { evaluate, root } from '../support/own-process';
 
 leavesNothing();
 
@@ -210,5 +210,14 @@ describe('a filter that is there', () => {
       try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
       return nsclone.clone('/bin/true').then(() => 'it ran', ({ code, hint }) => ({ code, hint }));`);
     expect(told).toEqual({ code: 'EPERM', hint: sentence('clone') });
+  });
+  test('a look at /proc, which is not called masked', async () => {
+    const script = `const { clone, Flags } = require(${JSON.stringify(root)});
+      clone('/bin/true', { flags: Flags.NEWUSER, uidMap: 'root' }).catch(({ message }) => console.log(message));`;
+    const { stdout } = await run(process.execPath, ['-e', script], {
+      noNewPrivileges: true,
+      seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['fstatfs'], action: 'SCMP_ACT_ERRNO' }] },
+    });
+    expect(stdout).toBe('EPERM: operation not permitted, fstatfs /proc (uidMap)\n');
   });
 });
