@@ -1,6 +1,7 @@
 // The flags of clone(2) as text and back, and which flag makes which kind of namespace.
 import { Flags } from '../types/flags';
 import type { NamespaceKind } from '../types/flags';
+import { asCall } from './errors/caller';
 import { invalidArgType, invalidArgValue, outOfRange, refusedOption } from './errors/argument-error';
 import { didYouMean } from './errors/nearest';
 import { CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP } from './kernel/clone-constants';
@@ -76,10 +77,10 @@ function known(): readonly (readonly [name: string, value: number])[] {
  *
  * The low byte of a flags word of clone(2) is the exit signal, but for `CLONE_NEWTIME` (0x80), which lies there.
  * @param flags a negative number is taken as unsigned; a bigint may have the two flags above 32 bits
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` (no safe integer)
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` (no safe integer, or more than 64 bits)
  */
 export function formatFlags(flags: number | bigint): string {
-  let rest = toBits(flags);
+  let rest = asCall(formatFlags, () => toBits(flags));
   const names: string[] = [];
   const take = (name: string, value: bigint): void => {
     if ((rest & value) === 0n) return;
@@ -100,6 +101,8 @@ function toBits(flags: number | bigint): bigint {
     throw invalidArgType('flags argument', 'of type number or bigint', flags);
   }
   const bits = BigInt(flags);
+  if (BigInt.asUintN(64, bits) !== bits && BigInt.asIntN(64, bits) !== bits)
+    throw outOfRange('flags argument', 'flags of 64 bits', flags);
   return BigInt.asUintN(bits < -0x80000000n ? 64 : bits < 0n ? 32 : 64, bits);
 }
 
@@ -109,6 +112,10 @@ function toBits(flags: number | bigint): bigint {
  *   `ERR_OUT_OF_RANGE` for what does not fit into 32 bits
  */
 export function parseFlags(text: string): number {
+  return asCall(parseFlags, () => parse(text));
+}
+
+function parse(text: string): number {
   if (typeof text !== 'string') throw invalidArgType('text argument', 'of type string', text);
   return text.split('|').reduce((flags, part) => (flags | parsePart(part.trim(), text)) >>> 0, 0);
 }

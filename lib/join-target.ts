@@ -1,7 +1,7 @@
 // What there is to enter: a path, a descriptor, a process, a namespace, a set of them; checked, and opened when it is needed.
 import type { NamespaceKind } from '../types/flags';
 import type { Hint } from './errors/hint';
-import type { NamespaceSetTarget, NamespaceTarget } from '../types/join-target';
+import type { NamespaceSetTarget, NamespaceTarget, SpawnedTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
 import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
@@ -122,6 +122,7 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
     checkKind(checked.flags, `${name}.fd`, flagOfKind[kind]);
     return { ...checked, path: `${target.kind}:[${identify(target.fd).ino}]` };
   }
+  if (isSpawned(target)) return ofSpawned(target, name, wanted);
   const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);
   const ways = (['fd', 'pid', 'pidfd'] as const).filter((way) => given[way] !== undefined);
   if (ways.length !== 1) throw invalidArgValue(option, target, 'must have exactly one of fd, pid and pidfd');
@@ -157,6 +158,20 @@ function has(target: object, name: string): boolean {
 /** A child of ours. */
 function isLiving(target: object): target is { pidfd: number } {
   return has(target, 'pidfd') && has(target, 'exited');
+}
+
+/** A child of Node's. */
+export function isSpawned(target: object): target is SpawnedTarget {
+  return has(target, 'exitCode') && has(target, 'signalCode');
+}
+
+/**
+ * Its pid, which is nobody else's as long as Node has not taken note of its end.
+ * @throws SyscallError ESRCH
+ */
+export function pidOfSpawned({ pid, exitCode, signalCode }: SpawnedTarget, option: string, syscall: string): number {
+  if (typeof pid === 'number' && exitCode === null && signalCode === null) return pid;
+  throw new SyscallError({ code: 'ESRCH', syscall, option, reason: 'the child has ended, or was never started' });
 }
 
 function isNamespace(target: object): target is NamespaceTarget {
@@ -208,6 +223,12 @@ function typeOf(descriptor: number, { option, path }: Place, given: unknown = de
   if (flags === -EBADF) throw new SyscallError({ errno: EBADF, syscall: 'setns', option });
   if (flags === -ENOTTY || flags >= 0) throw invalidArgValue(option, given, 'must be a namespace');
   throw new SyscallError({ errno: -flags, syscall: 'ioctl', option: bareName(option), path });
+}
+
+function ofSpawned(child: SpawnedTarget, option: string, wanted: number | undefined): Target {
+  const current = (): Target =>
+    ofPid(integer(pidOfSpawned(child, option, 'setns'), `${option}.pid`, 1, largestPid), option, wanted);
+  return { ...current(), open: () => current().open() };
 }
 
 function ofPid(pid: number, option: string, wanted: number | undefined): Target {

@@ -86,3 +86,13 @@ export class NamespaceSet implements NamespaceSetTarget {
     return `NamespaceSet { ${this.#members.map((one) => inspect(one)).join(', ')} }`;
   }
 }
+
+// No type has it; without types it would be undefined, which `join` takes for nothing.
+Object.defineProperty(NamespaceSet.prototype, 'pid', {
+  get(): never {
+    throw refusedOption(
+      'flags argument',
+      'had no Flags.NEWPID: a pid namespace lives by its pid 1, so no set has one; clone() a command with hold',
+    );
+  },
+});

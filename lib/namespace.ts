@@ -3,26 +3,34 @@ import { debuglog, inspect } from 'node:util';
 
 import type { NamespaceKind } from '../types/flags';
 import type { ClonedProcess } from '../types/child';
+import type { SpawnedTarget } from '../types/join-target';
 import type { ListedNamespace, NamespaceHandle } from '../types/namespace';
 import { addon } from './addon';
 import { integer, oneOf, string } from './check';
+import { asCall } from './errors/caller';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { handedNamespace, hasHandedOver } from './handed-namespaces';
+import { isSpawned, pidOfSpawned } from './join-target';
 import { keepNamespace } from './keep-namespace';
 import { constants } from './kernel/constants';
 import { listNamespaces } from './list-namespaces';
 import { ownerOf, ownerUidOf, parentOf } from './namespace-relations';
 import { type FileIdentity, identify } from './open-file';
-import { openProc, procError } from './proc';
+import { namespaceId, openProc, procError } from './proc';
+
+const ENOENT = 2;
+const ESRCH = 3;
 
 const kinds = namespaceKinds.map(({ kind }) => kind);
 
-function identityOf({ fd }: Pick<NamespaceHandle, 'fd'>): FileIdentity {
-  if (fd === -1) throw new SyscallError({ code: 'EBADF', syscall: 'fstat', reason: 'the namespace is closed' });
+function identityOf({ fd, kind }: Pick<NamespaceHandle, 'fd' | 'kind'>): FileIdentity {
+  if (fd === -1) throw new SyscallError({ code: 'EBADF', syscall: 'fstat', reason: `the ${kind} namespace is closed` });
   return identify(fd);
 }
+
+type Calls<Name extends string> = Readonly<Record<Name, () => unknown>>;
 
 const debug = debuglog('nsclone');
 
@@ -42,6 +50,12 @@ function closeDropped({ kind, descriptor, dev, ino }: Dropped): void {
   }
   addon().close(descriptor);
   debug('a Namespace was dropped while it was open (%s, %s): close() it, or declare it with using', kind, String(ino));
+}
+
+/** Of what is given for a process, where it has one. @throws SyscallError ESRCH where it has ended */
+function pidOfProcess(source: Partial<Pick<ClonedProcess, 'pid' | 'pidfd'>> | SpawnedTarget | null): unknown {
+  const isOfNode = typeof source === 'object' && source !== null && !('pidfd' in source) && isSpawned(source);
+  return isOfNode ? pidOfSpawned(source, 'source', 'open') : source?.pid;
 }
 
 let unclosed: FinalizationRegistry<Dropped> | undefined;
@@ -79,24 +93,34 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
 
   /**
    * Opens a namespace.
-   * @param source a path (`/proc/PID/ns/net`, a bind mount of it), a pid, or a child of `clone()`
+   * @param source a path (`/proc/PID/ns/net`, a bind mount of it), a pid, or a child of `clone()` or of Node's
    * @param kind which one; a path tells by itself
    * @throws ArgumentError, SyscallError ENOENT, ESRCH, EACCES
    */
   static open(path: string): Namespace;
   static open<K extends NamespaceKind>(
-    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'>,
+    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
     kind: K,
   ): Namespace<K>;
-  static open(source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'>, kind?: NamespaceKind): Namespace {
+  static open(
+    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
+    kind?: NamespaceKind,
+  ): Namespace {
+    return asCall(ofClass.open, () => Namespace.#open(source, kind));
+  }
+
+  static #open(
+    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
+    kind: NamespaceKind | undefined,
+  ): Namespace {
     const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
     if (typeof source === 'string') return Namespace.#at(string(source, 'source argument', { nonEmpty: true }), wanted);
     if (wanted === undefined)
       throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
-    const pid = typeof source === 'number' ? source : source?.pid;
+    const pid = typeof source === 'number' ? source : pidOfProcess(source);
     if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
     const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
-    if (typeof source !== 'number') {
+    if (typeof source !== 'number' && 'pidfd' in source) {
       if (source.pidfd < 0) throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path });
       const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
       if (handed !== undefined) return new Namespace(wanted, handed);
@@ -106,8 +130,10 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
 
   /** The namespace that the calling thread is in. */
   static current<K extends NamespaceKind>(kind: K): Namespace<K> {
-    const checked = oneOf(kind, 'kind argument', kinds) as K;
-    return Namespace.#of(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+    return asCall(ofClass.current, () => {
+      const checked = oneOf(kind, 'kind argument', kinds);
+      return Namespace.#of(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+    });
   }
 
   /**
@@ -119,13 +145,15 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError where /proc is not that of our pid namespace
    */
   static list(): ListedNamespace[] {
-    return listNamespaces();
+    return asCall(ofClass.list, listNamespaces);
   }
 
   /** Of a process, below a /proc that is ours. */
   static #of(path: string, wanted: NamespaceKind): Namespace {
     const descriptor = openProc(path.slice('/proc/'.length));
-    if (descriptor < 0) throw procError(-descriptor, { syscall: 'open', option: 'source', path });
+    // A process that has ended is in no namespace any more, reaped or not.
+    const isGone = descriptor === -ENOENT && namespaceId(`self/ns/${wanted}`) > 0;
+    if (descriptor < 0) throw procError(isGone ? ESRCH : -descriptor, { syscall: 'open', option: 'source', path });
     return Namespace.#from(descriptor, path, wanted);
   }
 
@@ -162,9 +190,11 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF where one of them is closed
    */
   equals(other: NamespaceHandle): boolean {
-    if (typeof other?.fd !== 'number') throw invalidArgType('other argument', 'an instance of Namespace', other);
-    const [a, b] = [identityOf(this), identityOf(other)];
-    return a.ino === b.ino && a.dev === b.dev;
+    return asCall(own.equals, () => {
+      if (typeof other?.fd !== 'number') throw invalidArgType('other argument', 'an instance of Namespace', other);
+      const [a, b] = [identityOf(this), identityOf(other)];
+      return a.ino === b.ino && a.dev === b.dev;
+    });
   }
 
   /**
@@ -176,7 +206,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   parent(): Namespace<K> | null {
-    const parent = parentOf(openDescriptor(this), this.kind);
+    const parent = asCall(own.parent, () => parentOf(openDescriptor(this), this.kind));
     return parent === undefined ? null : new Namespace(this.kind, parent);
   }
 
@@ -189,7 +219,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   owner(): Namespace<'user'> | null {
-    const owner = ownerOf(openDescriptor(this));
+    const owner = asCall(own.owner, () => ownerOf(openDescriptor(this)));
     return owner === undefined ? null : new Namespace('user', owner);
   }
 
@@ -201,7 +231,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EBADF once closed, EMFILE
    */
   ownerUid(): number | null {
-    return ownerUidOf(openDescriptor(this), this.kind);
+    return asCall(own.ownerUid, () => ownerUidOf(openDescriptor(this), this.kind));
   }
 
   /**
@@ -217,8 +247,10 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    * @throws SyscallError EPERM without CAP_SYS_ADMIN, EEXIST, ENOENT; EINVAL or ELOOP for a mount namespace that is our own, or older
    */
   persist(path: string): void {
-    const checked = string(path, 'path argument', { nonEmpty: true });
-    keepNamespace(openDescriptor(this), this.kind, checked);
+    asCall(own.persist, () => {
+      const checked = string(path, 'path argument', { nonEmpty: true });
+      keepNamespace(openDescriptor(this), this.kind, checked);
+    });
   }
 
   /** Lets go of it. Closing twice does nothing. */
@@ -234,6 +266,10 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
     this.close();
   }
 }
+
+// As functions whose frames an error is without.
+const own = Namespace.prototype as unknown as Calls<'equals' | 'parent' | 'owner' | 'ownerUid' | 'persist'>;
+const ofClass = Namespace as unknown as Calls<'open' | 'current' | 'list'>;
 
 // What console.log() shows: no member by its type, as that is no interface's.
 Object.defineProperty(Namespace.prototype, inspect.custom, {

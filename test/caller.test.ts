@@ -1,5 +1,19 @@
 // The stack of an error: the caller's, without a frame of the library, also of what fails when the call has returned.
-import { clone, Flags, plan, record, run, setns, setnsSync, unshare, unshareSync } from '../lib';
+import {
+  clone,
+  Flags,
+  formatFlags,
+  Namespace,
+  parseFlags,
+  plan,
+  record,
+  run,
+  runIn,
+  setns,
+  setnsSync,
+  unshare,
+  unshareSync,
+} from '../lib';
 import { compile, disassemble, type SeccompProfile } from '../lib/seccomp';
 import { leavesNothing } from './support/leftovers';
 import { runScript } from './support/own-process';
@@ -35,6 +49,12 @@ function thrown(body: () => unknown): unknown {
   }
 }
 
+function closed(): Namespace {
+  const namespace = Namespace.current('uts');
+  namespace.close();
+  return namespace;
+}
+
 const bad = { hostnam: 'box' } as object;
 
 describe('what is thrown, and what is refused before there is a child', () => {
@@ -42,6 +62,17 @@ describe('what is thrown, and what is refused before there is a child', () => {
     ['plan', () => plan('true', bad)],
     ['unshareSync', () => unshareSync(Flags.NEWUSER)],
     ['setnsSync', () => setnsSync('/nonexistent')],
+    ['runIn', () => runIn('/nonexistent', () => {})],
+    ['formatFlags', () => formatFlags(0.5)],
+    ['parseFlags', () => parseFlags('x')],
+    ['Namespace.open', () => Namespace.open('/nonexistent')],
+    ['Namespace.open', () => Namespace.open(2 ** 22, 'net')],
+    ['Namespace.current', () => Namespace.current('x' as 'net')],
+    ['namespace.equals', () => closed().equals(closed())],
+    ['namespace.parent', () => closed().parent()],
+    ['namespace.owner', () => closed().owner()],
+    ['namespace.ownerUid', () => closed().ownerUid()],
+    ['namespace.persist', () => closed().persist('/nonexistent')],
     ['compile', () => compile({} as SeccompProfile)],
     ['disassemble', () => disassemble(new Uint8Array(1))],
   ])('%s()', (_, call) => {

@@ -87,7 +87,7 @@ test('what is no text or no number is refused', () => {
   expect(() => formatFlags('5' as unknown as number)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
   );
-  for (const value of [NaN, 1.5, Infinity, 2 ** 53]) {
+  for (const value of [NaN, 1.5, Infinity, 2 ** 53, 2n ** 64n, -(2n ** 63n) - 1n]) {
     expect(() => formatFlags(value)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
   }
 });

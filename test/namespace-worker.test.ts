@@ -296,7 +296,6 @@ describe('what it is refused', () => {
       code: 'EPERM',
       syscall: 'unshare',
       option: 'flags',
-      path: 'CLONE_NEWNET',
       message:
         'EPERM: operation not permitted, unshare CLONE_NEWNET (flags): needs CAP_SYS_ADMIN; an ordinary user gets namespaces with clone() and Flags.NEWUSER',
     });
@@ -318,6 +317,18 @@ describe('what it is refused', () => {
       syscall: 'setns',
       option: 'join',
     });
+  });
+
+  test('one of several, of which the first could not be left again', () => {
+    const error = evaluate<unknown>(
+      `${common()}
+       const { uts } = await nsclone.createNamespaces(Flags.NEWUTS);
+       const worker = new NamespaceWorker('console.log("ran")', { eval: true, join: [uts, '/proc/self/ns/net'] });
+       const [{ code, syscall, option }] = await once(worker, 'error');
+       return { code, syscall, option };`,
+      ['unshare', '--user', '--map-root-user'],
+    );
+    expect(error).toEqual({ code: 'EPERM', syscall: 'setns', option: 'join[1]' });
   });
 
   const refusals: [name: string, args: unknown[], option: string, message: RegExp][] = [
@@ -367,6 +378,8 @@ describe('what it is refused', () => {
     ['a bare name', ['worker.js', {}], 'filename', /must be an absolute path, or begin with/],
     ['the text of a URL', ['file:///worker.js', {}], 'filename', /wrap it with new URL\(\)/],
     ['a URL of the web', [new URL('https://example.invalid/'), {}], 'filename', /file: or data: URL/],
+    ['a misspelt option', ['0', { eval: true, flag: Flags.NEWNET }], 'flag', /did you mean "flags"/],
+    ['an option of clone()', ['0', { eval: true, uidMap: 'root' }], 'uidMap', /is unknown/],
     ['no filename', [undefined, {}], 'filename', /of type string or an instance of URL/],
     ['text that is none', [5, { eval: true }], 'filename', /of type string, as eval is given/],
     ['options that are none', ['0', 5], 'options', /of type object/],

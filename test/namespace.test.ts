@@ -1,6 +1,7 @@
 // Namespace: a namespace held by a descriptor, and namespace() of a child.
 import { fstatSync, mkdtempSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -136,9 +137,21 @@ describe('Namespace.open', () => {
     );
     const child = await clone('/bin/true', { stdio: 'ignore' });
     await child.exited;
-    expect(() => Namespace.open(child.pid, 'net')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+    expect(() => Namespace.open(child.pid, 'net')).toThrow(expect.objectContaining({ code: 'ESRCH' }));
     expect(() => Namespace.open(child, 'net')).toThrow(
       expect.objectContaining({ code: 'ESRCH', option: 'source', path: `/proc/${child.pid}/ns/net` }),
+    );
+  });
+  test('a child of Node itself, until it has ended', async () => {
+    const child = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+    const same = using(Namespace.open(child, 'net'), (open) =>
+      using(Namespace.current('net'), (own) => open.equals(own)),
+    );
+    expect(same).toBe(true);
+    child.stdin.end();
+    await once(child, 'exit');
+    expect(() => Namespace.open(child, 'net')).toThrow(
+      expect.objectContaining({ code: 'ESRCH', syscall: 'open', option: 'source' }),
     );
   });
   userOnly('the process of somebody else is the error of the kernel', () => {
@@ -221,7 +234,7 @@ describe('closing', () => {
     expect(namespace.kind).toBe('net');
     const closed = expect.objectContaining({
       code: 'EBADF',
-      message: expect.stringMatching(/^EBADF: the namespace is closed/),
+      message: expect.stringMatching(/^EBADF: the net namespace is closed/),
     });
     expect(() => namespace.id).toThrow(closed);
     using(Namespace.current('net'), (open) => {

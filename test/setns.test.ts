@@ -56,6 +56,23 @@ describe('setns enters', () => {
     expect(same).toEqual([true, true, true, true]);
   });
 
+  owning('those of a child of Node itself, until it has ended', () => {
+    const [theirs, entered, code] = evaluate<string[]>(
+      `const { spawn } = require('node:child_process');
+       const link = (kind, pid = 'thread-self') => fs.readlinkSync('/proc/' + pid + '/ns/' + kind);
+       const child = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+       const home = link('net');
+       while (link('net', child.pid) === home) await new Promise((resolve) => setTimeout(resolve, 5));
+       const theirs = link('net', child.pid);
+       nsclone.setnsSync(child);
+       const entered = link('net');
+       child.stdin.end();
+       await new Promise((resolve) => child.once('exit', resolve));
+       try { nsclone.setnsSync(child); } catch (error) { return [theirs, entered, error.code]; }`,
+    );
+    expect([entered, code]).toEqual([theirs, 'ESRCH']);
+  });
+
   owning('a mount namespace, and comes back', () => {
     const [inside, back] = evaluate<boolean[]>(
       withChild(
@@ -202,6 +219,56 @@ describe('setns that fails leaves the thread where it was', () => {
     expect([error, same, places]).toEqual([-9, true, [4, syscalls.setns]]);
   });
 
+  owning('also where no thread could try it first', () => {
+    const [error, same, places] = evaluate<[number, boolean, number[]]>(`${common}
+      const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
+      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
+      process.chdir('/proc');
+      kinds[kinds.indexOf('pid_for_children')] = 'pid';
+      // Whose children are in another pid namespace can make no thread.
+      unshareSync(Flags.NEWPID);
+      const before = where();
+      const places = Int32Array.from([...flags.flatMap((flag) => [child.pidfd, flag]), closed, Flags.NEWNET]);
+      const result = enter(places, flags.length + 1);
+      child.kill('SIGKILL');
+      return [result, JSON.stringify(where()) === JSON.stringify(before), [...places.slice(0, 2)]];`);
+    expect([error, same, places]).toEqual([-9, true, [3, syscalls.setns]]);
+  });
+
+  it('of a process of which one kind is refused, whether root and working directory are its own or not', () => {
+    // Its mount namespace belongs to the user namespace, and its network to another one.
+    const [codes, same] = evaluate<[string[], boolean]>(
+      `${common}
+       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNS, stdio: 'ignore' });
+       unshareSync(Flags.NEWNET);
+       const before = where();
+       const codes = [];
+       const target = { pid: child.pid, flags: Flags.NEWNS | Flags.NEWNET };
+       for (const step of [() => {}, () => unshareSync(Flags.FS), () => {}]) {
+         step();
+         try { nsclone.setnsSync(target); } catch (error) { codes.push(error.code); }
+       }
+       child.kill('SIGKILL');
+       return [codes, JSON.stringify(where()) === JSON.stringify(before)];`,
+      ['unshare', '--user', '--map-root-user'],
+    );
+    expect({ codes, same }).toEqual({ codes: ['EPERM', 'EPERM', 'EPERM'], same: true });
+  });
+
+  it('also where nobody could have brought it back', () => {
+    // A user namespace that does not own the network it is in: out is possible, in is not.
+    const [result, same] = evaluate<[number, boolean]>(
+      `${common}
+       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET, stdio: 'ignore' });
+       const before = where();
+       const result = enter(Int32Array.of(child.pidfd, Flags.NEWNET, closed, Flags.NEWUTS), 2);
+       child.kill('SIGKILL');
+       return [result, JSON.stringify(where()) === JSON.stringify(before)];`,
+      ['unshare', '--user', '--map-root-user'],
+    );
+    expect({ result, same }).toEqual({ result: -errnoByName['EBADF']!, same: true });
+  });
+
   owning('of a process in one call nothing is entered where one kind is refused', () => {
     const [errors, same] = evaluate<[number[], boolean]>(`${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET | Flags.NEWNS | Flags.NEWTIME, stdio: 'ignore' });
@@ -234,6 +301,8 @@ describe('setns that fails leaves the thread where it was', () => {
       `${common}
        const child = await nsclone.clone('sleep', ['100'], { flags: Flags.NEWNET, stdio: 'ignore', parentDeathSignal: 'SIGKILL' });
        console.log('before');
+       // Whose children are in another pid namespace can make no thread that would try it.
+       unshareSync(Flags.NEWPID);
        enter(Int32Array.of(child.pidfd, Flags.NEWNET, closed, Flags.NEWUTS), 2);
        console.log('after');`,
       ['unshare', '--user', '--map-root-user'],

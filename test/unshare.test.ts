@@ -122,17 +122,34 @@ describe('unshare refuses', () => {
     const error = evaluate(`
       const before = ${link('uts')};
       nsclone.unshareSync(nsclone.Flags.NEWPID);
-      try { nsclone.unshareSync(nsclone.Flags.NEWPID | nsclone.Flags.NEWUTS); } catch ({ code, syscall, option, path, hint }) {
-        return { code, syscall, option, path, hint, uts: ${link('uts')} === before };
+      try { nsclone.unshareSync(nsclone.Flags.NEWPID | nsclone.Flags.NEWUTS); } catch ({ code, syscall, option, message, hint }) {
+        return { code, syscall, option, is: message.split(': ')[1], hint, uts: ${link('uts')} === before };
       }`);
     expect(error).toEqual({
       code: 'EINVAL',
       syscall: 'unshare',
       option: 'flags',
-      path: 'CLONE_NEWUTS|CLONE_NEWPID',
+      is: 'invalid argument, unshare CLONE_NEWUTS|CLONE_NEWPID (flags)',
       hint: 'the children of this thread are in another pid namespace than itself already: setns() back first',
       uts: true,
     });
+  });
+
+  owning('children to come, once their pid 1 has ended, with the way back', () => {
+    const errors = evaluate<unknown[]>(`
+      nsclone.unshareSync(nsclone.Flags.NEWPID);
+      require('node:child_process').execSync('true');
+      const calls = [() => nsclone.clone('true'), () => nsclone.createNamespaces(nsclone.Flags.NEWUTS)];
+      const told = [];
+      for (const call of calls) await call().catch(({ code, step, hint }) => told.push({ code, step, hint }));
+      nsclone.setnsSync('/proc/self/ns/pid');
+      return [...told, (await nsclone.run('true')).code];`);
+    const error = {
+      code: 'ENOMEM',
+      step: 'clone',
+      hint: "the pid 1 of the pid namespace that this thread has its children in has ended: none can be born there any more: setns('/proc/thread-self/ns/pid') leads back",
+    };
+    expect(errors).toEqual([error, error, 0]);
   });
 
   it('more namespaces than there may be, with the sysctl', () => {

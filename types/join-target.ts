@@ -37,6 +37,13 @@ export interface ChildTarget {
   readonly exited: Promise<unknown>;
 }
 
+/** A child of `node:child_process` that has not ended: all of its namespaces that differ from ours. */
+export interface SpawnedTarget {
+  readonly pid?: number | undefined;
+  readonly exitCode: number | null;
+  readonly signalCode: string | null;
+}
+
 /** Namespaces to enter: a path (`/proc/PID/ns/net`, a bind mount of it), a descriptor, a namespace, a set of them, or a process. */
 export type JoinTarget =
   | string
@@ -45,4 +52,5 @@ export type JoinTarget =
   | PidfdTarget
   | NamespaceTarget
   | NamespaceSetTarget
-  | ChildTarget;
+  | ChildTarget
+  | SpawnedTarget;

@@ -74,6 +74,15 @@ export function ofCall(error: unknown, call: Call, note?: Note): unknown {
   return error;
 }
 
+/** What `body` returns; an error of ours that it throws is of this call. */
+export function asCall<T>(call: Call, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw ofCall(error, call);
+  }
+}
+
 /** Where a function that is on the stack was called: 'app.js:7:3'; undefined where nobody can tell. */
 export function lineThatCalled(called: Call | undefined): string | undefined {
   const note: Note = {};

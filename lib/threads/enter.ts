@@ -31,7 +31,7 @@ export function enterNamespaces(target: unknown, flags: unknown): void {
   try {
     if (targets.some(entersMounts)) forgetFolder();
     const result = addon().enter(places, targets.length);
-    if (result < 0) throw enterFailure(-result, places[1]!, { option: 'target', path: targets[places[0]!]!.path });
+    if (result < 0) throw enterFailure(-result, places[1]!, { ...targets[places[0]!]!, option: 'target' });
   } finally {
     close();
   }

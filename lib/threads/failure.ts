@@ -14,16 +14,19 @@ import { procError } from '../proc';
 export interface Place {
   readonly option: string;
   readonly path?: string | undefined;
+  /** Its kinds of namespace. */
+  readonly flags?: number;
 }
 
 /** New namespaces were refused. */
 export function unshareFailure(errno: number, flags: number, option = 'flags'): SyscallError {
   const hint = whyNotUnshared(errnoName(errno), flags);
-  return new SyscallError({ errno, syscall: 'unshare', option, path: formatFlags(flags), hint });
+  const syscall = 'unshare';
+  return new SyscallError({ errno, syscall, verb: `${syscall} ${formatFlags(flags)}`, option, hint });
 }
 
 /** Namespaces that there are were refused. @param call the number of the system call */
-export function enterFailure(errno: number, call: number, { option, path }: Place): SyscallError {
+export function enterFailure(errno: number, call: number, { option, path, flags = 0 }: Place): SyscallError {
   if (syscallName(call) === 'openat')
     return procError(errno, {
       syscall: 'openat',
@@ -31,17 +34,18 @@ export function enterFailure(errno: number, call: number, { option, path }: Plac
       path: '/proc/thread-self/ns',
       hint: 'the way back is opened first',
     });
-  return new SyscallError({ errno, syscall: syscallName(call), option, path, hint: whyNotEntered(errnoName(errno)) });
+  const hint = whyNotEntered(errnoName(errno), flags);
+  return new SyscallError({ errno, syscall: syscallName(call), option, path, hint });
 }
 
 /** The thread was not let go, since it could not come back. @param kinds the namespaces that it is in, as flags */
 export function wayBackFailure(errno: number, call: number, option: string, kinds: number): SyscallError {
-  const path = `of this thread, ${formatFlags(kinds)}`;
+  const syscall = syscallName(call);
   return new SyscallError({
     errno,
-    syscall: syscallName(call),
+    syscall,
+    verb: `${syscall} of this thread, ${formatFlags(kinds)}`,
     option,
-    path,
     reason: 'there is no way back',
     hint: whyNoWayBack(errnoName(errno)),
   });
@@ -58,9 +62,11 @@ function whyNotUnshared(code: string, flags: number): Hint | undefined {
   return lacking;
 }
 
-function whyNotEntered(code: string): Hint | undefined {
+function whyNotEntered(code: string, flags: number): Hint | undefined {
   if (code === 'ESRCH') return 'the process has ended';
   if (code !== 'EPERM') return undefined;
+  if ((flags & Flags.NEWNS) !== 0 && holds(constants.CAP_SYS_ADMIN) === true && !holds(constants.CAP_SYS_CHROOT))
+    return 'to enter a mount namespace takes CAP_SYS_CHROOT as well as CAP_SYS_ADMIN';
   if (holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, 'setns');
   return 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too';
 }

@@ -12,8 +12,14 @@ const refused: Reasons = [
     Flags.NEWUSER,
     'the kernel refuses it to a process with threads, which Node always has; use clone() with Flags.NEWUSER',
   ],
-  [Flags.FILES, 'it would cut this thread off from the descriptors that the thread pool opens'],
-  [Flags.VM | Flags.THREAD | Flags.SIGHAND, 'the kernel refuses it to a process with threads, which Node always has'],
+  [
+    Flags.FILES,
+    'it would cut this thread off from the descriptors that the thread pool opens; a child of clone() has descriptors of its own',
+  ],
+  [
+    Flags.VM | Flags.THREAD | Flags.SIGHAND,
+    'the kernel refuses it to a process with threads, which Node always has; a child of clone() has memory and signals of its own',
+  ],
 ];
 
 /** What unshare(2) knows and what does not only hurt here. */

@@ -71,7 +71,7 @@ function isThenable(value: unknown): boolean {
 
 function failure(errno: number, places: Int32Array, targets: readonly Target[]): Error {
   const [place, call] = [places[0]!, places[1]!];
-  if (place >= 0) return enterFailure(errno, call, { option: 'target', path: targets[place]!.path });
+  if (place >= 0) return enterFailure(errno, call, { ...targets[place]!, option: 'target' });
   const kinds = targets.reduce((all, { flags }) => all | flags, 0);
   return wayBackFailure(errno, call, 'target', kinds);
 }

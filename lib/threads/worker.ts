@@ -4,7 +4,7 @@ import type { WorkerOptions } from 'node:worker_threads';
 import type { NamespaceWorkerOptions } from '../../types/worker';
 import { addon } from '../addon';
 import { boolean, string } from '../check';
-import { invalidArgType, refusedOption } from '../errors/argument-error';
+import { invalidArgType, refusedOption, unknownOption } from '../errors/argument-error';
 import { type Note, ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags, namespaceMask } from '../flags';
@@ -35,6 +35,12 @@ const refused: Reasons = [
   ],
   [Flags.NEWUSER | Flags.NEWTIME, threads],
 ];
+
+/** Those of Node's own class, and ours. */
+const names: readonly string[] =
+  'join flags hostname loopback argv env eval execArgv name resourceLimits stderr stdin stdout trackUnmanagedFds transferList workerData'.split(
+    ' ',
+  );
 
 /** __NEW_UTS_LEN of linux/utsname.h. */
 const longestName = 64;
@@ -99,6 +105,10 @@ export function prepareWorker(
     __proto__: null,
     ...given,
   } as NamespaceWorkerOptions;
+  // Node takes no notice of what it does not know: a namespace that is misspelt would be the host's.
+  for (const [key, value] of Object.entries(rest)) {
+    if (value !== undefined && !names.includes(key)) throw unknownOption(key, key, names);
+  }
   const targets = checkJoin(join);
   const flags = checkFlags(newKinds, kindsOf(targets));
   const all = (flags | kindsOf(targets)) & namespaceMask;

@@ -36,6 +36,22 @@ constexpr int32_t kWayBack = -1;
 
 Napi::Value Number(const Napi::CallbackInfo& info, int number) { return Napi::Number::New(info.Env(), number); }
 
+// A thread that is started meanwhile has all signals blocked. On Linux it is the mask of the calling thread.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t every;
+    sigfillset(&every);
+    sigprocmask(SIG_SETMASK, &every, &before_);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  ~SignalsHeld() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 // Targets, as [descriptor, kinds] each, in an array that is told of a refusal: [place, number of the system call].
 class Places {
  public:
@@ -48,6 +64,8 @@ class Places {
   }
 
   int kinds() const { return kinds_; }
+  size_t count() const { return targets_.size(); }
+  const std::vector<Target>& targets() const { return targets_; }
   Refusal EnterAll(const char* caller) const { return Enter(targets_.data(), targets_.size(), caller); }
 
   Napi::Value Tell(const Napi::CallbackInfo& info, const Errno& error, int32_t place) {
@@ -69,10 +87,32 @@ Napi::Value Unshare(const Napi::CallbackInfo& info) {
   return Number(info, unshare(flags) == 0 ? 0 : -errno);
 }
 
+// What a thread does that nobody needs any more.
+struct Attempt {
+  const std::vector<Target>& targets;
+  Refusal refusal;
+};
+
+// Whether all of several can be entered: a thread of their own tries it, as for one that is in some of them there may
+// be no way back. Where there can be none, nobody knows.
+Refusal Try(const std::vector<Target>& targets) {
+  Attempt attempt = {targets, {}};
+  uv_thread_t thread = {};
+  const auto enter = [](void* data) {
+    auto* attempted = static_cast<Attempt*>(data);
+    int entered = 0;
+    attempted->refusal = EnterUpTo(attempted->targets.data(), attempted->targets.size(), &entered);
+  };
+  const SignalsHeld held;
+  if (uv_thread_create != nullptr && uv_thread_create(&thread, enter, &attempt) == 0) uv_thread_join(&thread);
+  return attempt.refusal;
+}
+
 // enter(places: Int32Array, count) -> 0: all or none
 Napi::Value EnterTargets(const Napi::CallbackInfo& info) {
   Places places(info);
-  const Refusal refusal = places.EnterAll("setns()");
+  Refusal refusal = places.count() > 1 ? Try(places.targets()) : Refusal{};
+  if (!refusal.error) refusal = places.EnterAll("setns()");
   return refusal.error ? places.Tell(info, refusal.error, static_cast<int32_t>(refusal.target)) : Number(info, 0);
 }
 
@@ -189,11 +229,7 @@ int TryThreads() {
   std::vector<Trial> trials(static_cast<size_t>(PoolSize()));
   size_t made = 0;
   int error = 0;
-  sigset_t every;
-  sigset_t before;
-  sigfillset(&every);
-  // On Linux it is that of the thread.
-  sigprocmask(SIG_SETMASK, &every, &before);
+  const SignalsHeld held;
   all_are_there.lock();
   while (error == 0 && made < trials.size()) {
     Trial& trial = trials[made];
@@ -207,7 +243,6 @@ int TryThreads() {
     // The kernel tells that it has ended before it counts it no more, see release_task() there.
     while (syscall(SYS_tgkill, getpid(), trials[i].id, 0) == 0) sched_yield();
   }
-  sigprocmask(SIG_SETMASK, &before, nullptr);
   return error;
 }
 

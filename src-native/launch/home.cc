@@ -65,29 +65,18 @@ Errno Join(const Target& target) {
   return setns(target.descriptor, target.kinds) == 0 ? Errno{} : Errno::Last(SYS_setns);
 }
 
-// `*entered` is what of its kinds has been entered, also where the rest is refused.
-Errno EnterOne(const Target& target, int* entered) {
-  if ((target.kinds & CLONE_NEWNS) == 0) {
-    const Errno error = Join(target);
-    *entered = error ? 0 : target.kinds;
-    return error;
-  }
+// All of its kinds or none.
+Errno EnterOne(const Target& target) {
+  if ((target.kinds & CLONE_NEWNS) == 0) return Join(target);
   // A mount namespace is entered only by who shares root and working directory with no other thread: EINVAL. Whether we
-  // may enter it at all is looked at before that, so that a thread which may not goes on sharing them. All kinds at
-  // once would not ask, and move every thread that shares them.
-  const Errno error = Join({target.descriptor, CLONE_NEWNS});
-  if (error && error.value != EINVAL) return error;
-  if (error && unshare(CLONE_FS) != 0) return Errno::Last(SYS_unshare);
-  if (!error) *entered = CLONE_NEWNS;
-  if (!error && target.kinds == CLONE_NEWNS) return {};
-  const Errno rest = Join(target);
-  if (!rest) *entered = target.kinds;
-  return rest;
-}
-
-// How many calls it takes: what one alone does, the kernel undoes.
-bool TakesSeveral(const Target* targets, size_t count) {
-  return count > 1 || ((targets[0].kinds & CLONE_NEWNS) != 0 && targets[0].kinds != CLONE_NEWNS);
+  // may enter it at all is looked at before that, so that a thread which may not goes on sharing them. Several kinds at
+  // once would not ask, and move every thread that shares them: so they are tried with one that no process with threads
+  // may enter, at which the kernel looks last: EUSERS, or EINVAL where it was built without.
+  const bool alone = target.kinds == CLONE_NEWNS;
+  const Errno error = Join({target.descriptor, alone ? target.kinds : target.kinds | CLONE_NEWTIME});
+  if (error.value != EINVAL && error.value != EUSERS) return error;
+  if (unshare(CLONE_FS) != 0) return Errno::Last(SYS_unshare);
+  return Join(target);
 }
 
 }  // namespace
@@ -135,25 +124,28 @@ void Home::Return(int kinds, const char* caller) const {
   if (!back) Abort(caller, "root directory", errno);
 }
 
+Refusal EnterUpTo(const Target* targets, size_t count, int* entered) {
+  for (size_t i = 0; i < count; i++) {
+    if ((targets[i].kinds & CLONE_NEWNS) != 0) NoteOwnFiles();
+    if (const Errno error = EnterOne(targets[i])) return {error, i};
+    *entered |= targets[i].kinds;
+  }
+  return {};
+}
+
 Refusal Enter(const Target* targets, size_t count, const char* caller) {
   Home home;
   int kinds = 0;
   for (size_t i = 0; i < count; i++) kinds |= targets[i].kinds;
   if (count == 0) return {};
-  if (TakesSeveral(targets, count)) {
+  // What one call does, the kernel undoes.
+  if (count > 1) {
     if (const Errno error = home.Open(kinds)) return {error, 0};
   }
-  if ((kinds & CLONE_NEWNS) != 0) NoteOwnFiles();
   int entered = 0;
-  for (size_t i = 0; i < count; i++) {
-    int now = 0;
-    const Errno error = EnterOne(targets[i], &now);
-    entered |= now;
-    if (!error) continue;
-    home.Return(entered, caller);
-    return {error, i};
-  }
-  return {};
+  const Refusal refusal = EnterUpTo(targets, count, &entered);
+  if (refusal.error) home.Return(entered, caller);
+  return refusal;
 }
 
 }  // namespace nsclone

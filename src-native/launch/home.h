@@ -47,6 +47,9 @@ struct Refusal {
   size_t target = 0;
 };
 
+// Enters them in order, up to one that is refused. `*entered` gets the kinds of those that were.
+Refusal EnterUpTo(const Target* targets, size_t count, int* entered);
+
 // Enters all of them, in order, or none.
 Refusal Enter(const Target* targets, size_t count, const char* caller);
 

@@ -200,7 +200,7 @@ describe('a process', () => {
   test('that was reaped', async () => {
     const child = await clone('/bin/true', [], { stdio: 'ignore' });
     await child.exited;
-    expect(await told(() => Namespace.open(child.pid, 'net'))).toMatchObject({ code: 'ENOENT', option: 'source' });
+    expect(await told(() => Namespace.open(child.pid, 'net'))).toMatchObject({ code: 'ESRCH', option: 'source' });
     expect(await told(() => run('/bin/true', [], { join: { pid: child.pid } }))).toMatchObject({
       code: 'ESRCH',
       syscall: 'pidfd_open',
@@ -225,7 +225,7 @@ describe('a process', () => {
        shell.kill('SIGKILL');
        return [...told, listed];`,
     );
-    expect(codes).toEqual(['ENOENT source', 'ESRCH join', 'ESRCH join', 0]);
+    expect(codes).toEqual(['ESRCH source', 'ESRCH join', 'ESRCH join', 0]);
   });
 
   test('whose number is another process by now: a child never means that one', () => {

@@ -156,6 +156,9 @@ describe('a set', () => {
         expect(() => set[kind]).toThrow(
           refusal('ERR_INVALID_ARG_VALUE', 'flags', /no \w+ namespace; it has net, user$/),
         );
+      expect(() => (set as { pid?: unknown }).pid).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', 'flags', /lives by its pid 1/),
+      );
     });
   });
 
