@@ -237,7 +237,7 @@ async function stand(file) {
       : `${key}: ${JSON.stringify(value)}`;
   const group = groupOf(file);
   const exported = group === 'core' ? `.doors[${JSON.stringify(nameOf(file))}]` : '';
-  const home = `(home ??= load('${group}')${exported})`;
+  const home = `load('${group}')${exported}`;
   const stands = Object.entries(await exportsOf(file)).map(([name, value]) => {
     if (name === table) return `export function ${name}() { return ${home}.${name}; }`;
     if (isFunction(value)) return `export function ${name}(...args) { return ${home}.${name}(...args); }`;
@@ -248,7 +248,7 @@ async function stand(file) {
       .map((entry) => field(name, entry));
     return `export const ${name} = { ${fields.join(', ')} };`;
   });
-  return [`import { load } from ${JSON.stringify(fileOf('late-file'))};`, 'let home;', ...stands].join('\n');
+  return [`import { load } from ${JSON.stringify(fileOf('late-file'))};`, ...stands].join('\n');
 }
 
 /** The files of the core that the front calls. */
@@ -446,7 +446,7 @@ const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].i
 /** The others are two fifths smaller without their indentation and with short names. The map leads to the lines of the sources. */
 const dense = { minifyWhitespace: true, minifyIdentifiers: true };
 /** So long is a line of those. */
-const longest = 120;
+const longest = 200;
 
 /**
  * Breaks lines behind a brace, a comma or a semicolon, where a map says that something begins. Not by esbuild's own limit, which breaks
