@@ -75,7 +75,7 @@ export function plainObject<K extends string = string>(
   for (const key of Object.keys(copy) as K[]) {
     if (copy[key] === undefined) delete copy[key];
     else if (knownKeys !== undefined && !knownKeys.includes(key)) {
-      const name = option === 'options argument' ? key : `${bareName(option)}.${key}`;
+      const name = bareName(option) === option ? `${option}.${key}` : key;
       throw unknownOption(name, key, knownKeys);
     }
   }

@@ -4,7 +4,7 @@ import type { Hint } from './errors/hint';
 import type { NamespaceSetTarget, NamespaceTarget, SpawnedTarget } from '../types/join-target';
 import { addon } from './addon';
 import { fileDescriptor, flags as checkFlags, integer, plainObject, string } from './check';
-import { bareName, invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
+import { bareName, invalidArgType, invalidArgValue, refusedOption, unknownOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { constants } from './kernel/constants';
 import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags';
@@ -14,6 +14,9 @@ import { identify } from './open-file';
 import { askProc, namespaceId, procError, untraceable, whyNotOurs } from './proc';
 
 const largestPid = 2 ** 22;
+
+/** Of an object that stands for a descriptor or a process. */
+const fields = ['fd', 'pid', 'pidfd', 'flags'] as const;
 
 /** A target that was checked: which kinds of namespace it stands for, and how to get a descriptor of it. */
 export interface Target {
@@ -123,7 +126,9 @@ export function checkTarget(target: unknown, option: string, wanted?: number): T
     return { ...checked, path: `${target.kind}:[${identify(target.fd).ino}]` };
   }
   if (isSpawned(target)) return ofSpawned(target, name, wanted);
-  const given = plainObject(target, option, ['fd', 'pid', 'pidfd', 'flags']);
+  const given = plainObject<(typeof fields)[number]>(target, option);
+  const strange = Object.keys(given).find((key) => !(fields as readonly string[]).includes(key));
+  if (strange !== undefined) throw unknownOption(`${name}.${strange}`, strange, fields);
   const ways = (['fd', 'pid', 'pidfd'] as const).filter((way) => given[way] !== undefined);
   if (ways.length !== 1) throw invalidArgValue(option, target, 'must have exactly one of fd, pid and pidfd');
   const own = given.flags === undefined ? undefined : checkKinds(given.flags, `${name}.flags`);

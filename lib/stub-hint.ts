@@ -1,5 +1,5 @@
 // What a person can do where the stub cannot be opened, or not be executed.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Refusal } from '../types/probe';
@@ -17,6 +17,16 @@ function stubFile(): string | undefined {
   return folders.map((folder) => join(root, folder, 'nsclone_stub')).find((file) => existsSync(file));
 }
 
+/** Whether it is the program of this version. */
+function isStub(path: string): boolean {
+  const own = stubFile();
+  try {
+    return own !== undefined && readFileSync(own).equals(readFileSync(path));
+  } catch {
+    return false;
+  }
+}
+
 /** What keeps a memory file from being executed. */
 function whyNoMemoryFile(code: string): Refusal | undefined {
   const value = host.read('/proc/sys/vm/memfd_noexec');
@@ -31,12 +41,18 @@ function whyNoMemoryFile(code: string): Refusal | undefined {
   return whoRefuses(code, 'memfd_create, and to execute memory files');
 }
 
-/** `path`: what NSCLONE_STUB is, or ''. */
-export function stubHint(path: string, code: string): Refusal | undefined {
+/**
+ * @param path what NSCLONE_STUB is, or ''
+ * @param call what was refused
+ */
+export function stubHint(path: string, code: string, call = 'execveat'): Refusal | undefined {
+  if (path !== '' && isStub(path)) return code === 'EACCES' ? undefined : whoRefuses(code, call);
   if (path !== '')
     return { cause: 'kernel', hint: 'NSCLONE_STUB must name the program nsclone_stub of this version of the package' };
   if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOSYS') return undefined;
   const reason = whyNoMemoryFile(code);
+  // A filter sees no path: what it refuses for the one it refuses for the other.
+  if (reason?.cause === 'seccomp') return whoRefuses(code, call);
   const file = stubFile() ?? 'the program nsclone_stub of this version';
   const detail = wordsOf(reason) ?? 'to execute a file in place of memory';
   return { cause: reason?.cause ?? 'kernel', detail, hint: `set NSCLONE_STUB=${file}` };

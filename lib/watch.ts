@@ -62,7 +62,7 @@ export function openWatch(): void {
       step: 'stub',
       syscall: syscallName(mailbox[Mail.Call]!),
       path: path === '' ? undefined : path,
-      hint: stubHint(path, errnoName(-prepared)),
+      hint: stubHint(path, errnoName(-prepared), syscallName(mailbox[Mail.Call]!)),
     });
   }
   if (native.watch === undefined) open(native);

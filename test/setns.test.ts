@@ -348,7 +348,7 @@ describe('setns refuses', () => {
   it.each([[{}], [{ fd: 1, pid: 1 }], [{ pid: 0 }], [{ pid: 1.5 }], [{ fd: -1 }], [null], [7], [{ fdd: 3 }], ['']])(
     '%p as a target',
     async (target) => {
-      await expect(setns(target as never)).rejects.toMatchObject({ option: expect.stringMatching(/^target|fdd/) });
+      await expect(setns(target as never)).rejects.toMatchObject({ option: expect.stringMatching(/^target/) });
     },
   );
 

@@ -25,7 +25,7 @@ export interface ForkOptions<
    * 'json'.
    */
   serialization?: 'json' | 'advanced' | undefined;
-  /** Pipes for stdio 0 to 2, where `stdio` is not given. Default false: they are ours. */
+  /** Pipes for stdio 0 to 2; `stdio` overrides it, as in Node. Default false: they are ours. */
   silent?: Silent | undefined;
   /** What the child's descriptors are; an array has 'ipc' in it once. Default: stdio 0 to 2 are ours, and 3 is the channel. */
   stdio?: S;

@@ -47,6 +47,7 @@ export type Answer = { readonly available: true; readonly detail?: string } | ({
  * - `pidfd`: pidfd_open(2).
  * - `executableMemory`: the program that sets commands up can be executed from memory. Without it the environment variable
  *   `NSCLONE_STUB` has to name it as a file.
+ * - `closeFds`: close_range(2), by which every command gets no descriptor but its own. Without it `closeFds: false` is needed.
  * - `subordinateIds`: ids of /etc/subuid and /etc/subgid, which `uidMap: 'auto'` maps.
  * - `idMapHelpers`: maps of more ids than the own: by newuidmap(1) and newgidmap(1), or with CAP_SETUID and CAP_SETGID without them.
  * - `proc`: a fresh proc, `mounts: [{ type: 'proc', … }]`.
@@ -62,6 +63,7 @@ export type Feature =
   | 'clone3'
   | 'pidfd'
   | 'executableMemory'
+  | 'closeFds'
   | 'subordinateIds'
   | 'idMapHelpers'
   | 'proc'

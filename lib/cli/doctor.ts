@@ -28,6 +28,7 @@ const groups: Readonly<Record<string, Readonly<Partial<Record<Feature, string>>>
   },
   Processes: {
     executableMemory: 'set-up by a program in memory',
+    closeFds: 'no descriptors of ours in a command',
     clone3: 'clone3(2)',
     pidfd: 'pidfd_open(2)',
     cgroup: 'a cgroup to be born into',
@@ -44,7 +45,9 @@ const basics: readonly NamespaceKind[] = ['mnt', 'pid', 'net', 'ipc', 'uts'];
 
 /** Whether commands can be started in new namespaces, with mounts of their own. */
 export function isGood({ namespaces, features }: Support): boolean {
-  return basics.every((kind) => namespaces[kind].available) && features.mountCalls.available;
+  return (
+    basics.every((kind) => namespaces[kind].available) && features.mountCalls.available && features.closeFds.available
+  );
 }
 
 const colours = { green: 32, red: 31, bold: 1, faint: 2 } as const;

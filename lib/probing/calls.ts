@@ -8,11 +8,16 @@ import type { Question } from './line';
 const { MFD_CLOEXEC, MFD_EXEC, PR_SET_NO_NEW_PRIVS, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_SET_MODE_FILTER } =
   constants;
 
+/** More than a process may have open. */
+const mostDescriptors = 0x7fffffff;
 /** LANDLOCK_CREATE_RULESET_VERSION of linux/landlock.h. */
 const askVersion = 1;
 /** One instruction, BPF_RET | BPF_K with SECCOMP_RET_ALLOW: all calls may be made. */
 const allowingAll = Buffer.from('060000000000ff7f', 'hex');
 /** `struct sock_fprog`: its size, and where the pointer is. */
+/** LANDLOCK_RULE_PATH_BENEATH, and what it takes. */
+const pathBeneath = 1;
+const pathBeneathSize = 16;
 const filterProgram = { size: 16, filter: 8 };
 
 const clone3: Question = {
@@ -35,6 +40,16 @@ const pidfd: Question = {
   },
 };
 
+/** As the step closeFds calls it in every command where nothing else is asked for. */
+const closeFds: Question = {
+  name: 'closeFds',
+  needs: [],
+  flags: 0,
+  emit(writer) {
+    writer.about('closeFds').add(call.close_range, mostDescriptors, mostDescriptors);
+  },
+};
+
 /** Where NSCLONE_STUB names a file, the child has not been executed from memory. */
 const executableMemory: Question = {
   name: 'executableMemory',
@@ -46,15 +61,33 @@ const executableMemory: Question = {
     // Before Linux 6.3 every memory file is executable.
     writer.number(MFD_CLOEXEC | MFD_EXEC).accept('EINVAL');
   },
-  hint: (code) => stubHint('', code),
+  hint: (code) => stubHint('', code, 'memfd_create'),
 };
 
 const landlock: Question = {
   name: 'landlock',
   needs: [],
   flags: 0,
-  emit: (writer) =>
-    writer.about('landlock').call('landlock_create_ruleset').number(0).number(0).number(askVersion).keep(),
+  emit(writer) {
+    const version = writer
+      .about('landlock')
+      .call('landlock_create_ruleset')
+      .number(0)
+      .number(0)
+      .number(askVersion)
+      .keep();
+    // What follows is looked at in this order: the call, the right to it, and the ruleset, which is none.
+    const nothing = -1;
+    writer
+      .call('landlock_add_rule')
+      .number(nothing)
+      .number(pathBeneath)
+      .place(writer.reserve(pathBeneathSize))
+      .number(0);
+    writer.accept('EBADF').add(call.prctl, PR_SET_NO_NEW_PRIVS, 1);
+    writer.call('landlock_restrict_self').number(nothing).number(0).accept('EBADF');
+    return version;
+  },
   tell: (version) => `ABI ${version}`,
   hint(code) {
     if (code === 'ENOSYS') return { cause: 'kernel', detail: 'this kernel was built without Landlock' };
@@ -88,9 +121,10 @@ function filter(name: string, needs: readonly string[], flags: number): Question
   };
 }
 
-export const before: readonly Question[] = [executableMemory, clone3, pidfd, landlock];
+export const before: readonly Question[] = [executableMemory, closeFds, clone3, pidfd];
 
 export const after: readonly Question[] = [
+  landlock,
   filter('seccomp', [], 0),
   filter('seccompListener', ['seccomp'], SECCOMP_FILTER_FLAG_NEW_LISTENER),
 ];

@@ -32,7 +32,7 @@ export interface Question {
   /** More of what is there. */
   tell?(result: number): string;
   /** Why it is refused, where neither host nor steps tell. */
-  hint?(code: string): Refusal | undefined;
+  hint?(code: string, call: string | undefined): Refusal | undefined;
 }
 
 export type Answers = Map<string, Answer>;
@@ -71,7 +71,7 @@ export async function ask(questions: readonly Question[], asking: Asking): Promi
       break;
     }
     const { error, refused } = outcome;
-    const answer = answerOf(error, refused?.hint?.(error.code));
+    const answer = answerOf(error, refused?.hint?.(error.code, error.syscall));
     left = left.filter((question) => {
       const reason = refused === undefined || question === refused ? answer : whyLacking(question, answers);
       if (reason !== undefined) answers.set(question.name, reason);

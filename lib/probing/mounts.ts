@@ -2,6 +2,8 @@
 import type { Refusal } from '../../types/probe';
 import * as call from '../assembly/calls';
 import { isKernelBefore } from '../host/kernel-release';
+import { whyNoMoreNamespaces } from '../host/namespace-limits';
+import { whoRefuses } from '../host/ourselves';
 import { whyNoFreshProc } from '../host/mount-table';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
@@ -127,6 +129,12 @@ export const overlay: Question = {
   hint: (code) => whyNoSuch('overlay', code),
 };
 
+/** Of calls that who has made the user namespaces may make in them. */
+export function whyNotNested(code: string, syscall = ''): Refusal | undefined {
+  if (code === 'ENOSPC') return whyNoMoreNamespaces('CLONE_NEWNS');
+  return code === 'EPERM' || code === 'ENOSYS' ? whoRefuses(code, syscall) : undefined;
+}
+
 /** @param userNamespace a descriptor of ours, of one below that in which this is asked */
 export function idmapped(userNamespace: number): Question {
   return {
@@ -137,15 +145,16 @@ export function idmapped(userNamespace: number): Question {
       writer.about('idmappedMounts').subject('tmpfs', undefined, 'mount');
       setAttributes(writer, newFileSystem(writer, 'tmpfs'), MOUNT_ATTR_IDMAP, userNamespace);
     },
-    hint(code) {
+    hint(code, syscall) {
       // Of tmpfs since Linux 6.3.
-      return code === 'EINVAL'
-        ? {
-            cause: 'kernel',
-            detail: 'the tmpfs of this kernel cannot be mounted with other owners',
-            hint: 'it needs Linux 6.3',
-          }
-        : undefined;
+      if (code === 'EINVAL') {
+        return {
+          cause: 'kernel',
+          detail: 'the tmpfs of this kernel cannot be mounted with other owners',
+          hint: 'it needs Linux 6.3',
+        };
+      }
+      return syscall === 'mount_setattr' ? undefined : whyNotNested(code, syscall);
     },
   };
 }

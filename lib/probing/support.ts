@@ -18,6 +18,7 @@ const features: readonly Feature[] = [
   'clone3',
   'pidfd',
   'executableMemory',
+  'closeFds',
   'subordinateIds',
   'idMapHelpers',
   'proc',

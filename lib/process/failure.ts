@@ -84,7 +84,7 @@ export function readFailure(writer: Writer, request: Request, id: number): Sysca
     dest: label?.dest,
   };
   const before = writer.labels?.slice(0, instruction) ?? [];
-  const filtered = before.some(({ step }) => step === 'seccomp');
+  const filtered = request.seccomp.length > 0 && before.some(({ step }) => step === 'seccomp');
   if (errno === 0) return killedIn(place, signalNumber, request, filtered);
   if (label === undefined) return new SyscallError({ ...place, errno });
   const inNewUser = before.some(({ step, option }) => isNewUser(step, option));

@@ -94,8 +94,6 @@ function ownExecArgv(): string[] {
   return kept;
 }
 
-const pipes: readonly unknown[] = [undefined, null, 'pipe', 'overlapped', 'socket'];
-
 /** The descriptors of the child, with what stands for the channel in one place. */
 function stdioOf({ stdio, pty }: { stdio?: unknown; pty?: unknown }, silent: boolean | undefined): unknown[] {
   if (pty !== undefined && pty !== false) {
@@ -103,10 +101,7 @@ function stdioOf({ stdio, pty }: { stdio?: unknown; pty?: unknown }, silent: boo
     if (silent === true) throw refusedOption('silent', 'asks for pipes, whose place pty takes');
     return ['pipe', 'pipe', 'pipe', channelEntry];
   }
-  const entries = entriesOf(stdio ?? (silent === true ? 'pipe' : 'inherit'));
-  if (silent === true && !entries.slice(0, 3).every((entry) => pipes.includes(entry)))
-    throw refusedOption('silent', 'asks for pipes, and stdio for something else; leave one of them out');
-  return entries;
+  return entriesOf(stdio ?? (silent === true ? 'pipe' : 'inherit'));
 }
 
 function entriesOf(stdio: unknown): unknown[] {

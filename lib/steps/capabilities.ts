@@ -1,6 +1,8 @@
 // What step `identity` does with capabilities: which of them an exec leaves, see capabilities(7), and the calls.
 import { refusedOption } from '../errors/argument-error';
+import type { Hint } from '../errors/hint';
 import { Flags } from '../flags';
+import { holds, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -86,13 +88,13 @@ export function whyNoCapabilities({
   ambient,
   bounding,
   available,
-}: CapabilitySets): string {
+}: CapabilitySets): Hint | undefined {
   const inherited = (inheritable ?? emptySet) | (ambient ?? emptySet);
   const lacking = ((permitted ?? emptySet) | (effective ?? emptySet) | inherited) & ~available;
   if (lacking !== emptySet) return `we do not have ${listNames(lacking)} ourselves`;
   const left = bounding === undefined ? emptySet : inherited & ~bounding;
   if (left !== emptySet) return `what bounding leaves out cannot become inheritable: ${listNames(left)}`;
-  return 'needs CAP_SETPCAP';
+  return holds(constants.CAP_SETPCAP) === true ? whoRefuses('EPERM', 'capset') : 'needs CAP_SETPCAP';
 }
 
 /** Capset, then the ambient set: that must be permitted and inheritable. */

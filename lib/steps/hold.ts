@@ -111,7 +111,10 @@ export const holdMounts: Step = {
   },
 
   emit(writer, request) {
-    if (request.holdsAt('mounts')) holdHere(writer, request, 'mounts');
+    if (!request.holdsAt('mounts')) return;
+    // In another root it is looked for at the stop 'exec'; and a hook may bring what lines of its own mount.
+    if (!request.changesRoot && request.ownLines.length === 0) lookForCommand(writer, request, false);
+    holdHere(writer, request, 'mounts');
   },
 };
 

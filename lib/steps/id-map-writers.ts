@@ -76,15 +76,21 @@ function write(pid: number, kind: Kind, map: IdMap): void {
   }
 }
 
+/** Where commands are looked for: an empty folder would be the working directory, which is anybody's. */
+function path(): string {
+  const { PATH = '' } = process.env;
+  return PATH === '' ? '/usr/bin:/bin' : PATH;
+}
+
 /** The file that is executed by this name. */
 function findHelper(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(':');
+  const folders = path().split(':');
   return folders.map((folder) => resolvePath(folder, name)).find((file) => host.stat(file) !== undefined);
 }
 
 /** Whether a file gives capabilities to who executes it; undefined where nobody can tell. */
 function givesCapabilities(file: string): Promise<boolean | undefined> {
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  const env = { ...process.env, PATH: `${path()}:/usr/sbin:/sbin` };
   return new Promise<boolean | undefined>((resolve) => {
     childProcess().execFile('getcap', [file], { encoding: 'utf8', env, timeout: longestLook }, (error, stdout) =>
       resolve(error === null ? stdout.includes('cap_set') : undefined),

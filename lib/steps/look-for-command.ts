@@ -13,10 +13,12 @@ const elsewhere = ['ENOENT', 'ENOTDIR', 'ESTALE', 'ENODEV', 'ETIMEDOUT'];
 /**
  * Looks along PATH as the exec will, and fails where nothing is found. What is there and may not be executed is for the exec to say:
  * of that there are more reasons than access(2) knows.
+ * @param isInFolder whether it is where the program will be; pid 1 does not go there
  */
-export function lookForCommand(writer: Writer, { command, files, cwd, init }: Request): void {
-  // Pid 1 does not go where the program will be.
-  if (init && cwd !== undefined && files.some((file) => !file.startsWith('/'))) return;
+export function lookForCommand(writer: Writer, request: Request, isInFolder = !request.init): void {
+  const { command, files, cwd, cwds } = request;
+  const goesElsewhere = cwd !== undefined || cwds.length > 0;
+  if (!isInFolder && goesElsewhere && files.some((file) => !file.startsWith('/'))) return;
   writer.about('command').subject(command);
   files.forEach((file, index) => {
     writer.add(call.faccessat, AT_FDCWD, writer.addText(file), executable);

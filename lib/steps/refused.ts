@@ -48,12 +48,15 @@ const neededFor: Readonly<Record<string, number>> = {
   set_mempolicy: free,
   setdomainname: CAP_SYS_ADMIN,
   setgroups: CAP_SETGID,
+  // Of a new process, which leads no group.
+  setsid: free,
   sethostname: CAP_SYS_ADMIN,
   setns: CAP_SYS_ADMIN,
   setresgid: CAP_SETGID,
   setresuid: CAP_SETUID,
   statx: free,
   symlinkat: free,
+  umask: free,
   umount2: CAP_SYS_ADMIN,
   unshare: CAP_SYS_ADMIN,
 };
@@ -79,6 +82,8 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
       return inNewUser && !request.creates(Flags.NEWPID) ? undefined : CAP_SYS_ADMIN;
     case 'fsmount':
       return (!inNewUser && isInFirstUserNamespace()) || whyNoFreshProc() === undefined ? CAP_SYS_ADMIN : undefined;
+    case 'landlock_restrict_self':
+      return request.noNewPrivileges === false ? CAP_SYS_ADMIN : free;
     case 'mknodat':
       // The cgroup may have a list of the devices that are allowed.
       return device.test(label.path ?? '') ? undefined : free;
@@ -93,6 +98,8 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'mount_setattr':
       // Of other ids the file system's own user namespace is asked.
       return label.verb === idmapping ? undefined : CAP_SYS_ADMIN;
+    case 'setpgid':
+      return request.processGroup === 0 ? free : undefined;
     case 'setgroups':
       return request.setgroupsDenied ? undefined : CAP_SETGID;
     case 'setns':

@@ -11,6 +11,7 @@ import { belowJoined, gidMapOf, type MapName, uidMapOf } from './id-maps';
 import { needs } from '../assembly/needs';
 import { beginAside, endAside, expectOwn, type MapFile, mapsAside } from './maps-below';
 import { fillProcFile, openProcFile } from './proc-file';
+import { lookForCommand } from './look-for-command';
 import { holdHere } from './wait-for-start';
 import { insideID, mapsZero } from '../assembly/ids';
 import type { Request } from '../assembly/request';
@@ -31,6 +32,11 @@ function writeMap(writer: Writer, request: Request, option: string, file: string
   let descriptor: Slot = 0;
   whileDumpable(writer, request, () => (descriptor = openProcFile(writer, path)));
   fillProcFile(writer, descriptor, text);
+}
+
+/** Whether the file that it will execute is there now, if it ever is. */
+function isThereNow({ mounts, changesRoot, ownLines }: Request): boolean {
+  return mounts.length === 0 && !changesRoot && ownLines.length === 0;
 }
 
 /** What the stub writes, in that order: 'deny' comes before the map of groups. */
@@ -103,7 +109,10 @@ export const user: Step = {
     const aside = mapsAside(request) && files.length > 0 ? beginAside(writer, files) : undefined;
     if (request.joinsUser) becomeRoot(writer, request);
     writer.about(this.name, 'flags').detail('CLONE_NEWUSER').add(call.unshare, Flags.NEWUSER);
-    if (request.holdsAt('maps')) holdHere(writer, request, 'maps');
+    if (request.holdsAt('maps')) {
+      if (isThereNow(request) && !request.joinsAny(Flags.NEWNS)) lookForCommand(writer, request, false);
+      holdHere(writer, request, 'maps');
+    }
     if (aside === undefined) for (const { name, option, text } of files) writeMap(writer, request, option, name, text);
     else {
       endAside(writer, aside);

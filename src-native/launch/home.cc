@@ -71,10 +71,14 @@ Errno EnterOne(const Target& target) {
   // A mount namespace is entered only by who shares root and working directory with no other thread: EINVAL. Whether we
   // may enter it at all is looked at before that, so that a thread which may not goes on sharing them. Several kinds at
   // once would not ask, and move every thread that shares them: so they are tried with one that no process with threads
-  // may enter, at which the kernel looks last: EUSERS, or EINVAL where it was built without.
-  const bool alone = target.kinds == CLONE_NEWNS;
-  const Errno error = Join({target.descriptor, alone ? target.kinds : target.kinds | CLONE_NEWTIME});
-  if (error.value != EINVAL && error.value != EUSERS) return error;
+  // may enter (EUSERS), at which the kernel looks last. Where it was built without that one, nobody can tell.
+  if (target.kinds == CLONE_NEWNS) {
+    const Errno error = Join(target);
+    if (error.value != EINVAL) return error;
+  } else {
+    const Errno error = Join({target.descriptor, target.kinds | CLONE_NEWTIME});
+    if (error.value != EUSERS && Join({target.descriptor, CLONE_NEWTIME}).value == EUSERS) return error;
+  }
   if (unshare(CLONE_FS) != 0) return Errno::Last(SYS_unshare);
   return Join(target);
 }

@@ -297,6 +297,23 @@ describe('a command that is nowhere', () => {
     const options: CloneOptions = { ...owned(Flags.NEWPID), init: true, hold: true };
     await expect(clone('no-such-command', options)).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
   });
+  const user = { ...quiet, flags: Flags.NEWUSER };
+  test.each([
+    ['maps', { ...user, hold: ['maps', 'exec'] }],
+    ['mounts', { ...user, ...owned(Flags.NEWNS), hold: 'mounts', mounts: [{ type: 'tmpfs', target: '/mnt' }] }],
+  ] as [string, CloneOptions][])('is told at the first stop: %s', async (_, options) => {
+    await expect(clone('/no/such', options)).rejects.toMatchObject({ code: 'ENOENT', step: 'command' });
+  });
+  test('may come with what is mounted after that', async () => {
+    const mounts: CloneOptions['mounts'] = [
+      { type: 'tmpfs', target: '/mnt' },
+      { type: 'file', target: '/mnt/tool', content: '#!/bin/sh\nexit 7\n', mode: 0o755, create: true },
+    ];
+    const child = await clone('/mnt/tool', { ...user, ...owned(Flags.NEWNS), mounts, hold: ['mounts', 'exec'] });
+    await child.start();
+    await child.start();
+    expect(await child.exited).toMatchObject({ code: 7 });
+  });
   test('is looked for where the program will be', async () => {
     const child = await clone('./sh', ['-c', 'exit 7'], { ...quiet, hold: true, cwd: '/bin' });
     await child.start();

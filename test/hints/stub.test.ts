@@ -52,10 +52,8 @@ describe('a filter', () => {
         delete process.env.REFUSE;
         return nsclone.clone('/bin/true').then(() => ({ hint: 'it ran' }), ({ code, step, hint }) => ({ code, step, hint }));`);
       expect(error).toMatchObject({ code: 'EPERM', step: 'stub' });
-      expect(error['hint']).toMatch(
-        /^a seccomp filter is on us, as in a container: its profile must allow memfd_create/,
-      );
-      expect(error['hint']).toMatch(wayOut);
+      // It sees no path, so a file in place of memory would be refused too.
+      expect(error['hint']).toBe(`a seccomp filter is on us, as in a container: its profile must allow ${name}`);
     });
   }
 });
