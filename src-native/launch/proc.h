@@ -10,8 +10,8 @@ enum class Proc {
   kOurs,
 };
 
-// What `/proc` is, once it was looked at; `*descriptor` (O_PATH) serves from then on, whatever is mounted there later. Where there is
-// none it is -errno: of what is missing, or of why nobody could look.
+// What `/proc` is, once it was looked at; `*descriptor` (O_PATH) serves from then on, whatever is mounted there later.
+// Where there is none it is -errno: of what is missing, or of why nobody could look.
 Proc FindProc(int* descriptor);
 
 }  // namespace nsclone
