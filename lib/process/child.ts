@@ -24,6 +24,11 @@ import { Killing } from './killing';
 import { SetUp } from './set-up';
 
 export class Child<R> extends EventEmitter implements ClonedProcess<R> {
+  static {
+    // As console.log() shows it: by the name of its type.
+    Object.defineProperty(this, 'name', { value: 'ClonedProcess' });
+  }
+
   pid: number;
   exitCode: number | null = null;
   signalCode: NodeJS.Signals | null = null;

@@ -33,6 +33,13 @@ const alive = (pid: number): boolean => {
   }
 };
 
+test('is shown by the name of its type', () => {
+  const shown = evaluate(`const child = await nsclone.clone('true');
+    await child.exited;
+    return require('node:util').inspect(child, { depth: -1 });`);
+  expect(shown).toBe('[ClonedProcess]');
+});
+
 describe('events', () => {
   test("are 'spawn', 'exit' and 'close', in this order", async () => {
     const child = await sh('exit 3');
