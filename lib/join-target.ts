@@ -165,13 +165,13 @@ function isLiving(target: object): target is { pidfd: number } {
   return has(target, 'pidfd') && has(target, 'exited');
 }
 
-/** A child of Node's. */
+/** A child of Node's, and not a copy of its fields. */
 export function isSpawned(target: object): target is SpawnedTarget {
-  return has(target, 'exitCode') && has(target, 'signalCode');
+  return has(target, 'exitCode') && has(target, 'signalCode') && has(target, 'kill') && !Object.hasOwn(target, 'kill');
 }
 
 /**
- * Its pid, which is nobody else's as long as Node has not taken note of its end.
+ * Its pid, which is nobody else's as long as Node has not told of its end, or of that of another child in the same moment.
  * @throws SyscallError ESRCH
  */
 export function pidOfSpawned({ pid, exitCode, signalCode }: SpawnedTarget, option: string, syscall: string): number {

@@ -8,8 +8,8 @@ const ENOENT = 2;
 const EIO = 5;
 const EXDEV = 18;
 const ENOTDIR = 20;
-/** ENOMEM, ENFILE, EMFILE. */
-const shortages = new Set([12, 23, 24]);
+/** What the opening of a folder may be refused with: ENOMEM, EACCES, ENFILE, EMFILE, ELOOP. */
+const ofOpening = new Set([12, 13, 23, 24, 40]);
 
 /** Whose it must be: that of our pid namespace for a number; for `self` procfs alone will do. */
 function isAboutUs(path: string): boolean {
@@ -86,7 +86,7 @@ export function procForStub(option: string, counts = false): number {
 /** What is there is no procfs, or could not be looked at: for want of a descriptor, or where a filter refuses the calls. */
 function whyNoProc(errno: number): SyscallErrorInit {
   const path = '/proc';
-  if (shortages.has(errno)) return { errno, syscall: 'openat', path };
+  if (ofOpening.has(errno)) return { errno, syscall: 'openat', path };
   if (errno !== ENOENT && errno !== ENOTDIR) return { errno, syscall: 'fstatfs', path };
   return {
     code: 'ENOENT',

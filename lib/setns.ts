@@ -7,9 +7,8 @@ import { enterNamespaces } from './threads/enter';
  * Moves the calling thread into namespaces, see setns(2): this JavaScript thread only, as `unshareSync()`.
  *
  * A mount namespace is entered with its root as root and working directory; from then on `process.chdir()` moves this thread
- * alone. A pid namespace is entered by children only. All is entered or nothing: several are tried first. Where that
- * could not be done, after `unshare()` of a pid namespace, and the thread could not be brought back after a refusal, the process is
- * aborted.
+ * alone. A pid namespace is entered by children only. All is entered or nothing: a thread of its own tries several
+ * first. Where there can be none, as after a move of pid, several are entered only with a way back.
  * @param target a path, a descriptor, a Namespace, a NamespaceSet, or a process: by pid or pidfd, or as a child of `clone()` or of
  * `node:child_process`; of a process all namespaces that differ from ours, or those of its `flags`
  * @param flags which kind the namespace must be (or, of a process or a set, which of its namespaces); default any

@@ -1,5 +1,5 @@
 // What a person can do where the stub cannot be opened, or not be executed.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Refusal } from '../types/probe';
@@ -21,7 +21,8 @@ function stubFile(): string | undefined {
 function isStub(path: string): boolean {
   const own = stubFile();
   try {
-    return own !== undefined && readFileSync(own).equals(readFileSync(path));
+    const [is, ours] = [statSync(path), own === undefined ? undefined : statSync(own)];
+    return is.isFile() && is.size === ours?.size && readFileSync(own!).equals(readFileSync(path));
   } catch {
     return false;
   }

@@ -14,10 +14,10 @@ const mostDescriptors = 0x7fffffff;
 const askVersion = 1;
 /** One instruction, BPF_RET | BPF_K with SECCOMP_RET_ALLOW: all calls may be made. */
 const allowingAll = Buffer.from('060000000000ff7f', 'hex');
-/** `struct sock_fprog`: its size, and where the pointer is. */
 /** LANDLOCK_RULE_PATH_BENEATH, and what it takes. */
 const pathBeneath = 1;
 const pathBeneathSize = 16;
+/** `struct sock_fprog`: its size, and where the pointer is. */
 const filterProgram = { size: 16, filter: 8 };
 
 const clone3: Question = {

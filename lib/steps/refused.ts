@@ -83,7 +83,8 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
     case 'fsmount':
       return (!inNewUser && isInFirstUserNamespace()) || whyNoFreshProc() === undefined ? CAP_SYS_ADMIN : undefined;
     case 'landlock_restrict_self':
-      return request.noNewPrivileges === false ? CAP_SYS_ADMIN : free;
+      // Else the right to it may be gone with the ids and capabilities, which come before.
+      return request.noNewPrivileges === false ? undefined : free;
     case 'mknodat':
       // The cgroup may have a list of the devices that are allowed.
       return device.test(label.path ?? '') ? undefined : free;

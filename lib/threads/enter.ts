@@ -4,7 +4,7 @@ import { workerThreads } from '../builtin';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags } from '../flags';
 import { checkKinds, checkTargets, type Target } from '../join-target';
-import { enterFailure } from './failure';
+import { moveFailure } from './failure';
 import { openTargets } from './opened';
 import { startThreadPool } from './pool';
 import { type Reasons, refuseFlags, refuseWithoutPool } from './refuse';
@@ -31,7 +31,7 @@ export function enterNamespaces(target: unknown, flags: unknown): void {
   try {
     if (targets.some(entersMounts)) forgetFolder();
     const result = addon().enter(places, targets.length);
-    if (result < 0) throw enterFailure(-result, places[1]!, { ...targets[places[0]!]!, option: 'target' });
+    if (result < 0) throw moveFailure(-result, places, targets);
   } finally {
     close();
   }

@@ -25,8 +25,24 @@ export function unshareFailure(errno: number, flags: number, option = 'flags'): 
   return new SyscallError({ errno, syscall, verb: `${syscall} ${formatFlags(flags)}`, option, hint });
 }
 
+/**
+ * What the addon was refused on the way into targets.
+ * @param places [which of them, or -1 for the way back; the number of the system call]
+ */
+export function moveFailure(
+  errno: number,
+  places: Int32Array | readonly number[],
+  targets: readonly (Partial<Place> & { readonly flags: number })[],
+): SyscallError {
+  const [place, call] = [places[0]!, places[1]!];
+  if (place >= 0) return enterFailure(errno, call, { option: 'target', ...targets[place]! });
+  const [{ option = 'target' } = {}] = targets;
+  const kinds = targets.reduce((all, { flags }) => all | flags, 0);
+  return wayBackFailure(errno, call, option, kinds);
+}
+
 /** Namespaces that there are were refused. @param call the number of the system call */
-export function enterFailure(errno: number, call: number, { option, path, flags = 0 }: Place): SyscallError {
+function enterFailure(errno: number, call: number, { option, path, flags = 0 }: Place): SyscallError {
   if (syscallName(call) === 'openat')
     return procError(errno, {
       syscall: 'openat',
@@ -39,7 +55,7 @@ export function enterFailure(errno: number, call: number, { option, path, flags 
 }
 
 /** The thread was not let go, since it could not come back. @param kinds the namespaces that it is in, as flags */
-export function wayBackFailure(errno: number, call: number, option: string, kinds: number): SyscallError {
+function wayBackFailure(errno: number, call: number, option: string, kinds: number): SyscallError {
   const syscall = syscallName(call);
   return new SyscallError({
     errno,

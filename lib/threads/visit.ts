@@ -5,7 +5,7 @@ import { addon } from '../addon';
 import { invalidArgType, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { checkTargets, type Target } from '../join-target';
-import { enterFailure, wayBackFailure } from './failure';
+import { moveFailure } from './failure';
 import { openTargets } from './opened';
 import { startThreadPool } from './pool';
 import { type Reasons, refuseFlags, refuseWithoutLibuv } from './refuse';
@@ -48,7 +48,7 @@ function callThere<T>(targets: readonly Target[], fn: () => T): T {
       close();
       value = fn();
     });
-    if (result < 0) throw failure(-result, places, targets);
+    if (result < 0) throw moveFailure(-result, places, targets);
     return value!;
   } finally {
     close();
@@ -67,11 +67,4 @@ function isThenable(value: unknown): boolean {
     ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
     typeof (value as { then?: unknown }).then === 'function'
   );
-}
-
-function failure(errno: number, places: Int32Array, targets: readonly Target[]): Error {
-  const [place, call] = [places[0]!, places[1]!];
-  if (place >= 0) return enterFailure(errno, call, { ...targets[place]!, option: 'target' });
-  const kinds = targets.reduce((all, { flags }) => all | flags, 0);
-  return wayBackFailure(errno, call, 'target', kinds);
 }

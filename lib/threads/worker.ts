@@ -11,7 +11,7 @@ import { Flags, formatFlags, namespaceMask } from '../flags';
 import { checkKinds, checkTargets, type Target } from '../join-target';
 import { syscallName } from '../kernel/syscalls';
 import { type Refused, workerText } from './bootstrap';
-import { enterFailure, unshareFailure } from './failure';
+import { moveFailure, unshareFailure } from './failure';
 import { openTargets } from './opened';
 import { startThreadPool } from './pool';
 import { type Reasons, refuseFlags, refuseWithoutLibuv } from './refuse';
@@ -36,9 +36,9 @@ const refused: Reasons = [
   [Flags.NEWUSER | Flags.NEWTIME, threads],
 ];
 
-/** Those of Node's own class, and ours. */
+/** Those of Node's own class, ours, and `type`, which a Worker of the web takes and Node's does without. */
 const names: readonly string[] =
-  'join flags hostname loopback argv env eval execArgv name resourceLimits stderr stdin stdout trackUnmanagedFds transferList workerData'.split(
+  'join flags hostname loopback argv env eval execArgv name resourceLimits stderr stdin stdout trackUnmanagedFds transferList type workerData'.split(
     ' ',
   );
 
@@ -137,7 +137,7 @@ export function prepareWorker(
 function failure([what, errno, place, call]: Refused, flags: number, targets: readonly Join[]): SyscallError {
   switch (what) {
     case 'join':
-      return enterFailure(errno, call, targets[place]!);
+      return moveFailure(errno, [place, call], targets);
     case 'flags':
       return unshareFailure(errno, flags);
     case 'hostname':

@@ -94,8 +94,8 @@ struct Attempt {
 };
 
 // Whether all of several can be entered: a thread of their own tries it, as for one that is in some of them there may
-// be no way back. Where there can be none, nobody knows.
-Refusal Try(const std::vector<Target>& targets) {
+// be no way back. @returns whether it could: after a move of pid there can be no new thread, and threads may be short.
+bool Try(const std::vector<Target>& targets, Refusal* refusal) {
   Attempt attempt = {targets, {}};
   uv_thread_t thread = {};
   const auto enter = [](void* data) {
@@ -104,14 +104,26 @@ Refusal Try(const std::vector<Target>& targets) {
     attempted->refusal = EnterUpTo(attempted->targets.data(), attempted->targets.size(), &entered);
   };
   const SignalsHeld held;
-  if (uv_thread_create != nullptr && uv_thread_create(&thread, enter, &attempt) == 0) uv_thread_join(&thread);
-  return attempt.refusal;
+  if (uv_thread_create == nullptr || uv_thread_create(&thread, enter, &attempt) != 0) return false;
+  uv_thread_join(&thread);
+  *refusal = attempt.refusal;
+  return true;
+}
+
+// The way back of a thread, where there is one.
+Errno ProveWayBack(int kinds, Home* home, const char* caller) {
+  if (const Errno error = home->Open(kinds)) return error;
+  return home->Prove(kinds, caller);
 }
 
 // enter(places: Int32Array, count) -> 0: all or none
 Napi::Value EnterTargets(const Napi::CallbackInfo& info) {
   Places places(info);
-  Refusal refusal = places.count() > 1 ? Try(places.targets()) : Refusal{};
+  Refusal refusal;
+  if (places.count() > 1 && !Try(places.targets(), &refusal)) {
+    Home home;
+    if (const Errno error = ProveWayBack(places.kinds(), &home, "setns()")) return places.Tell(info, error, kWayBack);
+  }
   if (!refusal.error) refusal = places.EnterAll("setns()");
   return refusal.error ? places.Tell(info, refusal.error, static_cast<int32_t>(refusal.target)) : Number(info, 0);
 }
@@ -135,8 +147,7 @@ class Visit {
 Napi::Value VisitTargets(const Napi::CallbackInfo& info) {
   Places places(info);
   Home home;
-  if (const Errno error = home.Open(places.kinds())) return places.Tell(info, error, kWayBack);
-  if (const Errno error = home.Prove(places.kinds())) return places.Tell(info, error, kWayBack);
+  if (const Errno error = ProveWayBack(places.kinds(), &home, "runIn()")) return places.Tell(info, error, kWayBack);
   const Refusal refusal = places.EnterAll("runIn()");
   if (refusal.error) return places.Tell(info, refusal.error, static_cast<int32_t>(refusal.target));
   {

@@ -71,13 +71,13 @@ Errno EnterOne(const Target& target) {
   // A mount namespace is entered only by who shares root and working directory with no other thread: EINVAL. Whether we
   // may enter it at all is looked at before that, so that a thread which may not goes on sharing them. Several kinds at
   // once would not ask, and move every thread that shares them: so they are tried with one that no process with threads
-  // may enter (EUSERS), at which the kernel looks last. Where it was built without that one, nobody can tell.
+  // may enter (EUSERS), at which the kernel looks last. Where it was built without that one (EINVAL), nobody can tell.
   if (target.kinds == CLONE_NEWNS) {
     const Errno error = Join(target);
     if (error.value != EINVAL) return error;
   } else {
     const Errno error = Join({target.descriptor, target.kinds | CLONE_NEWTIME});
-    if (error.value != EUSERS && Join({target.descriptor, CLONE_NEWTIME}).value == EUSERS) return error;
+    if (error.value != EUSERS && Join({target.descriptor, CLONE_NEWTIME}).value != EINVAL) return error;
   }
   if (unshare(CLONE_FS) != 0) return Errno::Last(SYS_unshare);
   return Join(target);
@@ -109,12 +109,21 @@ Errno Home::Open(int kinds) {
   return root_.open() && working_directory_.open() ? Errno{} : Errno::Last(SYS_openat);
 }
 
-Errno Home::Prove(int kinds) const {
+Errno Home::Prove(int kinds, const char* caller) const {
   for (size_t i = 0; i < kKinds; i++) {
     if ((kinds & kThreadKinds[i].flag) == 0) continue;
-    if (const Errno error = Join({spaces_[i].number(), kThreadKinds[i].flag})) return error;
+    const Errno error = Join({spaces_[i].number(), kThreadKinds[i].flag});
+    // Who shares root and working directory is asked for them last. Who does not is at the root of the namespace now.
+    if (kThreadKinds[i].flag == CLONE_NEWNS && error.value == EINVAL) continue;
+    if (error) return error;
+    if (kThreadKinds[i].flag == CLONE_NEWNS) ReturnToFolders(caller);
   }
   return {};
+}
+
+void Home::ReturnToFolders(const char* caller) const {
+  const bool back = fchdir(root_.number()) == 0 && chroot(".") == 0 && fchdir(working_directory_.number()) == 0;
+  if (!back) Abort(caller, "root directory", errno);
 }
 
 void Home::Return(int kinds, const char* caller) const {
@@ -123,9 +132,7 @@ void Home::Return(int kinds, const char* caller) const {
     const Errno error = Join({spaces_[i].number(), kThreadKinds[i].flag});
     if (error) Abort(caller, kThreadKinds[i].name, error.value);
   }
-  if ((kinds & CLONE_NEWNS) == 0) return;
-  const bool back = fchdir(root_.number()) == 0 && chroot(".") == 0 && fchdir(working_directory_.number()) == 0;
-  if (!back) Abort(caller, "root directory", errno);
+  if ((kinds & CLONE_NEWNS) != 0) ReturnToFolders(caller);
 }
 
 Refusal EnterUpTo(const Target* targets, size_t count, int* entered) {

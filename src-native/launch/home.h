@@ -31,11 +31,13 @@ class Home {
   // Opens those of these kinds; with a mount namespace the root and the working directory, which joining one resets.
   Errno Open(int kinds);
   // The kernel lets us in where we are: so it will let us in again.
-  Errno Prove(int kinds) const;
+  Errno Prove(int kinds, const char* caller) const;
   // Back into those of these kinds. Where that is refused the process is aborted: it would go on in the wrong place.
   void Return(int kinds, const char* caller) const;
 
  private:
+  void ReturnToFolders(const char* caller) const;
+
   Descriptor spaces_[kKinds];
   Descriptor root_;
   Descriptor working_directory_;

@@ -1,11 +1,15 @@
 // The stub that is not executed: by a sysctl, by a profile, by a filter; and the way out.
+import { execFileSync } from 'node:child_process';
+
 import { wordsOf } from '../../lib/errors/hint';
 import { stubHint } from '../../lib/stub-hint';
 import { syscalls } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { hosts, onHost } from '../support/host';
 import { evaluate } from '../support/own-process';
+import { temporaryFolder } from '../support/temporary-folder';
 
+const folder = temporaryFolder();
 const told = (files: Record<string, string>, code = 'EACCES') => onHost({ files }, () => wordsOf(stubHint('', code)));
 const wayOut = /: set NSCLONE_STUB=\/\S+\/nsclone_stub$/;
 
@@ -39,6 +43,12 @@ test('nor for another error', async () => {
   const files = { ...hosts.free, '/proc/sys/vm/memfd_noexec': '2' };
   for (const code of ['EMFILE', 'ENOMEM']) expect(await told(files, code)).toBeUndefined();
   expect(await told(files, 'EPERM')).not.toContain('memfd_noexec');
+});
+
+test('what NSCLONE_STUB names is not waited for', () => {
+  const fifo = folder.at('fifo');
+  execFileSync('mkfifo', [fifo]);
+  expect(wordsOf(stubHint(fifo, 'EACCES'))).toMatch(/^NSCLONE_STUB must name the program nsclone_stub/);
 });
 
 describe('a filter', () => {
