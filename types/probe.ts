@@ -4,8 +4,8 @@ import type { NamespaceKind } from './flags';
 /**
  * What it is that refuses:
  *
- * - `kernel`: the kernel itself: it is too old, was built without it, or knows a rule that says no (a nesting that is too deep, chroot).
- * - `sysctl`: a parameter of the kernel, see sysctl(8).
+ * - `kernel`: the kernel itself: it is too old, was built without it, or knows a rule that says no (chroot).
+ * - `sysctl`: a parameter of the kernel, see sysctl(8), or, as the error is the same, namespaces that are nested too deep.
  * - `apparmor`, `selinux`: a security module, or its profile or policy.
  * - `seccomp`: a filter of system calls, as containers and systemd have them.
  * - `capability`: a capability that we do not have.

@@ -27,6 +27,10 @@ function whyNoneBelow(folder: string): Refusal | undefined {
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      return { cause: 'cgroup', detail: `our cgroup ${folder} is not seen in what is mounted here` };
+    if (code === 'EACCES' && host.stat(folder)?.uid === process.geteuid!())
+      return { cause: 'cgroup', detail: `our cgroup ${folder} is ours, but may not be written` };
     return code === 'EROFS'
       ? {
           cause: 'cgroup',
