@@ -288,6 +288,11 @@ describe('where the host says no', () => {
     });
     expect(isAvailable(features.mountCalls)).toBe(true);
   });
+  test('a cgroup that is covered', async () => {
+    const mounts = [{ type: 'tmpfs', target: '/sys/fs/cgroup' }] as const;
+    const { features } = await within({ ...owned(Flags.NEWNS), mounts });
+    expect(features.cgroup).toMatchObject({ cause: 'cgroup', detail: expect.stringMatching(/is not seen in/) });
+  });
   test('no /proc', async () => {
     const { namespaces } = await within({ ...owned(Flags.NEWNS), mounts: [{ type: 'tmpfs', target: '/proc' }] });
     expect(refusals(namespaces)).toEqual({ user: 'masked-proc' });
