@@ -59,11 +59,13 @@ function sourceOf(suite) {
   throw new Error('this machine has no source of Debian packages, see sources.list(5)');
 }
 
-/** This machine's Node, with its headers and npm; or that of another architecture. */
+/** This machine's Node, with its headers and npm; or the same version for another architecture. */
 function addNode(arch, folder) {
-  if (arch !== process.arch) return void installNode(process.versions.node, folder, arch);
+  const isOurs = arch === process.arch;
+  if (!isOurs) installNode(process.versions.node, folder, arch);
   const prefix = dirname(dirname(process.execPath));
-  for (const path of ['bin/node', 'bin/npm', 'include/node', 'lib/node_modules/npm']) {
+  // npm is the same for each of them.
+  for (const path of [...(isOurs ? ['bin/node', 'include/node'] : []), 'bin/npm', 'lib/node_modules/npm']) {
     const from = join(prefix, path);
     if (existsSync(from)) cpSync(from, join(folder, path), { recursive: true, verbatimSymlinks: true });
   }
