@@ -105,7 +105,7 @@ function report(folder, user) {
 
 async function main(folder) {
   const guest = findGuest();
-  const slow = options.slow ?? (isProgram(guest.kernel) ? 4 : 20);
+  const slow = options.slow ?? (isProgram(guest.kernel) ? 4 : 30);
   const job = writeJob(folder, slow, checkoutFor(guest.arch, folder));
   const results = join(folder, 'results');
   writeFileSync(results, '');
