@@ -10,6 +10,7 @@ import { constants } from './kernel/constants';
 import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags';
 import { whyNoSuchNamespaces } from './host/namespace-limits';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
+import { has, isSpawned, pidOfSpawned } from './node-child';
 import { identify } from './open-file';
 import { askProc, namespaceId, procError, untraceable, whyNotOurs } from './proc';
 
@@ -155,28 +156,9 @@ function stillOpen(descriptor: unknown, option: string, closed: 'EBADF' | 'ESRCH
   return fileDescriptor(descriptor, option);
 }
 
-/** Of it or of its class, and not what somebody has put into the prototype of all objects. */
-function has(target: object, name: string): boolean {
-  return name in target && (Object.hasOwn(target, name) || !(name in Object.prototype));
-}
-
 /** A child of ours. */
 function isLiving(target: object): target is { pidfd: number } {
   return has(target, 'pidfd') && has(target, 'exited');
-}
-
-/** A child of Node's, and not a copy of its fields. */
-export function isSpawned(target: object): target is SpawnedTarget {
-  return has(target, 'exitCode') && has(target, 'signalCode') && has(target, 'kill') && !Object.hasOwn(target, 'kill');
-}
-
-/**
- * Its pid, which is nobody else's as long as Node has not told of its end, or of that of another child in the same moment.
- * @throws SyscallError ESRCH
- */
-export function pidOfSpawned({ pid, exitCode, signalCode }: SpawnedTarget, option: string, syscall: string): number {
-  if (typeof pid === 'number' && exitCode === null && signalCode === null) return pid;
-  throw new SyscallError({ code: 'ESRCH', syscall, option, reason: 'the child has ended, or was never started' });
 }
 
 function isNamespace(target: object): target is NamespaceTarget {

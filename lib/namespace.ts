@@ -12,7 +12,7 @@ import { invalidArgType, invalidArgValue, refusedOption } from './errors/argumen
 import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
 import { handedNamespace, hasHandedOver } from './handed-namespaces';
-import { isSpawned, pidOfSpawned } from './join-target';
+import { isSpawned, pidOfSpawned } from './node-child';
 import { keepNamespace } from './keep-namespace';
 import { constants } from './kernel/constants';
 import { listNamespaces } from './list-namespaces';

@@ -206,40 +206,39 @@ describe('setns that fails leaves the thread where it was', () => {
     const where = () => [...kinds.map((kind) => fs.readlinkSync('/proc/thread-self/ns/' + kind)),
       fs.readlinkSync('/proc/thread-self/cwd'), fs.readlinkSync('/proc/thread-self/root')];
     const all = Flags.NEWNET | Flags.NEWNS | Flags.NEWPID | Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP;
-    const closed = 123_456;`;
-
-  owning('of several the first ones are left again', () => {
-    const [error, same, places] = evaluate<[number, boolean, number[]]>(`${common}
-      const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
-      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWPID, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
-      process.chdir('/proc');
+    const closed = 123_456;
+    /** Into these of a child, and then into nothing: [result, whether the thread is where it was, what was refused]. */
+    const intoAllAndNothing = (child, flags) => {
       const before = where();
       const places = Int32Array.from([...flags.flatMap((flag) => [child.pidfd, flag]), closed, Flags.NEWNET]);
       const result = enter(places, flags.length + 1);
+      return [result, JSON.stringify(where()) === JSON.stringify(before), [...places.slice(0, 2)]];
+    };`;
+
+  owning('of several the first ones are left again', () => {
+    const told = evaluate(`${common}
+      const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
+      process.chdir('/proc');
+      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWPID, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
+      const told = intoAllAndNothing(child, flags);
       child.kill('SIGKILL');
-      return [result, JSON.stringify(where()) === JSON.stringify(before), [...places.slice(0, 2)]];`);
-    expect([error, same, places]).toEqual([-9, true, [4, syscalls.setns]]);
+      return told;`);
+    expect(told).toEqual([-errnoByName['EBADF']!, true, [4, syscalls.setns]]);
   });
 
-  owning('also where no thread could try it first', () => {
-    const [error, same, places] = evaluate<[number, boolean, number[]]>(`${common}
+  owning('also where no thread could try it first, whether root and working directory are its own or not', () => {
+    const told = evaluate(`${common}
       const child = await nsclone.clone('sleep', ['100'], { flags: all, stdio: 'ignore' });
-      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
       process.chdir('/proc');
       kinds[kinds.indexOf('pid_for_children')] = 'pid';
       // Whose children are in another pid namespace can make no thread.
       unshareSync(Flags.NEWPID);
-      const before = where();
-      for (const own of [false, true]) {
-        if (own) unshareSync(Flags.FS);
-        const result = enter(Int32Array.from([...flags.flatMap((flag) => [child.pidfd, flag]), closed, Flags.NEWNET]), flags.length + 1);
-        if (result !== -9 || JSON.stringify(where()) !== JSON.stringify(before)) return [own, result, where()];
-      }
-      const places = Int32Array.from([...flags.flatMap((flag) => [child.pidfd, flag]), closed, Flags.NEWNET]);
-      const result = enter(places, flags.length + 1);
+      const flags = [Flags.NEWNET, Flags.NEWNS, Flags.NEWUTS | Flags.NEWIPC | Flags.NEWCGROUP];
+      const told = [0, Flags.FS].map((own) => (unshareSync(own), intoAllAndNothing(child, flags)));
       child.kill('SIGKILL');
-      return [result, JSON.stringify(where()) === JSON.stringify(before), [...places.slice(0, 2)]];`);
-    expect([error, same, places]).toEqual([-9, true, [3, syscalls.setns]]);
+      return told;`);
+    const refused = [-errnoByName['EBADF']!, true, [3, syscalls.setns]];
+    expect(told).toEqual([refused, refused]);
   });
 
   it('of a process of which one kind is refused, whether root and working directory are its own or not', () => {
