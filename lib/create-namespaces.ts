@@ -1,7 +1,7 @@
 // createNamespaces(): new namespaces that no process is in.
 import type { NamespaceOptions } from '../types/namespace';
 import { type Note, noteCaller, ofCall } from './errors/caller';
-import { NamespaceSet } from './namespace-set';
+import { makeSet, type NamespaceSet } from './namespace-set';
 import { makeNamespaces } from './process/make-namespaces';
 
 /**
@@ -24,7 +24,7 @@ export async function createNamespaces(flags: number, options?: NamespaceOptions
     const making = makeNamespaces(flags, options);
     // The child is on its way: this does not make it wait.
     note = noteCaller(createNamespaces);
-    return new NamespaceSet(await making);
+    return makeSet(await making);
   } catch (error) {
     throw ofCall(error, createNamespaces, note);
   }

@@ -4,8 +4,12 @@ import { inspect } from 'node:util';
 import type { NamespaceKind } from '../types/flags';
 import type { NamespaceSetTarget } from '../types/join-target';
 import { refusedOption } from './errors/argument-error';
+import { checkOurs, ours } from './errors/illegal-constructor';
 import { namespaceKinds } from './flags';
 import type { Namespace } from './namespace';
+
+/** @internal What only createNamespaces() does. */
+export let makeSet: (members: readonly Namespace[]) => NamespaceSet;
 
 /**
  * Namespaces that were made together, see {@link createNamespaces}. They live as long as this object is open, whether or not a
@@ -16,9 +20,13 @@ import type { Namespace } from './namespace';
 export class NamespaceSet implements NamespaceSetTarget {
   readonly #members: readonly Namespace[];
 
-  /** @internal */
-  constructor(members: readonly Namespace[]) {
+  private constructor(given: symbol, members: readonly Namespace[]) {
+    checkOurs(given, 'a NamespaceSet is made by createNamespaces()');
     this.#members = members;
+  }
+
+  static {
+    makeSet = (members) => new this(ours, members);
   }
 
   #of<K extends NamespaceKind>(kind: K): Namespace<K> {

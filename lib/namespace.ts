@@ -8,6 +8,7 @@ import type { ListedNamespace, NamespaceHandle } from '../types/namespace';
 import { addon } from './addon';
 import { integer, oneOf, string } from './check';
 import { asCall } from './errors/caller';
+import { checkOurs, ours } from './errors/illegal-constructor';
 import { invalidArgType, invalidArgValue, refusedOption } from './errors/argument-error';
 import { SyscallError } from './errors/syscall-error';
 import { namespaceKinds } from './flags';
@@ -69,8 +70,51 @@ function openDescriptor(namespace: NamespaceHandle): number {
   return namespace.fd;
 }
 
-/** Makes a Namespace of a descriptor that is known to be one of this kind, which is its own from here on. */
+/** @internal Makes a Namespace of a descriptor that is known to be one of this kind, which is its own from here on. */
 export let adoptNamespace: <K extends NamespaceKind>(kind: K, descriptor: number) => Namespace<K>;
+
+/** Of a process, below a /proc that is ours. */
+function ofProcess(path: string, wanted: NamespaceKind): Namespace {
+  const descriptor = openProc(path.slice('/proc/'.length));
+  // A process that has ended is in no namespace any more, reaped or not.
+  const isGone = descriptor === -ENOENT && namespaceId(`self/ns/${wanted}`) > 0;
+  if (descriptor < 0) throw procError(isGone ? ESRCH : -descriptor, { syscall: 'open', option: 'source', path });
+  return ofDescriptor(descriptor, path, wanted);
+}
+
+function atPath(path: string, wanted: NamespaceKind | undefined): Namespace {
+  const descriptor = addon().openAt(constants.AT_FDCWD, path);
+  if (descriptor < 0) throw new SyscallError({ errno: -descriptor, syscall: 'open', option: 'source', path });
+  return ofDescriptor(descriptor, path, wanted);
+}
+
+function ofDescriptor(descriptor: number, path: string, wanted: NamespaceKind | undefined): Namespace {
+  const type = addon().namespaceType(descriptor);
+  const kind = namespaceKinds.find(({ flag }) => Number(flag) === type)?.kind;
+  if (kind !== undefined && (wanted === undefined || wanted === kind)) return adoptNamespace(kind, descriptor);
+  addon().close(descriptor);
+  if (kind === undefined) throw invalidArgValue('source argument', path, 'must be a namespace');
+  throw invalidArgValue('kind argument', wanted, `must be '${kind}', which ${path} is`);
+}
+
+function openNamespace(
+  source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
+  kind: NamespaceKind | undefined,
+): Namespace {
+  const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
+  if (typeof source === 'string') return atPath(string(source, 'source argument', { nonEmpty: true }), wanted);
+  if (wanted === undefined)
+    throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
+  const pid = typeof source === 'number' ? source : pidOfProcess(source);
+  if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
+  const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
+  if (typeof source !== 'number' && 'pidfd' in source) {
+    if (source.pidfd < 0) throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path });
+    const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
+    if (handed !== undefined) return adoptNamespace(wanted, handed);
+  }
+  return ofProcess(path, wanted);
+}
 
 /**
  * A namespace, see namespaces(7). It lives as long as this object is open, whether or not a process is in it.
@@ -80,7 +124,8 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
   /** 'net', 'mnt', … */
   readonly kind: K;
 
-  private constructor(kind: K, descriptor: number) {
+  private constructor(given: symbol, kind: K, descriptor: number) {
+    checkOurs(given, 'a Namespace is made by Namespace.open() and createNamespaces()');
     this.kind = kind;
     descriptors.set(this, descriptor);
     unclosed ??= new FinalizationRegistry(closeDropped);
@@ -88,7 +133,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
   }
 
   static {
-    adoptNamespace = (kind, descriptor) => new Namespace(kind, descriptor);
+    adoptNamespace = (kind, descriptor) => new this(ours, kind, descriptor);
   }
 
   /**
@@ -106,33 +151,14 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
     source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
     kind?: NamespaceKind,
   ): Namespace {
-    return asCall(ofClass.open, () => Namespace.#open(source, kind));
-  }
-
-  static #open(
-    source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
-    kind: NamespaceKind | undefined,
-  ): Namespace {
-    const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
-    if (typeof source === 'string') return Namespace.#at(string(source, 'source argument', { nonEmpty: true }), wanted);
-    if (wanted === undefined)
-      throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
-    const pid = typeof source === 'number' ? source : pidOfProcess(source);
-    if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
-    const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
-    if (typeof source !== 'number' && 'pidfd' in source) {
-      if (source.pidfd < 0) throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path });
-      const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
-      if (handed !== undefined) return new Namespace(wanted, handed);
-    }
-    return Namespace.#of(path, wanted);
+    return asCall(ofClass.open, () => openNamespace(source, kind));
   }
 
   /** The namespace that the calling thread is in. */
   static current<K extends NamespaceKind>(kind: K): Namespace<K> {
     return asCall(ofClass.current, () => {
       const checked = oneOf(kind, 'kind argument', kinds);
-      return Namespace.#of(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
+      return ofProcess(`/proc/thread-self/ns/${checked}`, checked) as Namespace<K>;
     });
   }
 
@@ -146,30 +172,6 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    */
   static list(): ListedNamespace[] {
     return asCall(ofClass.list, listNamespaces);
-  }
-
-  /** Of a process, below a /proc that is ours. */
-  static #of(path: string, wanted: NamespaceKind): Namespace {
-    const descriptor = openProc(path.slice('/proc/'.length));
-    // A process that has ended is in no namespace any more, reaped or not.
-    const isGone = descriptor === -ENOENT && namespaceId(`self/ns/${wanted}`) > 0;
-    if (descriptor < 0) throw procError(isGone ? ESRCH : -descriptor, { syscall: 'open', option: 'source', path });
-    return Namespace.#from(descriptor, path, wanted);
-  }
-
-  static #at(path: string, wanted: NamespaceKind | undefined): Namespace {
-    const descriptor = addon().openAt(constants.AT_FDCWD, path);
-    if (descriptor < 0) throw new SyscallError({ errno: -descriptor, syscall: 'open', option: 'source', path });
-    return Namespace.#from(descriptor, path, wanted);
-  }
-
-  static #from(descriptor: number, path: string, wanted: NamespaceKind | undefined): Namespace {
-    const type = addon().namespaceType(descriptor);
-    const kind = namespaceKinds.find(({ flag }) => Number(flag) === type)?.kind;
-    if (kind !== undefined && (wanted === undefined || wanted === kind)) return new Namespace(kind, descriptor);
-    addon().close(descriptor);
-    if (kind === undefined) throw invalidArgValue('source argument', path, 'must be a namespace');
-    throw invalidArgValue('kind argument', wanted, `must be '${kind}', which ${path} is`);
   }
 
   /** The descriptor; -1 once closed. It stays ours: what is to outlive this object must be duplicated. */
@@ -207,7 +209,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    */
   parent(): Namespace<K> | null {
     const parent = asCall(own.parent, () => parentOf(openDescriptor(this), this.kind));
-    return parent === undefined ? null : new Namespace(this.kind, parent);
+    return parent === undefined ? null : adoptNamespace(this.kind, parent);
   }
 
   /**
@@ -220,7 +222,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
    */
   owner(): Namespace<'user'> | null {
     const owner = asCall(own.owner, () => ownerOf(openDescriptor(this)));
-    return owner === undefined ? null : new Namespace('user', owner);
+    return owner === undefined ? null : adoptNamespace('user', owner);
   }
 
   /**

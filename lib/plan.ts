@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 
 import { ofCall } from './errors/caller';
+import { checkOurs, ours } from './errors/illegal-constructor';
 import { list } from './program/listing';
 import { structure } from './program/structure';
 import type { Writer } from './program/writer';
@@ -10,6 +11,9 @@ import type { Request } from './assembly/request';
 import type { ListedPlan } from '../types/listing';
 import type { CloneOptions } from '../types/options';
 import type { PtyOption, Stdio } from '../types/stdio';
+
+/** @internal The plan of what was checked. */
+export let makePlan: (request: Request) => Plan;
 
 /** What `plan()` makes. Nothing has been cloned yet. */
 export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
@@ -20,10 +24,14 @@ export class Plan<S extends Stdio = Stdio, P extends PtyOption = PtyOption> {
   /** Only a type: nothing else is a plan, and the streams of what it starts, see `ClonedProcess`. */
   declare protected readonly streams: [stdio: S, pty: P];
 
-  /** @internal */
-  constructor(request: Request) {
+  private constructor(given: symbol, request: Request) {
+    checkOurs(given, 'a Plan is made by plan()');
     // Whoever shows all fields of an object does not show the environment.
     Object.defineProperties(this, { request: { value: request }, writer: { value: labelled(request) } });
+  }
+
+  static {
+    makePlan = (request) => new this(ours, request);
   }
 
   /**
@@ -69,7 +77,7 @@ export function plan<const S extends Stdio = 'pipe', const P extends PtyOption =
 ): Plan<S, P>;
 export function plan(command: string, args?: readonly string[] | CloneOptions, options?: CloneOptions): Plan {
   try {
-    return new Plan(
+    return makePlan(
       takesArguments(args, options) ? checkRequest(command, args, options) : checkRequest(command, undefined, args),
     );
   } catch (error) {

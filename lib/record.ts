@@ -4,11 +4,14 @@ import { inspect } from 'node:util';
 import type { ListedProgram } from '../types/listing';
 import type { Recorder, Results, Returned } from '../types/record';
 import { invalidArgType } from './errors/argument-error';
+import { checkOurs, ours } from './errors/illegal-constructor';
 import { list } from './program/listing';
 import { recordLine } from './program/record-line';
 import type { Recording } from './program/recorder';
 import type { Bring } from './program/results';
 import { structure } from './program/structure';
+
+let makeProgram: <R>(recording: Recording, bring: Bring) => Program<R>;
 
 /** What `record()` makes. Nothing has been cloned yet; start it with `clone(program)`, as often as wanted. */
 export class Program<R = undefined> {
@@ -19,10 +22,14 @@ export class Program<R = undefined> {
   /** Only a type: what a child that runs it brings back, see `ClonedProcess.results`. */
   declare protected readonly results: R;
 
-  /** @internal */
-  constructor(recording: Recording, bring: Bring) {
+  private constructor(given: symbol, recording: Recording, bring: Bring) {
+    checkOurs(given, 'a Program is made by record()');
     // Whoever shows all fields of an object does not show what was recorded of an environment.
     Object.defineProperties(this, { recording: { value: recording }, bring: { value: bring } });
+  }
+
+  static {
+    makeProgram = (recording, bring) => new this(ours, recording, bring);
   }
 
   /**
@@ -58,5 +65,5 @@ export class Program<R = undefined> {
 export function record<const T extends Returned | void>(callback: (recorder: Recorder) => T): Program<Results<T>> {
   if (typeof callback !== 'function') throw invalidArgType('callback argument', 'of type function', callback);
   const { recording, bring } = recordLine(callback);
-  return new Program(recording, bring);
+  return makeProgram(recording, bring);
 }

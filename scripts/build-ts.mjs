@@ -39,6 +39,7 @@ const front = [
   'create-namespaces',
   'errors/abort-error',
   'errors/caller',
+  'errors/illegal-constructor',
   'errors/max-buffer-error',
   'errors/printable',
   'errors/syscall-error',

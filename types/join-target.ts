@@ -4,6 +4,8 @@ import type { NamespaceKind } from './flags';
 /** A process by its pid; it must be alive. */
 export interface PidTarget {
   pid: number;
+  fd?: undefined;
+  pidfd?: undefined;
   /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
   flags?: number | undefined;
 }
@@ -11,6 +13,8 @@ export interface PidTarget {
 /** A process by a descriptor of it, see pidfd_open(2): unlike a pid it never means another one. */
 export interface PidfdTarget {
   pidfd: number;
+  fd?: undefined;
+  pid?: undefined;
   /** Which of its namespaces, a `|` of `Flags.NEW…`. Default: all that differ from ours. */
   flags?: number | undefined;
 }
@@ -18,6 +22,9 @@ export interface PidfdTarget {
 /** A namespace by a descriptor of it, as opened from `/proc/PID/ns/net`. */
 export interface DescriptorTarget {
   fd: number;
+  pid?: undefined;
+  pidfd?: undefined;
+  flags?: undefined;
 }
 
 /** A namespace that is held open. */

@@ -15,7 +15,7 @@ import type { Writer } from '../program/writer';
 import { checkStart, isSameProgram } from '../assembly/assemble';
 import type { Request } from '../assembly/request';
 import { cgroupWord, joinWord, lowestFree } from '../assembly/words';
-import { Plan } from '../plan';
+import { makePlan, type Plan } from '../plan';
 import { forget, isWatching, openWatch } from '../watch';
 import { Child } from './child';
 import { Command } from './command';
@@ -115,7 +115,7 @@ function launch(
   reject: (error: Error) => void,
   stage: Stage,
 ): void {
-  if (debug.enabled && stage === theHost) debug('%s', new Plan(request.copy()));
+  if (debug.enabled && stage === theHost) debug('%s', makePlan(request.copy()));
   stopReadingSources(request);
   if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
   // What only this start has is not part of a plan.

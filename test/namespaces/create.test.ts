@@ -15,7 +15,7 @@ import {
 import { checkNamespaces, type namespaceOptions } from '../../lib/assembly/assemble';
 import { kindsOf, namespaceKinds } from '../../lib/flags';
 import { errnoByName } from '../../lib/kernel/errno';
-import { Plan } from '../../lib/plan';
+import { makePlan } from '../../lib/plan';
 import { addon } from '../support/addon';
 import { rootOnly, userOnly } from '../support/capability';
 import { killed, nodeKilled, stopped } from '../support/fault';
@@ -119,7 +119,7 @@ describe('createNamespaces', () => {
 
   test('maps that leave out our own id need no uid: nobody is anything there', async () => {
     const lines = (uidMap: NamespaceOptions['uidMap']): string[] =>
-      linesOf(new Plan(checkNamespaces(NEWUSER, { uidMap }))).map(({ call }) => call);
+      linesOf(makePlan(checkNamespaces(NEWUSER, { uidMap }))).map(({ call }) => call);
     expect(lines([{ containerID: 5, hostID: 100_000, size: 1 }]).join('\n')).toContain('uid_map');
   });
 
@@ -242,7 +242,7 @@ describe('createNamespaces refuses', () => {
 });
 
 describe('whatever fails', () => {
-  const lines = linesOf(new Plan(checkNamespaces(every, whole))).filter(isCall);
+  const lines = linesOf(makePlan(checkNamespaces(every, whole))).filter(isCall);
   /** The first answer is for whoever it is that is asked. */
   const failing = lines.filter(({ call }) => !/^exit|retries|go on|go to/.test(call));
 
@@ -299,13 +299,13 @@ describe('ending', () => {
     expect(ends.filter((end) => end !== 'ABORT_ERR' && end !== 'made')).toEqual([]);
   });
   test('a time that is over, told with the step', async () => {
-    const { number } = linesOf(new Plan(checkNamespaces(every, whole))).find(({ step }) => step === 'hostname')!;
+    const { number } = linesOf(makePlan(checkNamespaces(every, whole))).find(({ step }) => step === 'hostname')!;
     addon().setFault!(number, stopped);
     const making = createNamespaces(every, { ...whole, timeout: slow(500) });
     await expect(making).rejects.toMatchObject({ code: 'ETIMEDOUT', option: 'timeout', step: 'hostname' });
   });
   test('of Node, at any instruction: no process is left', () => {
-    const { count } = new Plan(checkNamespaces(every, whole)).writer;
+    const { count } = makePlan(checkNamespaces(every, whole)).writer;
     // In a pid namespace of its own, where there are no others. What is left over there becomes a child of the script.
     const ended = evaluate<[signal: string | null, printed: string][]>(
       `const { spawnSync } = require('node:child_process');

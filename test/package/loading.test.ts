@@ -240,6 +240,12 @@ test('public names are those of whoever has required them: stubbing one changes 
   expect(outputOf('-e', script)).toBe('undefined undefined function number');
 });
 
+test('classes and functions are called as they are exported', () => {
+  const names: Record<string, unknown> = require(root);
+  for (const [name, value] of Object.entries(names))
+    if (typeof value === 'function') expect(value).toHaveProperty('name', name);
+});
+
 test('a process that somebody has frozen loads it all the same', () => {
   env = { NSCLONE_ADDON: join(root, 'build/Release/nsclone.node') };
   const script = `Object.freeze(process); require(${JSON.stringify(root)}).run('echo', ['x']).then(({ stdout }) => console.log(stdout));`;

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { clone, createNamespaces, Flags, plan, type CloneOptions } from '../../lib';
 import { checkNamespaces } from '../../lib/assembly/assemble';
-import { Plan } from '../../lib/plan';
+import { makePlan } from '../../lib/plan';
 import { addon } from '../support/addon';
 import { withCapability } from '../support/capability';
 import { compiled, compiler } from '../support/compiled';
@@ -62,7 +62,7 @@ test('a pid namespace below one that is joined: so it is of both', async () => {
 });
 test('namespaces without a process: they are made', async () => {
   const kinds = NEWUSER | NEWNET | NEWTIME;
-  const [line, ...more] = linesOf(new Plan(checkNamespaces(kinds, undefined))).filter(clones);
+  const [line, ...more] = linesOf(makePlan(checkNamespaces(kinds, undefined))).filter(clones);
   expect(more).toEqual([]);
   stopAt(line!);
   using set = await createNamespaces(kinds, { timeout: 0 });
