@@ -26,14 +26,14 @@ Object.setPrototypeOf(
   ),
 );
 
-/** A kind of namespace, its flag and the flag's name in {@link Flags}. */
+/** @internal A kind of namespace, its flag and the flag's name in {@link Flags}. */
 export interface NamespaceKindEntry {
   readonly kind: NamespaceKind;
   readonly flag: Flags;
   readonly name: keyof typeof Flags;
 }
 
-/** All kinds of namespace, see namespaces(7). */
+/** @internal All kinds of namespace, see namespaces(7). */
 export const namespaceKinds: readonly NamespaceKindEntry[] = [
   { kind: 'mnt', flag: Flags.NEWNS, name: 'NEWNS' },
   { kind: 'uts', flag: Flags.NEWUTS, name: 'NEWUTS' },
@@ -45,7 +45,7 @@ export const namespaceKinds: readonly NamespaceKindEntry[] = [
   { kind: 'time', flag: Flags.NEWTIME, name: 'NEWTIME' },
 ];
 
-/** The flag of a kind of namespace. */
+/** @internal The flag of a kind of namespace. */
 export const flagOfKind: Readonly<Record<NamespaceKind, Flags>> = {
   mnt: Flags.NEWNS,
   uts: Flags.NEWUTS,
@@ -57,12 +57,12 @@ export const flagOfKind: Readonly<Record<NamespaceKind, Flags>> = {
   time: Flags.NEWTIME,
 };
 
-/** The kinds of namespace in `flags`, in the order of {@link namespaceKinds}. */
+/** @internal The kinds of namespace in `flags`, in the order of {@link namespaceKinds}. */
 export function kindsOf(flags: number): NamespaceKind[] {
   return namespaceKinds.filter(({ flag }) => (flags & flag) !== 0).map(({ kind }) => kind);
 }
 
-/** The flags of every kind of namespace together. */
+/** @internal The flags of every kind of namespace together. */
 export const namespaceMask: number = namespaceKinds.reduce((mask, { flag }) => mask | flag, 0);
 
 /** Name (without CLONE_) and value of the flags below 32 bits, by value. */

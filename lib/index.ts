@@ -72,6 +72,7 @@ export type {
   FifoEntry,
   FileMount,
   FilesystemMount,
+  FilesystemOptions,
   Mask,
   Mount,
   MountAttribute,

@@ -73,6 +73,15 @@ export interface MountBase extends MountEntry, MountOptions {
   create?: boolean | undefined;
 }
 
+/** What a mount of a fresh file system has beside. */
+export interface FilesystemOptions {
+  /**
+   * Options of the file system itself, as mount(8) lists them: `true` for one without a value, `false` for none. Permissions are a
+   * string, `'0700'`. Not what the type has an option for.
+   */
+  options?: { readonly [name: string]: string | number | boolean } | undefined;
+}
+
 /**
  * The ids that files have in a mount, see MOUNT_ATTR_IDMAP in mount_setattr(2): what belongs to `containerID` on the file system belongs
  * to `hostID` in the mount, and what `hostID` makes there belongs to `containerID` on it. Ids that no range has belong to nobody there
@@ -108,17 +117,17 @@ export interface BindMount extends MountBase {
  * A fresh proc file system of the child's pid namespace, see proc(5). Needs an own pid namespace, and in a user namespace a
  * fully visible `/proc` outside. `nosuid`, `nodev` and `noexec` by default.
  */
-export interface ProcMount extends MountBase {
+export interface ProcMount extends MountBase, FilesystemOptions {
   type: 'proc';
 }
 
 /** A fresh sysfs(5). In a user namespace it needs a new network namespace. `nosuid`, `nodev` and `noexec` by default. */
-export interface SysfsMount extends MountBase {
+export interface SysfsMount extends MountBase, FilesystemOptions {
   type: 'sysfs';
 }
 
 /** An empty file system in memory, see tmpfs(5). `nosuid` and `nodev` by default. */
-export interface TmpfsMount extends MountBase {
+export interface TmpfsMount extends MountBase, FilesystemOptions {
   type: 'tmpfs';
   /** The most that it may hold. Default: half of the memory. */
   size?: Size | undefined;
@@ -135,22 +144,22 @@ export interface TmpfsMount extends MountBase {
 }
 
 /** Terminals of its own, see pts(4). `nosuid` and `noexec` by default. */
-export interface DevptsMount extends MountBase {
+export interface DevptsMount extends MountBase, FilesystemOptions {
   type: 'devpts';
 }
 
 /** POSIX message queues of the ipc namespace, see mq_overview(7). `nosuid`, `nodev` and `noexec` by default. */
-export interface MqueueMount extends MountBase {
+export interface MqueueMount extends MountBase, FilesystemOptions {
   type: 'mqueue';
 }
 
 /** The control groups, from the root of the cgroup namespace on, see cgroups(7). `nosuid`, `nodev` and `noexec` by default. */
-export interface Cgroup2Mount extends MountBase {
+export interface Cgroup2Mount extends MountBase, FilesystemOptions {
   type: 'cgroup2';
 }
 
 /** Directories laid over each other, see Documentation/filesystems/overlayfs.rst of the kernel. */
-export interface OverlayMount extends MountBase {
+export interface OverlayMount extends MountBase, FilesystemOptions {
   type: 'overlay';
   /** What is seen through it, the uppermost first; at least one. Paths of our view. */
   lower: readonly string[];
@@ -201,7 +210,7 @@ export interface Mask extends MountEntry {
 /** A path made read-only; `target: '/'` is all that has been mounted so far. */
 export interface ReadonlyEntry extends MountEntry {
   type: 'readonly';
-  /** With what is mounted below it. Default true. */
+  /** With what is mounted below it, which `false` leaves as it is. Default true. */
   recursive?: boolean | undefined;
 }
 
@@ -247,14 +256,12 @@ export interface ChmodEntry extends MountEntry {
 }
 
 /** Any other file system. */
-export interface FilesystemMount extends MountBase {
+export interface FilesystemMount extends MountBase, FilesystemOptions {
   type: 'filesystem';
   /** Its name, as in /proc/filesystems: 'ext4'. */
   fstype: string;
   /** A device, or what else it is mounted from. */
   source?: string | undefined;
-  /** Its own options: `true` for one without a value. */
-  options?: { readonly [name: string]: string | number | boolean } | undefined;
 }
 
 /** An entry of `mounts`, told apart by its `type`. */

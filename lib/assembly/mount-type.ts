@@ -17,8 +17,10 @@ export interface Checked {
   readonly isMount: boolean;
   /** Whether nothing of it may be executed. */
   readonly isNoexec: boolean;
-  /** What errors name beside the target. */
-  readonly source: string;
+  /** Where it is from, as errors name it before the target; nothing of what is made or changed there. */
+  readonly source?: string;
+  /** What is made of the target, as errors name it: '600' of a chmod. */
+  readonly detail?: string;
   readonly optional: boolean;
   /**
    * Of a mount: makes it, and tells where it is kept.
@@ -42,6 +44,8 @@ export interface Checked {
   readonly emit?: (place: Place, target: string, request: Request, prepared: readonly Slot[]) => void;
   /** Whether a target that is missing is made. */
   readonly creates: boolean;
+  /** The same of a type that does nothing else. */
+  readonly makes?: boolean;
   /** How it is shared once it is in its place, where that was said. */
   readonly propagation?: { readonly propagation: number; readonly propagatesBelow: boolean } | undefined;
   /** Makes a target that is missing, for this mount. */

@@ -19,7 +19,7 @@ const codes: ReadonlySet<unknown> = new Set<ArgumentErrorCode>([
   'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
 ]);
 
-/** The name without the ' argument' that tells it from an option: 'flags argument' → 'flags'. */
+/** @internal The name without the ' argument' that tells it from an option: 'flags argument' → 'flags'. */
 export function bareName(option: string): string {
   return option.endsWith(' argument') ? option.slice(0, -' argument'.length) : option;
 }
@@ -50,7 +50,7 @@ function make(
 }
 
 /**
- * A value of the wrong type.
+ * @internal A value of the wrong type.
  * @param option the option's name; 'flags argument' for an argument
  * @param expected what it must be: 'of type string', 'an instance of Stream'
  */
@@ -60,7 +60,7 @@ export function invalidArgType(option: string, expected: string, value: unknown)
 }
 
 /**
- * A value of the right type that cannot be.
+ * @internal A value of the right type that cannot be.
  * @param option the option's name; 'flags argument' for an argument
  * @param reason the rest of the sentence: "must be one of: 'a', 'b'"
  */
@@ -70,7 +70,7 @@ export function invalidArgValue(option: string, value: unknown, reason = 'is inv
 }
 
 /**
- * An option that cannot be used here (code `ERR_INVALID_ARG_VALUE`), whatever its value.
+ * @internal An option that cannot be used here (code `ERR_INVALID_ARG_VALUE`), whatever its value.
  * @param reason the rest of the sentence: 'needs Flags.NEWUTS, or a joined uts namespace'
  */
 export function refusedOption(option: string, reason: string): ArgumentError {
@@ -80,7 +80,7 @@ export function refusedOption(option: string, reason: string): ArgumentError {
 const mostNames = 24;
 
 /**
- * An option that nobody knows (code `ERR_INVALID_ARG_VALUE`), with the nearest known name, or with all of a few.
+ * @internal An option that nobody knows (code `ERR_INVALID_ARG_VALUE`), with the nearest known name, or with all of a few.
  * @param option its full name: 'rlimits.nofiles'
  * @param key the part of it that is not known: 'nofiles'
  */
@@ -94,7 +94,7 @@ export function unknownOption(option: string, key: string, known: Iterable<strin
 }
 
 /**
- * A number outside what is allowed.
+ * @internal A number outside what is allowed.
  * @param range the rest of 'It must be …': '>= 0 && <= 7', 'an integer'
  */
 export function outOfRange(option: string, range: string, value: unknown): ArgumentError {
@@ -102,7 +102,7 @@ export function outOfRange(option: string, range: string, value: unknown): Argum
   return make(RangeError, 'ERR_OUT_OF_RANGE', option, message, outOfRange);
 }
 
-/** A signal that does not exist; `known`: the names to find the nearest in. */
+/** @internal A signal that does not exist; `known`: the names to find the nearest in. */
 export function unknownSignal(option: string, signal: unknown, known: Iterable<string> = []): ArgumentError {
   const text = String(signal);
   return make(
@@ -114,14 +114,14 @@ export function unknownSignal(option: string, signal: unknown, known: Iterable<s
   );
 }
 
-/** A call on a platform that has no namespaces. */
+/** @internal A call on a platform that has no namespaces. */
 export function featureUnavailable(feature: string): ArgumentError {
   const message = `The feature ${feature} is unavailable on the current platform, which is being used to run Node.js`;
   return make(TypeError, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', undefined, message, featureUnavailable);
 }
 
 /**
- * A call that the runtime that we are in cannot do.
+ * @internal A call that the runtime that we are in cannot do.
  * @param feature what is not available: 'unshare() with Flags.NEWPID'
  * @param reason why, and what to do
  */

@@ -67,7 +67,7 @@ function message(init: SyscallErrorInit, code: string, errno: number, hint: stri
   const call = [
     init.verb ?? init.syscall,
     path,
-    dest === undefined ? undefined : `-> ${dest}`,
+    dest === undefined || dest === path ? undefined : `-> ${dest}`,
     option === undefined ? undefined : `(${option})`,
   ].filter((part) => part !== undefined);
   const parts = [`${code}: ${init.reason ?? killed ?? errnoMessage(errno)}`];

@@ -39,8 +39,7 @@ export function launchFailure(errno: number, { option, hint: cloneHint, cgroup }
 function withoutCall(code: string, cgroup: string | undefined): Pick<SyscallErrorInit, 'option' | 'path' | 'reason'> {
   if (code === 'E2BIG') {
     return {
-      option: 'args',
-      reason: 'the program is too large: its arguments, environment and data have more than 64 MiB',
+      reason: 'the program is too large: its arguments, environment, files and other data have more than 64 MiB',
     };
   }
   if (code === 'EAGAIN') return { reason: '128 children of this kind are on their way already' };

@@ -16,6 +16,8 @@ export interface Label {
   readonly recordedAt: string | undefined;
   /** What a reader of the listing is told beside the call: what we do while the stub waits. */
   remark: string | undefined;
+  /** Whether the listing only counts the bytes that it is given. */
+  isSecret: boolean;
 }
 
 export class LabelWriter extends DataWriter {
@@ -85,6 +87,7 @@ export class LabelWriter extends DataWriter {
       dest: this.#dest,
       recordedAt: this.#recordedAt,
       remark: undefined,
+      isSecret: false,
     });
   }
 
@@ -92,6 +95,13 @@ export class LabelWriter extends DataWriter {
   remark(text: () => string): this {
     const label = this.labels?.at(-1);
     if (label !== undefined) label.remark = text();
+    return this;
+  }
+
+  /** The bytes of the instruction begun last are nobody's business: the listing counts them. */
+  secret(): this {
+    const label = this.labels?.at(-1);
+    if (label !== undefined) label.isSecret = true;
     return this;
   }
 }

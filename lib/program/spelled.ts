@@ -143,6 +143,7 @@ function spellPlace(reader: Reader, instruction: number, index: number, place: n
     case 'bytes':
       // Memory that an earlier call fills, as far as that call will say.
       if (reader.kind(instruction, index + 1) !== Kind.Number) return `&data[${place}]`;
+      if (reader.label(instruction)?.isSecret) return `[${reader.value(instruction, index + 1)} bytes]`;
       return spellBytes(reader.bytes(place, reader.value(instruction, index + 1)));
     case 'message':
     case 'received':

@@ -21,6 +21,8 @@ const noCall = 0xffff_ffff;
 export interface Compiled {
   readonly filter: Uint8Array;
   readonly skipped: readonly string[];
+  /** Rules that another one says the contrary of, each with the name: 'seccomp.syscalls[1] about mkdir'. */
+  readonly overruled: readonly string[];
   readonly flags: readonly SeccompFlag[];
   readonly notifies: boolean;
   readonly listenerPath: string | undefined;
@@ -125,6 +127,20 @@ function skippedNames({ rules }: Profile, architectures: readonly Architecture[]
   return [...skipped];
 }
 
+/** Of rules without arguments the first one counts, as with libseccomp. */
+function overruledRules({ defaultAnswer, rules }: Profile): string[] {
+  const answers = new Map<string, number>();
+  const overruled = new Set<string>();
+  for (const { names, answer, conditions, option } of rules) {
+    if (conditions.length > 0 || answer === defaultAnswer) continue;
+    for (const name of names) {
+      if ((answers.get(name) ?? answer) !== answer) overruled.add(`${option} about ${name}`);
+      else answers.set(name, answer);
+    }
+  }
+  return [...overruled];
+}
+
 /**
  * @param option the profile's name in errors: 'seccomp'
  * @param arch the `process.arch` that programs are of, an option of that name
@@ -145,6 +161,7 @@ export function compileProfile(value: unknown, option: string, arch: unknown = p
   return {
     filter,
     skipped: skippedNames(profile, architectures),
+    overruled: overruledRules(profile),
     flags,
     notifies: answers.includes(SECCOMP_RET_USER_NOTIF),
     listenerPath,

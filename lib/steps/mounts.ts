@@ -7,13 +7,14 @@ import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
 import { needs } from '../assembly/needs';
-import type { Slot } from '../program/writer';
+import type { Slot, Writer } from '../program/writer';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import type { Checked } from '../assembly/mount-type';
 import { Place } from '../assembly/place';
 import { isTop } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
+import { isInFirstUserNamespace } from '../host/ourselves';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
 import { becomesRoot, chooseBeforeRoot, makeBeforeRoot, makeMount, whyNotPlain } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
@@ -62,6 +63,12 @@ function checkEntry(value: unknown, option: string): Checked {
   };
 }
 
+/** What errors of its instructions name. */
+function nameEntry(writer: Writer, { type, source, detail, target }: Checked): void {
+  writer.subject(source ?? target, target, isMount(type) ? 'mount' : type);
+  if (detail !== undefined) writer.detail(detail);
+}
+
 function emitMount(place: Place, entry: Checked, request: Request, prepared: readonly Slot[]): void {
   const mount = makeMount(place, request, entry, prepared);
   if (isTop(entry.target)) return attachAsRoot(place, mount, entry);
@@ -75,11 +82,17 @@ function emitMount(place: Place, entry: Checked, request: Request, prepared: rea
 }
 
 /** Of a target, which is opened last, or of a folder on the way, which was made before that if it was not there. */
-function whyMissing({ type, creates }: Checked): string {
-  if (creates) return 'a link on the way to the target leads to nothing';
+function whyMissing({ type, creates, makes }: Checked): string {
+  if (creates || makes === true) return 'a link on the way to the target leads to nothing';
   return types[type]!.fields.includes('create')
     ? 'the target is missing; create: true makes it'
     : 'the target is missing; with optional: true there is nothing to do then';
+}
+
+/** See mount_namespaces(7). */
+function whyLocked(request: Request): string | undefined {
+  if (!request.creates(Flags.NEWUSER) && !request.joinsUser && isInFirstUserNamespace()) return undefined;
+  return 'in a user namespace what a mount of the host forbids stays so, and how access times are written cannot be changed';
 }
 
 export const mounts: Step = {
@@ -121,8 +134,7 @@ export const mounts: Step = {
       const entry = request.mounts[index]!;
       // The last moment at which paths lead where they lead on the host, with all that was mounted until then.
       if (index === firstRoot) makeBeforeRoot(place, request);
-      const verb = isMount(entry.type) ? 'mount' : entry.type;
-      writer.about(this.name, 'mounts', index).subject(entry.source, entry.target, verb);
+      nameEntry(writer.about(this.name, 'mounts', index), entry);
       place.beginEntry(entry.optional);
       // Closed as well where the entry is left out.
       for (const slot of prepared[index]!) place.take(slot);
@@ -143,10 +155,14 @@ export const mounts: Step = {
       whyNotMapped(code, label, request, syscall) ??
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
-    if (code === 'EROFS' && entry.creates)
+    if (code === 'EROFS' && (entry.creates || entry.makes === true))
       return "the target is made in what is read-only; { type: 'readonly', target: '/' } as the last entry makes the root so when all is made";
+    if (code === 'EINVAL' && syscall === 'move_mount')
+      return 'a directory is mounted on a directory only, and a file on a file';
+    if (code === 'EPERM' && syscall === 'mount_setattr') return whyLocked(request);
     if (syscall !== 'openat2') return undefined;
     if (label.dest === undefined) return whyNotPlain(code);
+    if (code === 'EXDEV') return 'a link of /proc on the way to the target leads to an open file, and not along a path';
     if (code === 'ENOENT') return whyMissing(entry);
     if (code === 'ENOTDIR' && entry.noLink === true)
       return 'a file system of the kernel is mounted on a directory, and on no link to one';

@@ -76,8 +76,9 @@ type GivenFilter = Omit<Filter, 'call'>;
 
 function fromProfile(value: object, option: string, request: Request): GivenFilter {
   const compiled = compileProfile(value, option);
-  const { filter, skipped, flags } = compiled;
+  const { filter, skipped, overruled, flags } = compiled;
   const listener = listenerOf(compiled, option);
+  if (overruled.length > 0) request.note(`an earlier rule without args says something else: ${overruled.join(', ')}`);
   if (skipped.length > 0) {
     request.note(`${option}: names of no system call here, which are skipped: ${skipped.join(', ')}`);
   }

@@ -142,6 +142,17 @@ describe('a profile as the option seccomp', () => {
     );
     expect(String(plan('/bin/true', [], { seccomp: profile }))).not.toContain('skipped');
   });
+  test('tells the rules that an earlier one says the contrary of', () => {
+    const rule = (action: 'SCMP_ACT_ERRNO' | 'SCMP_ACT_KILL_PROCESS' | 'SCMP_ACT_ALLOW', ...names: string[]) =>
+      ({ names, action }) as const;
+    const listed = (...syscalls: ReturnType<typeof rule>[]): string =>
+      String(plan('/bin/true', [], { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls } }));
+    const [error, kill] = [rule('SCMP_ACT_ERRNO', 'uname', 'mkdir'), rule('SCMP_ACT_KILL_PROCESS', 'mkdir')];
+    expect(listed(error, kill)).toContain(
+      '# an earlier rule without args says something else: seccomp.syscalls[1] about mkdir',
+    );
+    expect(listed(error, error, rule('SCMP_ACT_ALLOW', 'mkdir'))).not.toContain('earlier rule');
+  });
   test('the kernel answers as it says', async () => {
     const seccomp = { ...profile, syscalls: [{ ...profile.syscalls[0], errnoRet: 13 }] };
     expect(await inside('uname -n 2>&1 || true', { seccomp })).toMatch(/Permission denied|cannot get/);

@@ -38,7 +38,6 @@ function withPropagation(attributes: Attributes, request: Request, isHeld: boole
 
 /** The kernel has one word for several things. */
 function whyInvalid(recursive: boolean, request: Request, syscall: string | undefined): string | undefined {
-  if (syscall === 'move_mount') return 'a directory is mounted on a directory only, and a file on a file';
   if (syscall !== 'open_tree') return undefined;
   if (request.propagation === 'unbindable') return "nothing is bound where propagation is 'unbindable'";
   return recursive
@@ -56,7 +55,8 @@ function partBelow(writer: Writer, mount: Slot, { propagation, propagatesBelow }
   setAttributes(writer, mount, { ...noAttributes, propagation: all, propagatesBelow: true });
 }
 
-interface Source extends Pick<Parts, 'source' | 'held'> {
+interface Source extends Pick<Parts, 'held'> {
+  readonly source: string;
   /** Undefined where it is held. */
   readonly path?: string;
   /** The mount of it, which has no place yet. */

@@ -31,7 +31,6 @@ export const mask: MountType = {
   hides: true,
 
   check: () => ({
-    source: 'nothing',
     emit(place, target) {
       const hidden = place.open(target, O_PATH);
       place.leaveAt('ENOENT', 'ENOTDIR');
@@ -60,13 +59,13 @@ export const readonly: MountType = {
   check(given, option) {
     const recursive = given['recursive'] === undefined || boolean(given['recursive'], `${option}.recursive`);
     return {
-      source: 'read-only',
       emit(place, target) {
         const { writer } = place;
         if (isTop(target)) return makeReadonly(writer, place.root, recursive);
         const there = place.open(target, O_PATH);
         place.leaveIfMissing();
-        const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+        // With all that is mounted below, in any case: among that may be what hides something.
+        const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE;
         writer.add(call.open_treeOf, there, writer.addText(''), flags);
         const mount = place.keep();
         makeReadonly(writer, mount, recursive);
@@ -86,7 +85,7 @@ export const remount: MountType = {
       throw invalidArgType(`${option}.attributes`, 'an instance of Array', undefined);
     const attributes = checkAttributes(given, option, [], false);
     return {
-      source: (given['attributes'] as readonly string[]).join(),
+      detail: (given['attributes'] as readonly string[]).join(),
       emit(place, target) {
         if (isTop(target)) return setAttributes(place.writer, place.root, attributes);
         const there = place.open(target, O_PATH);

@@ -94,9 +94,10 @@ export const device: MountType = {
   check(given, option) {
     const node = checkNode(given, option);
     const { kind, major, minor } = node;
-    const source = kind === 'p' ? 'pipe' : `${kind} ${major}:${minor}`;
+    const detail = kind === 'p' ? 'pipe' : `${kind} ${major}:${minor}`;
     return {
-      source,
+      detail,
+      makes: true,
 
       settle(request, name, target) {
         if (kind === 'p' || mayMake(node, request)) return;
@@ -107,7 +108,7 @@ export const device: MountType = {
         if (path === undefined && given['optional'] !== true) {
           const reason =
             'must be of a device that is below /dev: in a user namespace that is mounted, as none can be made';
-          throw invalidArgValue(name, source, reason);
+          throw invalidArgValue(name, detail, reason);
         }
         if (path !== undefined && (given['mode'] ?? node.uid ?? node.gid) !== undefined)
           request.note(`${name}: ${target} has the owner and the permissions of the host's ${path}`);

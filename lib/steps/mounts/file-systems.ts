@@ -1,8 +1,9 @@
 // Types that are a fresh file system of the kernel's: made by fsopen(2), set up by fsconfig(2), mounted by fsmount(2).
 import { integer, plainObject, string } from '../../check';
-import { invalidArgType, invalidArgValue } from '../../errors/argument-error';
+import { invalidArgType, invalidArgValue, refusedOption } from '../../errors/argument-error';
 import type { Hint } from '../../errors/hint';
 import { Flags } from '../../flags';
+import { host } from '../../host/host';
 import { whyNoFreshProc } from '../../host/mount-table';
 import { isInFirstUserNamespace } from '../../host/ourselves';
 import { constants } from '../../kernel/constants';
@@ -56,6 +57,34 @@ export function newFileSystem(place: Place, fstype: string, options: readonly Op
   return finishFileSystem(place, context, attributes);
 }
 
+/** Those of which the kernel reads the value as an octal number. */
+const isOctal = (name: string): boolean => /mode$|^[dfu]mask$/.test(name);
+
+function checkOption(name: string, value: unknown, option: string): Option | undefined {
+  if (value === true) return [string(name, option), true];
+  if (value === false) return undefined;
+  if (typeof value === 'string') return [string(name, option), string(value, option)];
+  if (typeof value !== 'number') throw invalidArgType(option, 'of type string, number or boolean', value);
+  if (isOctal(name))
+    throw invalidArgValue(option, value, "must be a string such as '0700', which the kernel reads as octal");
+  return [string(name, option), String(integer(value, option))];
+}
+
+/**
+ * Those that are given for the file system itself.
+ * @param taken what the type has options for, and their names
+ */
+export function checkOptions(given: Given, option: string, taken: Readonly<Record<string, string>> = {}): Option[] {
+  const { options } = given;
+  if (options === undefined) return [];
+  return Object.entries(plainObject(options, `${option}.options`)).flatMap(([name, value]) => {
+    const own = Object.hasOwn(taken, name) ? taken[name] : undefined;
+    if (own !== undefined) throw refusedOption(`${option}.options.${name}`, `is said by ${own}`);
+    const checked = checkOption(name, value, `${option}.options.${name}`);
+    return checked === undefined ? [] : [checked];
+  });
+}
+
 type Preset = 'nosuid' | 'nodev' | 'noexec';
 const all: readonly Preset[] = ['nosuid', 'nodev', 'noexec'];
 
@@ -75,12 +104,12 @@ export function parts(
   };
 }
 
-/** One without options of its own. */
+/** One that nothing but the kernel's own options is said of. */
 function plain(fstype: string, presets: readonly Preset[], options: Option[], hint?: Parts['hint']): MountType {
   return {
-    fields: ['create', ...attributeFields],
+    fields: ['options', 'create', ...attributeFields],
     check: (given, option) => ({
-      ...parts(fstype, given, option, presets, options),
+      ...parts(fstype, given, option, presets, [...options, ...checkOptions(given, option)]),
       // runc's CVE-2019-19921: what is read there is believed.
       noLink: true,
       ...(hint !== undefined && { hint }),
@@ -126,7 +155,12 @@ export const devpts = plain('devpts', ['nosuid', 'noexec'], devptsOptions);
 export function checkSize(value: unknown, option: string): string {
   if (typeof value === 'number') return String(integer(value, option, 1));
   const text = string(value, option);
-  if (!/^[1-9]\d*[kmg]?$/i.test(text)) throw invalidArgValue(option, value, "must be bytes, or such as '64m'");
+  const [, count, unit = ''] = /^([1-9]\d*)([kmg]?)$/i.exec(text) ?? [];
+  if (count === undefined) throw invalidArgValue(option, value, "must be bytes, or such as '64m'");
+  const exponent = ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
+  // The kernel takes what is left of it beyond 64 bits.
+  if (Number(count) * 1024 ** exponent > Number.MAX_SAFE_INTEGER)
+    throw invalidArgValue(option, value, 'must be less than 2^53 bytes');
   return text;
 }
 
@@ -134,12 +168,13 @@ export function checkMode(value: unknown, option: string): number {
   return integer(value, option, 0, 0o7777);
 }
 
-function checkOption(name: string, value: unknown, option: string): Option | undefined {
-  if (value === true) return [string(name, option), true];
-  if (value === false) return undefined;
-  if (typeof value === 'number') return [string(name, option), String(integer(value, option))];
-  if (typeof value === 'string') return [string(name, option), string(value, option)];
-  throw invalidArgType(option, 'of type string, number or boolean', value);
+function isInUserNamespace(request: Request): boolean {
+  return request.creates(Flags.NEWUSER) || request.joinsUser || !isInFirstUserNamespace();
+}
+
+/** Whether it is one that the kernel reads from a device, see proc_filesystems(5). */
+function isOfDisk(fstype: string): boolean {
+  return host.read('/proc/filesystems')?.split('\n').includes(`\t${fstype}`) === true;
 }
 
 export const filesystem: MountType = {
@@ -148,14 +183,9 @@ export const filesystem: MountType = {
 
   check(given, option) {
     const fstype = string(given['fstype'], `${option}.fstype`, { nonEmpty: true });
-    const options: Option[] = [];
-    if (given['source'] !== undefined) options.push(['source', string(given['source'], `${option}.source`)]);
-    const own = given['options'] === undefined ? {} : plainObject(given['options'], `${option}.options`);
-    for (const [name, value] of Object.entries(own)) {
-      const checked = checkOption(name, value, `${option}.options.${name}`);
-      if (checked !== undefined) options.push(checked);
-    }
-    const made = parts(fstype, given, option, [], options);
+    const from: Option[] = [];
+    if (given['source'] !== undefined) from.push(['source', string(given['source'], `${option}.source`)]);
+    const made = parts(fstype, given, option, [], [...from, ...checkOptions(given, option, { source: 'source' })]);
     const source = given['source'] as string | undefined;
     return {
       ...made,
@@ -166,7 +196,12 @@ export const filesystem: MountType = {
         place.goBack();
         return made.make!(place, request, prepared);
       },
-      hint: (code) => (code === 'ENODEV' ? `this kernel has no file system '${fstype}'` : undefined),
+      hint(code, request) {
+        if (code === 'ENODEV') return `this kernel has no file system '${fstype}'`;
+        return code === 'EPERM' && isInUserNamespace(request) && isOfDisk(fstype)
+          ? `the kernel mounts disks for root of the host only, and no '${fstype}' in a user namespace`
+          : undefined;
+      },
     };
   },
 };

@@ -41,7 +41,7 @@ function bytesOf(content: unknown, option: string): Buffer {
 /** Writes it, with the permissions that were asked for, whatever the umask is. */
 function fill({ writer }: Place, file: Slot, content: Buffer, mode: number): void {
   if (content.length > 0) {
-    writer.add(call.write, file, writer.addBytes(content), content.length).minimum(content.length);
+    writer.add(call.write, file, writer.addBytes(content), content.length).minimum(content.length).secret();
   }
   writer.add(call.fchmodOf, file, mode);
 }
@@ -107,7 +107,7 @@ export const file: MountType = {
     const idle = placed ? uses.find((name) => given[name] !== undefined) : undefined;
     if (idle !== undefined) throw refusedOption(`${option}.${idle}`, 'says nothing beside place: nothing is mounted');
     return {
-      source: 'file',
+      makes: placed,
       emit(place, target) {
         if (placed) return placeFile(place, target, content, mode);
         if (create) place.makeFile(target);
@@ -125,6 +125,7 @@ export const symlink: MountType = {
     const length = Buffer.byteLength(to);
     return {
       source: to,
+      makes: true,
       emit(place, target) {
         const { writer } = place;
         const { parent, name } = place.makeParents(target);
@@ -154,7 +155,7 @@ export const dir: MountType = {
   check(given, option) {
     const mode = given['mode'] === undefined ? 0o755 : checkMode(given['mode'], `${option}.mode`);
     return {
-      source: 'directory',
+      makes: true,
       emit(place, target) {
         const { writer } = place;
         const { parent, name } = place.makeParents(target);
@@ -180,7 +181,7 @@ export const chmod: MountType = {
   check(given, option) {
     const mode = checkMode(given['mode'], `${option}.mode`);
     return {
-      source: mode.toString(8),
+      detail: mode.toString(8),
       emit(place, target) {
         const { writer } = place;
         const there = place.open(target, O_PATH);

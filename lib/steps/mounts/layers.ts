@@ -21,6 +21,8 @@ export interface Layers {
   readonly lower: readonly string[];
   /** Where changes go: into two directories, into memory, or nowhere. */
   readonly upper: { readonly upper: string; readonly work: string } | 'memory' | undefined;
+  /** What else was asked of it. */
+  readonly options: readonly Option[];
 }
 
 /** The upper layer in memory. */
@@ -35,14 +37,16 @@ const everything = 'all';
 /** A string of fsconfig(2), with its NUL byte. */
 const roomForString = 256;
 
-/** What mount(2) has for the paths of upper and work: a page, but for what else is said. Of more it takes a part. */
-const roomForPaths = 3000;
+/** What mount(2) has for the paths of upper and work, and for options: a page, but for what else is said. Of more it takes a part. */
+const roomForWords = 3000;
 
 /** A backslash before what would end a path in the options of mount(2). */
 const escaped = (path: string): string => path.replaceAll(/[\\:,]/g, String.raw`\$&`);
 
 /** fsconfig(2) takes a backslash in `upperdir` and `workdir` for an escape, and in no lower one. */
 const escapedAlone = (path: string): string => path.replaceAll('\\', '\\\\');
+
+const spelled = ([name, value]: Option): string => (value === true ? name : `${name}=${escaped(value)}`);
 
 /** The directories that are in memory. */
 function inMemory({ lower, upper }: Layers): string[] {
@@ -72,12 +76,14 @@ function refuseShared({ propagation }: Request, option: string, isInMemory: bool
 export function refuseLayers(request: Request, option: string, layers: Layers): void {
   const isInMemory = inMemory(layers).length > 0;
   refuseShared(request, option, isInMemory);
-  if (typeof layers.upper !== 'object' || !isKernelBefore(since(isInMemory))) return;
-  if (Buffer.byteLength(escaped(layers.upper.upper + layers.upper.work)) > roomForPaths)
-    throw refusedOption(
-      `${option}.upper`,
-      `is too long for this kernel, with work: it has ${roomForPaths} bytes before Linux 6.7`,
-    );
+  if (!isKernelBefore(since(isInMemory))) return;
+  const { upper, options } = layers;
+  const paths = typeof upper === 'object' ? [upper.upper, upper.work].map(escaped) : [];
+  if (Buffer.byteLength([...paths, ...options.map(spelled)].join(',')) <= roomForWords) return;
+  throw refusedOption(
+    `${option}.${paths.length > 0 ? 'upper' : 'options'}`,
+    `is too long for this kernel, with work and options: it has ${roomForWords} bytes before Linux ${since(isInMemory)}`,
+  );
 }
 
 /** The same of layers that are those of {@link layOverOpen}. */
@@ -134,7 +140,7 @@ function mountAll(
   const names = copies.map((_, index) => String(index));
   const words = [`lowerdir=${[...names, ...more].join(':')}`];
   if (upper !== undefined) words.push(`upperdir=${escaped(upper.upper)}`, `workdir=${escaped(upper.work)}`);
-  const data = [...words, ...marks.map(([name]) => name)].join(',');
+  const data = [...words, ...marks.map(spelled)].join(',');
   const mount = place.whileAttached(memory, () => {
     copies.forEach((copy, index) => {
       writer.add(call.move_mountTo, copy, empty, AT_FDCWD, writer.addText(names[index]!), MOVE_MOUNT_F_EMPTY_PATH);
@@ -169,7 +175,8 @@ function mountLayers(place: Place, request: Request, layers: Layers, attributes:
   const memory = enterMemory(place, [...own, ...placesFor(lower.length)]);
   const more = own.filter((name) => name === nothing);
   const where = upper === 'memory' ? upperInMemory : named;
-  const mount = mountAll(place, memory, copies, where, more, marking(request), attributes);
+  const marks = [...marking(request), ...layers.options];
+  const mount = mountAll(place, memory, copies, where, more, marks, attributes);
   place.close(memory);
   return mount;
 }
@@ -209,7 +216,7 @@ export function layOver(place: Place, request: Request, layers: Layers, attribut
   if (memory !== undefined && moved) place.writer.add(call.fchdir, memory);
   if (own.includes(nothing)) setOptions(place, context, [['lowerdir+', nothing]]);
   if (upper === 'memory') setOptions(place, context, tellMemory);
-  setOptions(place, context, marking(request));
+  setOptions(place, context, [...marking(request), ...layers.options]);
   const mount = finishFileSystem(place, context, attributes);
   if (memory !== undefined) place.close(memory);
   return mount;

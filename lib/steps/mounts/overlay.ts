@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { array, string } from '../../check';
 import { invalidArgValue, refusedOption } from '../../errors/argument-error';
 import { attributeFields, checkAttributes } from './attributes';
+import { checkOptions } from './file-systems';
 import { type Layers, layOver, refuseLayers, whyNoLayers } from './layers';
 import type { MountType } from '../../assembly/mount-type';
 
@@ -11,8 +12,11 @@ const absolute = (value: unknown, option: string): string => resolve(string(valu
 
 const isIn = (path: string, folder: string): boolean => `${path}/`.startsWith(folder === '/' ? folder : `${folder}/`);
 
+/** What the layers say. */
+const taken = { lowerdir: 'lower', 'lowerdir+': 'lower', upperdir: 'upper', workdir: 'work' };
+
 export const overlay: MountType = {
-  fields: ['lower', 'upper', 'work', 'create', ...attributeFields],
+  fields: ['lower', 'upper', 'work', 'options', 'create', ...attributeFields],
   isRoot: true,
 
   check(given, option) {
@@ -35,6 +39,7 @@ export const overlay: MountType = {
     const layers: Layers = {
       lower,
       upper: inMemory ? 'memory' : upper === undefined ? undefined : { upper, work: work! },
+      options: checkOptions(given, option, taken),
     };
     return {
       source: lower.join(':'),

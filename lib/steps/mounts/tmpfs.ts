@@ -10,7 +10,7 @@ import type { Place } from '../../assembly/place';
 import { isTop } from '../../assembly/target';
 import { copyOwner } from '../../assembly/same-file';
 import { type Attributes, attributeFields, checkAttributes, keepPropagation } from './attributes';
-import { checkMode, checkSize, type Option, parts } from './file-systems';
+import { checkMode, checkOptions, checkSize, type Option, parts } from './file-systems';
 import { enterMemory, layOverOpen, memoryForOpen, refuseOpen, whyNoLayers } from './layers';
 
 const { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } = constants;
@@ -61,15 +61,18 @@ function copyingUp(given: Given, option: string, layer: Layer): Parts {
 }
 
 export const tmpfs: MountType = {
-  fields: ['size', 'mode', 'copyUp', 'create', ...attributeFields],
+  fields: ['size', 'mode', 'copyUp', 'options', 'create', ...attributeFields],
   isRoot: true,
 
   check(given, option) {
     const mode = given['mode'] === undefined ? undefined : checkMode(given['mode'], `${option}.mode`);
     const size: Option[] = given['size'] === undefined ? [] : [['size', checkSize(given['size'], `${option}.size`)]];
+    const own = checkOptions(given, option, { size: 'size', mode: 'mode' });
     if (given['copyUp'] !== undefined && boolean(given['copyUp'], `${option}.copyUp`)) {
+      if (given['options'] !== undefined)
+        throw refusedOption(`${option}.options`, 'cannot be given beside copyUp, which lays an overlay');
       return copyingUp(given, option, { size, mode, attributes: checkAttributes(given, option, presets, false) });
     }
-    return parts('tmpfs', given, option, presets, [['mode', (mode ?? 0o755).toString(8)], ...size]);
+    return parts('tmpfs', given, option, presets, [['mode', (mode ?? 0o755).toString(8)], ...size, ...own]);
   },
 };

@@ -43,7 +43,6 @@ describe('a file system rejects', () => {
       ['source', '/a'],
       ['size', 1],
       ['mode', 0o755],
-      ['options', {}],
     ] as const) {
       expect(given({ type, target: '/mnt', [name]: value })).toThrow(
         refusal('ERR_INVALID_ARG_VALUE', `mounts[0].${name}`, 'is unknown'),
@@ -54,6 +53,14 @@ describe('a file system rejects', () => {
     expect(given({ type: 'tmpfs', target: '/mnt', size })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].size', "must be bytes, or such as '64m'"),
     );
+  });
+  // The kernel would take what is left of these beyond 64 bits: no limit at all, 1 GiB, and 4 KiB.
+  test.each(['17179869184g', '17179869185G', '18014398509481985k', '9007199254740992'])('the size %p', (size) => {
+    for (const copyUp of [false, true]) {
+      expect(given({ type: 'tmpfs', target: '/mnt', size, copyUp })).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].size', 'must be less than 2^53 bytes'),
+      );
+    }
   });
   test.each([0, -1, 1.5, NaN, Infinity, 2 ** 53])('the size %p', (size) => {
     expect(given({ type: 'tmpfs', target: '/mnt', size })).toThrow(refusal('ERR_OUT_OF_RANGE', 'mounts[0].size'));
@@ -92,6 +99,44 @@ describe('a file system rejects', () => {
     );
     expect(filesystem({ fstype: 'ext4', options: { data: 'a\0b' } })).toThrow(
       refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options.data'),
+    );
+  });
+});
+
+describe('options of a file system reject', () => {
+  const given = (mount: object): (() => unknown) => planning({ ...base, mounts: [{ target: '/mnt', ...mount }] });
+
+  test.each(names)('of %s, what is no object of words', (type) => {
+    for (const options of [null, 'sync', ['sync']]) {
+      expect(given({ type, options })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].options'));
+    }
+    expect(given({ type, options: { gid: {} } })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'mounts[0].options.gid'));
+  });
+  test('what the type says itself', () => {
+    for (const [mount, name, own] of [
+      [{ type: 'tmpfs' }, 'size', 'size'],
+      [{ type: 'tmpfs' }, 'mode', 'mode'],
+      [{ type: 'overlay', lower: ['/usr'] }, 'lowerdir', 'lower'],
+      [{ type: 'overlay', lower: ['/usr'] }, 'lowerdir+', 'lower'],
+      [{ type: 'overlay', lower: ['/usr'] }, 'upperdir', 'upper'],
+      [{ type: 'overlay', lower: ['/usr'] }, 'workdir', 'work'],
+      [{ type: 'filesystem', fstype: 'ext4' }, 'source', 'source'],
+    ] as const) {
+      expect(given({ ...mount, options: { [name]: '1' } })).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', `mounts[0].options.${name}`, `is said by ${own}`),
+      );
+    }
+  });
+  test('permissions as a number: the kernel reads octal ones', () => {
+    for (const name of ['mode', 'ptmxmode', 'umask', 'fmask', 'dmask']) {
+      expect(given({ type: 'filesystem', fstype: 'vfat', options: { [name]: 0o700 } })).toThrow(
+        refusal('ERR_INVALID_ARG_VALUE', `mounts[0].options.${name}`, "must be a string such as '0700'"),
+      );
+    }
+  });
+  test('those of a copy, which is an overlay', () => {
+    expect(given({ type: 'tmpfs', copyUp: true, options: { nr_inodes: 5 } })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options', 'cannot be given beside copyUp'),
     );
   });
 });
@@ -194,6 +239,32 @@ describe('a file system, seen from inside', () => {
       await inside('stat -c %a /mnt; grep -c "^named /mnt tmpfs .*nr_inodes=100" /proc/mounts', { ...base, mounts }),
     ).toBe('711\n1');
   });
+  test('proc, tmpfs and devpts with options of their own', async () => {
+    const options = async (mount: Mount): Promise<readonly string[]> =>
+      (await mountSeen(mount.target, { ...base, mounts: [mount] })).options;
+    expect(await options({ type: 'proc', target: '/proc', options: { hidepid: 'invisible' } })).toContain(
+      'hidepid=invisible',
+    );
+    expect(await options({ type: 'tmpfs', target: '/mnt', size: '1m', options: { nr_inodes: 100 } })).toEqual(
+      expect.arrayContaining(['size=1024k', 'nr_inodes=100']),
+    );
+    // In the place of what is so by default.
+    expect(await options({ type: 'devpts', target: '/mnt', options: { mode: '0600', max: 5 } })).toEqual(
+      expect.arrayContaining(['mode=600', 'ptmxmode=666', 'max=5']),
+    );
+    const root = { type: 'tmpfs', options: { nr_inodes: 50 } } as const;
+    const mounts: Mount[] = [
+      ...['/usr', '/bin', '/lib', '/lib64'].map((path): Mount => ({
+        type: 'bind',
+        source: path,
+        target: path,
+        create: true,
+        optional: true,
+      })),
+      { type: 'proc', target: '/proc', create: true },
+    ];
+    expect((await mountSeen('/', { ...base, root, mounts })).options).toContain('nr_inodes=50');
+  });
   test('the host has none of them afterwards', async () => {
     const target = folder.folder('target');
     await inside(`: > ${target}/file`, { ...base, mounts: [{ type: 'tmpfs', target }] });
@@ -233,6 +304,15 @@ describe('a file system, when the kernel refuses', () => {
       syscall: 'fsconfig',
       message:
         "EINVAL: invalid argument, mount tmpfs -> /mnt (mounts[0]): the kernel says: tmpfs: Unknown parameter 'nonsense'",
+    });
+  });
+  test.each(['sysfs', 'mqueue', 'cgroup2', 'proc', 'devpts'] as const)('an option that %s has not', async (type) => {
+    const mount: Mount = { type, target: '/mnt', options: { nonsense: 1 } };
+    expect(await refused(NEWNS | NEWPID | kinds[type], mount)).toMatchObject({
+      code: 'EINVAL',
+      syscall: 'fsconfig',
+      option: 'mounts[0]',
+      message: expect.stringContaining('nonsense') as string,
     });
   });
   test('a value that it does not take', async () => {

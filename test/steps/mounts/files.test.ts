@@ -11,6 +11,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
+import { inspect } from 'node:util';
 
 import { clone, type CloneOptions, Flags, type Mount, plan } from '../../../lib';
 import { rootOnly } from '../../support/capability';
@@ -94,12 +95,18 @@ describe('file emits', () => {
     expect(places[0]).toBeGreaterThan(0);
     expect(lines.findLastIndex((line) => line.includes('move_mount('))).toBeGreaterThan(places.at(-1)!);
   });
-  test('content that is no text in the listing', () => {
-    const made = plan('/bin/true', [], {
-      flags: Flags.NEWNS,
-      mounts: [{ type: 'file', target: '/a', content: Uint8Array.of(0, 255) }],
-    });
-    expect(made.toString()).toContain('write(r');
+  test('how many bytes of content, and none of them: secrets are handed over so', () => {
+    for (const more of [{}, { writable: true }, { place: true }, { create: true }]) {
+      for (const content of ['swordfish', Buffer.from('swordfish')]) {
+        const made = plan('/bin/true', [], {
+          flags: Flags.NEWNS,
+          mounts: [{ type: 'file', target: '/a', content, ...more }],
+        });
+        expect(String(made)).toMatch(/write\(r\d, \[9 bytes\], 9\)/);
+        for (const shown of [String(made), JSON.stringify(made), inspect(made, { customInspect: false, depth: 9 })])
+          expect(shown).not.toMatch(/swordfish|115, *119/);
+      }
+    }
   });
 });
 
@@ -363,7 +370,7 @@ describe('dir, seen from inside', () => {
     symlinkSync('nowhere', folder.at('dangling'));
     expect(await refused(dir({ target: folder.at('dangling') }))).toMatchObject({
       code: 'ENOENT',
-      hint: 'the target is missing; with optional: true there is nothing to do then',
+      hint: 'a link on the way to the target leads to nothing',
     });
   });
 });
@@ -410,7 +417,7 @@ describe('chmod, seen from inside', () => {
     expect(await inside('echo ok', { ...base, mounts: [chmod(0o600, 'missing', { optional: true })] })).toBe('ok');
     expect(await refused(chmod(0o600, 'missing'))).toMatchObject({
       code: 'ENOENT',
-      message: expect.stringContaining(`chmod 600 -> ${folder.at('missing')} (mounts[0])`),
+      message: expect.stringContaining(`, chmod 600 ${folder.at('missing')} (mounts[0])`),
     });
   });
 });
@@ -441,7 +448,7 @@ describe('what is made, when the kernel refuses', () => {
         code: 'EBUSY',
         syscall: call.split('(')[0],
         option: 'mounts[0]',
-        path: 'file',
+        path: folder.at('target'),
         dest: folder.at('target'),
       });
     },
@@ -454,6 +461,43 @@ describe('what is made, when the kernel refuses', () => {
       hint: 'a link on the way to the target leads to nothing',
     });
     expect(existsSync(folder.at('nowhere'))).toBe(false);
+  });
+  test('a link on the way to what is made leads to nothing, whatever optional says', async () => {
+    symlinkSync('nowhere', folder.at('dangling'));
+    const target = folder.at('dangling/made');
+    for (const optional of [false, true]) {
+      for (const mount of [
+        { type: 'dir', target, optional },
+        { type: 'symlink', target, to: 'x', optional },
+        { type: 'file', target, content: '', place: true, optional },
+        { type: 'device', kind: 'p', target, optional },
+      ] satisfies Mount[]) {
+        expect(await refused(mount)).toMatchObject({
+          code: 'ENOENT',
+          hint: 'a link on the way to the target leads to nothing',
+        });
+      }
+    }
+  });
+  test('a file on a folder, and a way through a link of /proc', async () => {
+    expect(await refused({ type: 'file', target: folder.folder('folder'), content: '' })).toMatchObject({
+      code: 'EINVAL',
+      hint: 'a directory is mounted on a directory only, and a file on a file',
+    });
+    expect(await refused({ type: 'tmpfs', target: '/proc/self/cwd' })).toMatchObject({
+      code: 'EXDEV',
+      hint: 'a link of /proc on the way to the target leads to an open file, and not along a path',
+    });
+  });
+  test('more of it than a program has room for', async () => {
+    folder.file('target', '');
+    const content = Buffer.alloc(64 << 20);
+    const error = await refused({ type: 'file', target: folder.at('target'), content });
+    expect(error).toMatchObject({
+      code: 'E2BIG',
+      message: expect.stringContaining('its arguments, environment, files'),
+    });
+    expect(error).not.toHaveProperty('option');
   });
   test('the comparison of a link', async () => {
     symlinkSync('/to', folder.at('link'));

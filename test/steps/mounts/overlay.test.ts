@@ -9,7 +9,7 @@ import { callsItself, kernels } from '../../support/host';
 import { inside, owned } from '../../support/inside';
 import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
-import { mountsSeen } from '../../support/mount-info';
+import { mountSeen, mountsSeen } from '../../support/mount-info';
 import { evaluate } from '../../support/own-process';
 import { planning, refusal } from '../../support/refusal';
 import { temporaryFolder } from '../../support/temporary-folder';
@@ -190,6 +190,11 @@ describe.each(kernels)('overlay, seen from inside, %s', (_, release) => {
     const mounts = [overlay({ lower, upper: 'tmpfs' })];
     expect(await inside('cat /mnt/file; ls /mnt | wc -l', { ...base, mounts })).toBe('061');
   });
+  test('options of its own', async () => {
+    const mounts = [overlay({ lower: layers(), upper: 'tmpfs', options: { volatile: true, xino: 'off' } })];
+    // Since Linux 6.18 as one of several.
+    expect((await mountSeen('/mnt', { ...base, mounts })).options.join(' ')).toMatch(/(?:^| |fsync=)volatile(?: |$)/);
+  });
   test('optional: a layer that is missing is nothing to do', async () => {
     const lower = [...layers(), folder.at('missing')];
     for (const more of [{}, { upper: 'tmpfs' }]) {
@@ -218,6 +223,10 @@ test('an upper layer whose paths are longer than a kernel takes, and mounts that
     refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].upper', 'it has 3000 bytes before Linux 6.7'),
   );
   expect(() => planned('6.12.0', long)).not.toThrow();
+  const options = { context: 'x'.repeat(3000) };
+  expect(() => planned('6.12.0', { lower: ['/usr'], upper: 'tmpfs', options })).toThrow(
+    refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options', 'it has 3000 bytes before Linux 6.15'),
+  );
   const memory = { lower: ['/usr'], upper: 'tmpfs' } as const;
   for (const propagation of ['shared', 'unchanged'] as const) {
     expect(() => planned('6.12.0', memory, { propagation })).toThrow(
