@@ -101,19 +101,20 @@ Errno Clone(const CloneRequest& request, pid_t* pid) {
   return {};
 }
 
-// Only a Node that is not root: the exec of the stub gives root everything anyway.
+// Only a Node that is not root: the exec of the stub gives root everything anyway. What is permitted and not effective,
+// as after seteuid(2), this thread may not do itself; what is ambient any exec makes effective.
 void ReadCapabilities(Header* header) {
   if (geteuid() == 0) return;
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
   if (syscall(SYS_capget, &who, sets) != 0) return;
-  header->carried = sets[0].permitted | uint64_t{sets[1].permitted} << 32;
-  if (header->carried == 0) return;
-  header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
+  if ((sets[0].permitted | sets[1].permitted) == 0) return;
   for (unsigned capability = 0; capability < 64; capability++) {
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
       header->ambient |= uint64_t{1} << capability;
   }
+  header->carried = header->ambient | sets[0].effective | uint64_t{sets[1].effective} << 32;
+  header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
 }
 
 // A program may call itself anything but what it cannot know: of the fifteen bytes that the kernel keeps, seven are
