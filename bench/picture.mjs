@@ -57,32 +57,29 @@ ${text(16, HEIGHT - 14, machineText(data.machine), 'font-size="11"')}
 
 function timeAxis([lowest, highest], y, { grid }) {
   const decades = Array.from({ length: 12 }, (_, power) => 10 ** power).filter((at) => at > lowest && at < highest);
-  return [lowest, ...decades, highest]
-    .map((at) => {
-      const height = fixed(y(at));
-      const line = `<line x1="${PLOT.left}" y1="${height}" x2="${PLOT.right}" y2="${height}" stroke="${grid}"/>`;
-      return `${line}${text(PLOT.left - 8, y(at) + 4.5, time(at), 'text-anchor="end"')}`;
-    })
-    .join('\n');
+  const all = [lowest, ...decades, highest];
+  const lines = all.map((at) => `M${PLOT.left} ${fixed(y(at))}H${PLOT.right}`);
+  const names = all.map((at) => text(PLOT.left - 8, y(at) + 4.5, time(at)));
+  return axis(lines, names, grid, 'end');
 }
 
 function sizeAxis(sizes, x, { grid }) {
-  const ticks = sizes.map((one) => {
-    const place = fixed(x(one.mebibytes));
-    const line = `<line x1="${place}" y1="${PLOT.bottom}" x2="${place}" y2="${PLOT.bottom + 5}" stroke="${grid}"/>`;
-    return `${line}${text(x(one.mebibytes), PLOT.bottom + 21, size(one), 'text-anchor="middle"')}`;
-  });
+  const places = sizes.map(({ mebibytes }) => x(mebibytes));
+  const lines = places.map((place) => `M${fixed(place)} ${PLOT.bottom}v5`);
+  const names = sizes.map((one, index) => text(places[index], PLOT.bottom + 21, size(one)));
   const middle = (PLOT.left + PLOT.right) / 2;
-  return [...ticks, text(middle, PLOT.bottom + 44, 'Touched Buffers of the Node process', 'text-anchor="middle"')].join(
-    '\n',
-  );
+  const title = text(middle, PLOT.bottom + 44, 'Touched Buffers of the Node process');
+  return axis(lines, [...names, title], grid, 'middle');
 }
+
+const axis = (lines, names, grid, anchor) =>
+  `<path d="${lines.join('')}" stroke="${grid}"/>\n<g text-anchor="${anchor}">${names.join('\n')}</g>`;
 
 /** The band, the line with its points, the figure at its beginning, and name and figure at its end. */
 function curve({ subject, name }, sizes, x, y, colours) {
   const colour = colours[subject];
   const at = (quantile) => sizes.map((one) => `${fixed(x(one.mebibytes))},${fixed(y(one[subject][quantile]))}`);
-  const points = at('median').map((place) => place.split(','));
+  const points = at('median').map((place) => `M${place.replace(',', ' ')}h0`);
   const [first, last] = [sizes[0], sizes.at(-1)];
   // Above the band as far as the figure reaches.
   const beginHeight = Math.min(...sizes.slice(0, 2).map((one) => y(one[subject].p90)));
@@ -90,10 +87,10 @@ function curve({ subject, name }, sizes, x, y, colours) {
   const endHeight = y(last[subject].median);
   return `<polygon points="${[...at('p90'), ...at('p10').toReversed()].join(' ')}" fill="${colour}" fill-opacity="0.2"/>
 <polyline points="${at('median').join(' ')}" fill="none" stroke="${colour}" stroke-width="2.5" stroke-linejoin="round"/>
-${points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="3.5" fill="${colour}"/>`).join('')}
-${text(x(first.mebibytes), beginHeight - 9, time(first[subject].median), `font-weight="600" fill="${colour}"`)}
-${text(end, endHeight - 3, name, `font-weight="600" fill="${colour}"`)}
-${text(end, endHeight + 15, time(last[subject].median), `font-weight="600" fill="${colour}"`)}`;
+<path d="${points.join('')}" stroke="${colour}" stroke-width="7" stroke-linecap="round"/>
+<g font-weight="600" fill="${colour}">${text(x(first.mebibytes), beginHeight - 9, time(first[subject].median))}
+${text(end, endHeight - 3, name)}
+${text(end, endHeight + 15, time(last[subject].median))}</g>`;
 }
 
 function machineText({ cpu, memory, kernel, node, hugePages }) {
@@ -120,9 +117,9 @@ const time = (nanoseconds) => quantity(nanoseconds, 'ns');
 
 const size = ({ mebibytes }) => (mebibytes < 1024 ? `${mebibytes} MB` : `${mebibytes / 1024} GB`);
 
-const fixed = (value) => value.toFixed(1);
+const fixed = (value) => value.toFixed(1).replace('.0', '');
 
 const escaped = (content) => content.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-const text = (x, y, content, attributes) =>
-  `<text x="${fixed(x)}" y="${fixed(y)}" ${attributes}>${escaped(content)}</text>`;
+const text = (x, y, content, attributes = '') =>
+  `<text x="${fixed(x)}" y="${fixed(y)}"${attributes && ` ${attributes}`}>${escaped(content)}</text>`;

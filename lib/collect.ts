@@ -1,5 +1,6 @@
 // What run() does: the output of a command is collected until its end.
 import type { Readable, Writable } from 'node:stream';
+import { isUint8Array } from 'node:util/types';
 
 import type { ClonedProcess, ExitStatus } from '../types/child';
 import type { RunOptions, RunResult } from '../types/run';
@@ -67,7 +68,7 @@ function refuseUncollectable(given: object): void {
 }
 
 function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown): Collecting {
-  const isInput = typeof input === 'string' || input instanceof Uint8Array || input instanceof streams().Readable;
+  const isInput = typeof input === 'string' || isUint8Array(input) || input instanceof streams().Readable;
   if (input !== undefined && !isInput)
     throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
   if (encoding !== undefined && encoding !== null && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
@@ -131,16 +132,29 @@ function feed(stdin: Writable | null, input: Collecting['input'], fail: (error: 
   // A command that does not read all of it is no error of ours.
   stdin.on('error', () => {});
   if (!(input instanceof streams().Readable)) return void stdin.end(input);
+  const source = input.readableObjectMode ? onlyText(input) : input;
   let wanted = true;
   stdin.once('close', () => {
     wanted = false;
-    input.destroy();
+    source.destroy();
   });
-  streams().finished(input, { writable: false }, (error) => {
+  streams().finished(source, { writable: false }, (error) => {
     if (error === undefined || error === null) stdin.end();
     else if (wanted) fail(error);
   });
-  input.pipe(stdin);
+  source.pipe(stdin);
+}
+
+/** Of a stream of anything, which fails at what a pipe does not take: it would throw where nobody can catch it. */
+function onlyText(input: Readable): Readable {
+  const text = new (streams().Transform)({
+    writableObjectMode: true,
+    transform(chunk: unknown, _, done) {
+      if (typeof chunk === 'string' || isUint8Array(chunk)) done(null, chunk);
+      else done(invalidArgType('input', 'a stream of strings or of instances of Uint8Array', chunk));
+    },
+  });
+  return streams().pipeline(input, text, () => {});
 }
 
 /** How long the output is waited for once the command has ended: children of its own may hold it open for ever. */

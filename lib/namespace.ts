@@ -74,11 +74,11 @@ function openDescriptor(namespace: NamespaceHandle): number {
 export let adoptNamespace: <K extends NamespaceKind>(kind: K, descriptor: number) => Namespace<K>;
 
 /** Of a process, below a /proc that is ours. */
-function ofProcess(path: string, wanted: NamespaceKind): Namespace {
+function ofProcess(path: string, wanted: NamespaceKind, option?: 'source'): Namespace {
   const descriptor = openProc(path.slice('/proc/'.length));
   // A process that has ended is in no namespace any more, reaped or not.
   const isGone = descriptor === -ENOENT && namespaceId(`self/ns/${wanted}`) > 0;
-  if (descriptor < 0) throw procError(isGone ? ESRCH : -descriptor, { syscall: 'open', option: 'source', path });
+  if (descriptor < 0) throw procError(isGone ? ESRCH : -descriptor, { syscall: 'open', option, path });
   return ofDescriptor(descriptor, path, wanted);
 }
 
@@ -97,9 +97,11 @@ function ofDescriptor(descriptor: number, path: string, wanted: NamespaceKind | 
   throw invalidArgValue('kind argument', wanted, `must be '${kind}', which ${path} is`);
 }
 
-function openNamespace(
+/** @internal @param option what errors of the kernel name: the argument, or nothing */
+export function openNamespace(
   source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
   kind: NamespaceKind | undefined,
+  option: 'source' | undefined,
 ): Namespace {
   const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
   if (typeof source === 'string') return atPath(string(source, 'source argument', { nonEmpty: true }), wanted);
@@ -109,11 +111,12 @@ function openNamespace(
   if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
   const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
   if (typeof source !== 'number' && 'pidfd' in source) {
-    if (source.pidfd < 0) throw new SyscallError({ code: 'ESRCH', syscall: 'open', option: 'source', path });
+    if (source.pidfd < 0)
+      throw new SyscallError({ code: 'ESRCH', syscall: 'open', option, path, hint: 'the child has ended' });
     const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
     if (handed !== undefined) return adoptNamespace(wanted, handed);
   }
-  return ofProcess(path, wanted);
+  return ofProcess(path, wanted, option);
 }
 
 /**
@@ -151,7 +154,7 @@ export class Namespace<K extends NamespaceKind = NamespaceKind> implements Names
     source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
     kind?: NamespaceKind,
   ): Namespace {
-    return asCall(ofClass.open, () => openNamespace(source, kind));
+    return asCall(ofClass.open, () => openNamespace(source, kind, 'source'));
   }
 
   /** The namespace that the calling thread is in. */

@@ -67,7 +67,7 @@ export interface Addon {
   setRef(id: number, ref: boolean): number;
   /** A descriptor of a namespace that a child has handed over, by its place among `handedKinds()`. */
   handedNamespace(id: number, place: number): number;
-  /** The terminal that a child has handed over, [our end, ours once more] into `numbers`, all ≥ `lowest`; once. */
+  /** The terminal that a child has handed over, [our end, ours once more] into `numbers`, all ≥ `lowest`, once; or as `openPty`. */
   handedTerminal(id: number, numbers: Int32Array, lowest: number): number;
   /** Keeps a descriptor of a terminal whose foreground a child is to have; -ENOTTY where that does not control our session. */
   holdForeground(id: number, terminal: number): number;
@@ -81,11 +81,14 @@ export interface Addon {
   bytes(id: number, offset: number, target: Uint8Array): number;
   /** Copies what the kernel has said of a child's failure; returns how many bytes. */
   explanation(id: number, target: Uint8Array): number;
-  /** Makes pipes and sockets, [child's end, ours] of each into `numbers`, all of them ≥ `lowest`; all or none. */
+  /**
+   * Makes pipes and sockets, [child's end, ours] of each into `numbers`, all of them ≥ `lowest`; all or none: then [which of them, number
+   * of the system call].
+   */
   openPairs(kinds: Int32Array, count: number, numbers: Int32Array, lowest: number): number;
   /** The index of the first of these descriptors that is not open; -1 where all are. */
   firstClosed(descriptors: Int32Array, count: number): number;
-  /** Makes a terminal, [the child's end, ours, ours once more] into `numbers`, all ≥ `lowest`. */
+  /** Makes a terminal, [the child's end, ours, ours once more] into `numbers`, all ≥ `lowest`; or second the number of the system call. */
   openPty(columns: number, rows: number, numbers: Int32Array, lowest: number): number;
   resizePty(descriptor: number, columns: number, rows: number): number;
   close(descriptor: number): number;

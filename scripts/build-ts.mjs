@@ -172,6 +172,7 @@ const groups = {
     'host/ourselves',
     'kernel/errno-texts',
     'process/failure',
+    'process/descriptor-failure',
     'process/launch-failure',
     'program/call-at',
     'program/reader',
@@ -447,7 +448,7 @@ const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].i
 /** The others are two fifths smaller without their indentation and with short names. The map leads to the lines of the sources. */
 const dense = { minifyWhitespace: true, minifyIdentifiers: true };
 /** So long is a line of those. */
-const longest = 200;
+const longest = 400;
 
 /**
  * Breaks lines behind a brace, a comma or a semicolon, where a map says that something begins. Not by esbuild's own limit, which breaks

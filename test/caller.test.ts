@@ -98,6 +98,19 @@ describe('what is thrown, and what is refused before there is a child', () => {
     expectCaller(await failure(call()));
   });
 
+  test('methods of a child, and of its terminal', async () => {
+    const child = await clone('cat', { pty: true });
+    expectCaller(thrown(() => child.kill('SIGTREM' as 'SIGTERM')));
+    expectCaller(thrown(() => child.namespace('none' as 'net')));
+    expectCaller(thrown(() => child.pty.resize(0, 0)));
+    child.kill('SIGKILL');
+    await child.exited;
+    const error = thrown(() => child.namespace('net'));
+    expectCaller(error);
+    expect(error).toMatchObject({ code: 'ESRCH', path: `/proc/${child.pid}/ns/net`, hint: 'the child has ended' });
+    expect(error).not.toHaveProperty('option');
+  });
+
   test('keeps the code in the first line', () => {
     expect((thrown(() => plan('true', bad)) as Error).stack).toMatch(
       /^TypeError \[ERR_INVALID_ARG_VALUE\]: The "hostnam"/,

@@ -3,6 +3,7 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
+import { runInNewContext } from 'node:vm';
 
 import { expectTypeOf } from 'expect-type';
 
@@ -216,6 +217,31 @@ describe('input', () => {
       ]);
       expect(result).toMatchObject({ status: 'rejected', reason: expected });
     }
+  });
+  test('of which a chunk is neither text nor bytes kills the command, and is told by the promise', async () => {
+    for (const bad of [1, {}, undefined, Symbol('chunk')]) {
+      const input = Readable.from(['a', bad]);
+      await expect(run('/bin/cat', { input })).rejects.toMatchObject({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        option: 'input',
+      });
+      expect(input.destroyed).toBe(true);
+    }
+    const own = new Error('mine');
+    const input = Readable.from(
+      (async function* () {
+        yield 'a';
+        throw own;
+      })(),
+    );
+    await expect(run('/bin/cat', { input })).rejects.toBe(own);
+    const bytes = [Uint8Array.of(104), Buffer.from('i')];
+    expect((await run('/bin/cat', { input: Readable.from(bytes) })).stdout).toBe('hi');
+  });
+  test('that a realm of its own has made', async () => {
+    const bytes = runInNewContext('new Uint8Array([104, 105])') as Uint8Array;
+    expect((await run('/bin/cat', { input: bytes })).stdout).toBe('hi');
   });
   test('a stream that fails before there is a child to read it', async () => {
     const missing = createReadStream('/no/such/file');

@@ -28,11 +28,15 @@ export function whyNotLaunched(code: string, call: string): Refusal | undefined 
       return { cause: 'limit', detail: 'too many open files', hint: 'see RLIMIT_NOFILE' };
     case 'ENFILE':
       return { cause: 'limit', detail: 'too many open files on this host', hint: 'see the sysctl fs.file-max' };
+    case 'EINVAL':
+      // F_DUPFD_CLOEXEC: the number is above the entries of stdio.
+      if (call === 'fcntl')
+        return { cause: 'limit', detail: 'RLIMIT_NOFILE allows no descriptor above those of stdio', hint: 'raise it' };
+      return whyTooOld(code, call);
     case 'EPERM':
     case 'EACCES':
     case 'ENOSYS':
-    case 'EINVAL':
-      return whyTooOld(code, call) ?? (code === 'EINVAL' ? undefined : whoRefuses(code, call));
+      return whyTooOld(code, call) ?? whoRefuses(code, call);
     default:
       return undefined;
   }

@@ -7,12 +7,12 @@ import type { ClonedProcess, ExitStatus, PtyStream } from '../../types/child';
 import type { NamespaceKind } from '../../types/flags';
 import { addon } from '../addon';
 import { refusedOption, unknownSignal } from '../errors/argument-error';
-import { ofCall } from '../errors/caller';
+import { asCall, ofCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno-texts';
 import { signalNames, signalNumber } from '../kernel/signals';
 import { Mail, News } from '../native-interface';
-import { Namespace } from '../namespace';
+import { type Namespace, openNamespace } from '../namespace';
 import { nextTick } from '../timers';
 import { forget, listen, mailbox } from '../watch';
 import { Announcement } from './announcement';
@@ -225,6 +225,11 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   // ---- what its users say
 
   kill(signal: NodeJS.Signals | number | string = 'SIGTERM'): boolean {
+    // oxlint-disable-next-line typescript/unbound-method -- only named
+    return asCall(this.kill, () => this.#kill(signal));
+  }
+
+  #kill(signal: NodeJS.Signals | number | string): boolean {
     const isSignal = typeof signal === 'string' || typeof signal === 'number';
     const number = signal === 0 ? 0 : isSignal ? signalNumber(signal) : undefined;
     if (number === undefined) throw unknownSignal('signal argument', signal, signalNames());
@@ -304,12 +309,14 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
     if (this.#held === 'waiting' && starter !== undefined) addon().look(this.#id);
     if (this.#held === 'waiting' && this.#hasEnded) {
       if (starter !== undefined && this.#startFailure !== undefined) throw this.#startFailure;
-      throw new SyscallError({
+      const failure = new SyscallError({
         code: 'ECHILD',
         step: 'hold',
         option: 'hold',
+        signal: this.signalCode ?? undefined,
         reason: 'the child has ended while it was held',
       });
+      throw this.#madeSetUp?.cause?.(failure) ?? failure;
     }
     if (this.#held !== 'waiting') {
       throw refusedOption(
@@ -329,7 +336,8 @@ export class Child<R> extends EventEmitter implements ClonedProcess<R> {
   }
 
   namespace<K extends NamespaceKind>(kind: K): Namespace<K> {
-    return Namespace.open(this, kind);
+    // oxlint-disable-next-line typescript/unbound-method -- only named
+    return asCall(this.namespace, () => openNamespace(this, kind, undefined) as Namespace<K>);
   }
 
   [Symbol.dispose](): void {

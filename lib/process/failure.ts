@@ -3,9 +3,11 @@ import { addon } from '../addon';
 import { type Hint, wordsOf } from '../errors/hint';
 import { SyscallError, type SyscallErrorInit } from '../errors/syscall-error';
 import { whyKilled, whyKilledAtBirth } from '../host/control-groups';
+import { whyNotLaunched } from '../host/launching';
 import { whoKills, whoRefuses } from '../host/ourselves';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
+import { syscallName } from '../kernel/syscalls';
 import { Mail } from '../native-interface';
 import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
 import { callAt } from '../program/call-at';
@@ -50,6 +52,15 @@ function explanationOf(id: number): string | undefined {
   return `${line!.replace(/^[ewi] /, '')}${length === mostExplained ? '…' : ''}`;
 }
 
+/** The stub could not be executed, or could not arrive. */
+function stubFailure(errno: number, syscall: string | undefined): SyscallError {
+  const code = errnoName(errno);
+  if (syscall !== 'execveat')
+    return new SyscallError({ errno, step: 'stub', syscall, hint: whyNotLaunched(code, syscall ?? '') });
+  const path = process.env['NSCLONE_STUB'] ?? '';
+  return new SyscallError({ errno, step: 'stub', syscall, path: path || undefined, hint: stubHint(path, code) });
+}
+
 /** Reads the mailbox. `writer` is the program that ran, with labels. */
 export function readFailure(writer: Writer, request: Request, id: number): SyscallError {
   const instruction = mailbox[Mail.Instruction]!;
@@ -63,15 +74,7 @@ export function readFailure(writer: Writer, request: Request, id: number): Sysca
   if (errno === 0 && isBefore && signalNumber === 0) return speechless();
   if (errno === 0 && isBefore) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber, request);
   if (isBefore) {
-    const syscall = instruction === EnteringStub ? 'execveat' : 'mmap';
-    const path = process.env['NSCLONE_STUB'] ?? '';
-    return new SyscallError({
-      errno,
-      step: 'stub',
-      syscall,
-      path: path || undefined,
-      hint: stubHint(path, errnoName(errno)),
-    });
+    return stubFailure(errno, syscallName(addon().result(id, 0) ?? -1));
   }
   const label = writer.labels?.[instruction];
   const { syscall, path } = callAt(writer, instruction);

@@ -7,6 +7,7 @@ import { Pair } from '../native-interface';
 import { type Output, outputOver } from './output';
 import type { Pty } from './pty';
 import { type Source, streamOver } from './source';
+import { descriptorFailure } from './descriptor-failure';
 import { openTerminal, takeTerminal, type Terminal } from './terminal';
 import type { Writer } from '../program/writer';
 import type { Request } from '../assembly/request';
@@ -105,8 +106,9 @@ export class Pipes {
     if (count === 0) return;
     const result = addon().openPairs(kinds, count, numbers, lowestFree(request));
     if (result < 0) {
+      const option = `stdio[${this.#pipes[numbers[0]!]!.index}]`;
       this.closeAll();
-      throw new SyscallError({ errno: -result, step: 'stdio', option: 'stdio', syscall: 'pipe2' });
+      throw descriptorFailure(-result, { step: 'stdio', option }, numbers[1]!);
     }
     for (let i = 0; i < count; i++) {
       const child = numbers[i * 2]!;

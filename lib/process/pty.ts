@@ -3,6 +3,7 @@ import type { AsyncResource } from 'node:async_hooks';
 
 import { addon } from '../addon';
 import { integer } from '../check';
+import { asCall } from '../errors/caller';
 import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { setTimeout } from '../timers';
@@ -106,6 +107,11 @@ export class Pty extends Output implements PtyStream {
   }
 
   resize(columns: number, rows: number): void {
+    // oxlint-disable-next-line typescript/unbound-method -- only named
+    asCall(this.resize, () => this.#resize(columns, rows));
+  }
+
+  #resize(columns: number, rows: number): void {
     integer(columns, 'columns argument', 1, largest);
     integer(rows, 'rows argument', 1, largest);
     if (this.#closed) return;

@@ -2,7 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 
 import { addon } from '../addon';
-import { SyscallError } from '../errors/syscall-error';
+import { descriptorFailure } from './descriptor-failure';
 import { Pty, readRest } from './pty';
 
 const numbers = new Int32Array(3);
@@ -52,15 +52,13 @@ export function openTerminal(
   lowest: number,
 ): [child: number, ours: Terminal] {
   const result = addon().openPty(columns, rows, numbers, lowest);
-  if (result < 0)
-    throw new SyscallError({ errno: -result, step: 'pty', option: 'pty', syscall: 'open', path: '/dev/ptmx' });
+  if (result < 0) throw descriptorFailure(-result, { step: 'pty', option: 'pty', path: '/dev/ptmx' }, numbers[1]!);
   return [numbers[0]!, new Terminal(numbers[1]!, numbers[2]!)];
 }
 
 /** Our end of one that a child has opened and handed over. @throws SyscallError EMFILE, ENOTTY */
 export function takeTerminal(id: number, lowest: number): Terminal {
   const result = addon().handedTerminal(id, numbers, lowest);
-  if (result < 0)
-    throw new SyscallError({ errno: -result, step: 'container terminal', option: 'pty', syscall: 'recvmsg' });
+  if (result < 0) throw descriptorFailure(-result, { step: 'container terminal', option: 'pty' }, numbers[1]!);
   return new Terminal(numbers[0]!, numbers[1]!);
 }

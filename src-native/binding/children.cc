@@ -236,8 +236,10 @@ Napi::Value HandedTerminal(const Napi::CallbackInfo& info) {
   if (child == nullptr) return Number(info, -ESRCH);
   // It has sent one. What we had no number for is lost.
   const Descriptor handed = child->TakeTerminal();
-  if (!handed.open()) return Number(info, -EMFILE);
   auto* numbers = Elements<int32_t>(info[1]);
+  numbers[1] = SYS_recvmsg;
+  if (!handed.open()) return Number(info, -EMFILE);
+  numbers[1] = SYS_fcntl;
   Descriptor ends[2];
   for (Descriptor& end : ends) {
     end = Descriptor(fcntl(handed.number(), F_DUPFD_CLOEXEC, Integer(info[2])));

@@ -36,7 +36,7 @@ struct Pair {
 // libuv never closes a stream on 0, 1 or 2, and the child's end must not lie where the program's own stdio goes.
 Errno MoveUp(Descriptor* descriptor, int lowest) {
   *descriptor = Above(std::move(*descriptor), lowest);
-  return descriptor->open() ? Errno{} : Errno::Last();
+  return descriptor->open() ? Errno{} : Errno::Last(SYS_fcntl);
 }
 
 // A descriptor that is sent to us is closed by whoever reads the bytes that came with it, and the close of a connection
@@ -51,7 +51,7 @@ Errno OpenPair(Ends ends, int lowest, Pair* pair) {
   int both[2];
   const bool socket = ends == Ends::kSocket || ends == Ends::kChannel;
   const int failed = socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) : pipe2(both, O_CLOEXEC);
-  if (failed != 0) return Errno::Last();
+  if (failed != 0) return Errno::Last(socket ? SYS_socketpair : SYS_pipe2);
   const bool reads = ends == Ends::kChildReads;
   pair->child = Descriptor(both[reads ? 0 : 1]);
   pair->ours = Descriptor(both[reads ? 1 : 0]);
@@ -60,7 +60,8 @@ Errno OpenPair(Ends ends, int lowest, Pair* pair) {
   return MoveUp(&pair->ours, lowest);
 }
 
-// openPairs(kinds: Int32Array, count, numbers: Int32Array, lowest) -> 0: [child's end, ours] of each; all or none.
+// openPairs(kinds: Int32Array, count, numbers: Int32Array, lowest) -> 0: [child's end, ours] of each; all or none: then
+// [which of them, number of the system call].
 Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
   const auto kinds = info[0].As<Napi::Int32Array>();
   auto numbers = info[2].As<Napi::Int32Array>();
@@ -69,6 +70,8 @@ Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
   std::vector<Pair> pairs(count);
   for (uint32_t i = 0; i < count; i++) {
     if (const Errno error = OpenPair(static_cast<Ends>(kinds[i]), lowest, &pairs[i])) {
+      numbers[size_t{0}] = static_cast<int32_t>(i);
+      numbers[size_t{1}] = error.call;
       return Napi::Number::New(info.Env(), -error.value);
     }
   }
@@ -188,20 +191,24 @@ Napi::Value OpenPty(const Napi::CallbackInfo& info) {
   Pair pair;
   // Non-blocking from the start: a write to a program that does not read must not keep a thread of the pool.
   pair.ours = Descriptor(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-  const auto failed = [&] { return Napi::Number::New(info.Env(), -errno); };
-  if (!pair.ours.open()) return failed();
+  const auto failed = [&](int call) {
+    const int error = errno;
+    numbers[size_t{1}] = call;
+    return Napi::Number::New(info.Env(), -error);
+  };
+  if (!pair.ours.open()) return failed(SYS_openat);
   const int unlocked = 0;
-  if (ioctl(pair.ours.number(), TIOCSPTLCK, &unlocked) != 0) return failed();
+  if (ioctl(pair.ours.number(), TIOCSPTLCK, &unlocked) != 0) return failed(SYS_ioctl);
   // By descriptor: the path may name another terminal in the mount namespace that we are in.
   pair.child = Descriptor(ioctl(pair.ours.number(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
-  if (!pair.child.open()) return failed();
+  if (!pair.child.open()) return failed(SYS_ioctl);
   winsize size = {};
   size.ws_col = static_cast<unsigned short>(number(0));
   size.ws_row = static_cast<unsigned short>(number(1));
-  if (ioctl(pair.ours.number(), TIOCSWINSZ, &size) != 0) return failed();
-  if (MoveUp(&pair.child, number(3)) || MoveUp(&pair.ours, number(3))) return failed();
+  if (ioctl(pair.ours.number(), TIOCSWINSZ, &size) != 0) return failed(SYS_ioctl);
+  if (MoveUp(&pair.child, number(3)) || MoveUp(&pair.ours, number(3))) return failed(SYS_fcntl);
   Descriptor keeper(fcntl(pair.ours.number(), F_DUPFD_CLOEXEC, number(3)));
-  if (!keeper.open()) return failed();
+  if (!keeper.open()) return failed(SYS_fcntl);
   for (const Descriptor* end : {&pair.child, &pair.ours, &keeper}) Lent::Of(info.Env())->Add(end->number());
   numbers[size_t{2}] = keeper.Release();
   numbers[size_t{0}] = pair.child.Release();

@@ -11,9 +11,10 @@ namespace {
 constexpr int64_t kGone = 127;
 constexpr int64_t kEmptyPath = 0x1000;  // AT_EMPTY_PATH
 
-[[noreturn]] void Refuse(Report* report, int64_t error) {
+[[noreturn]] void Refuse(Report* report, const Outcome& refused) {
   report->instruction = kEnteringStub;
-  report->error = static_cast<int32_t>(-error);
+  report->error = static_cast<int32_t>(-refused.result);
+  report->results[0] = refused.call;
   __atomic_store_n(const_cast<uint32_t*>(&report->state), static_cast<uint32_t>(State::kFailed), __ATOMIC_RELEASE);
   for (;;) Call(__NR_exit_group, kGone);
 }
@@ -30,8 +31,8 @@ void Wake(int64_t wake) {
 void EnterStub(void* context) {
   auto* entry = static_cast<StubEntry*>(context);
   // First of all: a Node that dies from here on takes the set-up with it.
-  int64_t result = Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (Failed(result)) Refuse(entry->report, result);
+  const int64_t result = Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (Failed(result)) Refuse(entry->report, {__NR_prctl, result});
   ClearCloseOnExec(entry->file);
   ClearCloseOnExec(entry->channel);
   for (uint32_t i = 0; i < entry->kept_count; i++) {
@@ -43,12 +44,12 @@ void EnterStub(void* context) {
     }
   }
   if (entry->carried != 0) {
-    result = SetInherited(entry->inheritable | entry->carried, entry->carried);
-    if (Failed(result)) Refuse(entry->report, result);
+    const Outcome last = SetInherited(entry->inheritable | entry->carried, entry->carried);
+    if (Failed(last.result)) Refuse(entry->report, last);
   }
   const char* const arguments[] = {"nsclone/stub", entry->number, nullptr};
   const char* const environment[] = {nullptr};
-  Refuse(entry->report, Call(__NR_execveat, entry->stub, "", arguments, environment, kEmptyPath));
+  Refuse(entry->report, {__NR_execveat, Call(__NR_execveat, entry->stub, "", arguments, environment, kEmptyPath)});
 }
 
 void EnterInPlace(void* context) {

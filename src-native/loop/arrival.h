@@ -21,21 +21,27 @@ inline void ResetSignals() {
   }
 }
 
+// A call that was refused; a result that is no failure where none was.
+struct Outcome {
+  int64_t call;
+  int64_t result;
+};
+
 // An exec keeps the capabilities of a user who is not root only where they are ambient, and those must be inheritable.
-inline int64_t SetInherited(uint64_t inheritable, uint64_t ambient) {
+inline Outcome SetInherited(uint64_t inheritable, uint64_t ambient) {
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
-  int64_t result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (!Failed(result)) result = Call(__NR_capget, &who, sets);
-  if (Failed(result)) return result;
+  Outcome last = {__NR_prctl, Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)};
+  if (!Failed(last.result)) last = {__NR_capget, Call(__NR_capget, &who, sets)};
+  if (Failed(last.result)) return last;
   sets[0].inheritable = static_cast<uint32_t>(inheritable);
   sets[1].inheritable = static_cast<uint32_t>(inheritable >> 32);
-  result = Call(__NR_capset, &who, sets);
-  for (int64_t capability = 0; capability < 64 && !Failed(result); capability++) {
+  last = {__NR_capset, Call(__NR_capset, &who, sets)};
+  for (int64_t capability = 0; capability < 64 && !Failed(last.result); capability++) {
     if ((ambient >> capability & 1) == 0) continue;
-    result = Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    last = {__NR_prctl, Call(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0)};
   }
-  return result;
+  return last;
 }
 
 }  // namespace nsclone

@@ -140,7 +140,8 @@ struct Report {
   volatile int32_t fault_error;
   volatile uint32_t explained;  // bytes that stand in the place of the results: what the kernel says of the failure
   uint32_t reserved[8];
-  volatile int64_t results[kResults];
+  volatile int64_t
+      results[kResults];  // of what fails before the first instruction, the number of the call is the first
 };
 static_assert(offsetof(Report, results) == 64);
 static_assert(sizeof(Report) <= kReportSize);

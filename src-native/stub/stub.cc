@@ -23,9 +23,14 @@ constexpr int64_t kProtection = PROT_READ | PROT_WRITE;
   __builtin_trap();
 }
 
-[[noreturn]] void Refuse(Report* report, uint32_t where, int64_t error) {
+// A read that brings less than it should is an error of the file.
+constexpr int64_t kShort = -5;       // EIO
+constexpr int64_t kMalformed = -22;  // EINVAL
+
+[[noreturn]] void Refuse(Report* report, uint32_t where, const Outcome& refused) {
   report->instruction = where;
-  report->error = static_cast<int32_t>(error);
+  report->error = static_cast<int32_t>(-refused.result);
+  if (where == kArrivingInStub) report->results[0] = refused.call;
   report->state = static_cast<uint32_t>(State::kFailed);
   Leave(kGone);
 }
@@ -54,28 +59,31 @@ int64_t MoveUp(int64_t channel, int64_t lowest) {
   auto* report = reinterpret_cast<Report*>(mapped);
 
   uint32_t size = 0;
-  if (Call(__NR_pread64, file, &size, 4, kReportSize) != 4) Refuse(report, kArrivingInStub, 5);
+  if (Call(__NR_pread64, file, &size, 4, kReportSize) != 4) Refuse(report, kArrivingInStub, {__NR_pread64, kShort});
   const int64_t own = Call6(__NR_mmap, 0, size, kProtection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (Failed(own)) Refuse(report, kArrivingInStub, -own);
+  if (Failed(own)) Refuse(report, kArrivingInStub, {__NR_mmap, own});
   auto* block = reinterpret_cast<uint8_t*>(own);
-  if (Call(__NR_pread64, file, block, size, kReportSize) != size) Refuse(report, kArrivingInStub, 5);
+  if (Call(__NR_pread64, file, block, size, kReportSize) != size)
+    Refuse(report, kArrivingInStub, {__NR_pread64, kShort});
   Call(__NR_close, file);
 
   Program program = {};
   uint32_t culprit = 0;
-  if (!Load(block, size, &program, &culprit)) Refuse(report, culprit, 22);
+  if (!Load(block, size, &program, &culprit)) Refuse(report, culprit, {-1, kMalformed});
   const Header& header = *program.header;
   for (uint32_t i = 0; i < header.kept_count; i++) Call(__NR_fcntl, program.kept[i], F_SETFD, FD_CLOEXEC);
   const int64_t channel = MoveUp(header.channel, header.lowest);
-  if (Failed(channel)) Refuse(report, kArrivingInStub, -channel);
+  if (Failed(channel)) Refuse(report, kArrivingInStub, {__NR_fcntl, channel});
   *reinterpret_cast<int32_t*>(program.data + kChannelWord) = static_cast<int32_t>(channel);
 
   Call(__NR_prctl, PR_SET_NAME, header.name, 0, 0, 0);
   ResetSignals();
   // A Node that is not root could bring its capabilities through the exec only as ambient ones. Back to what it had:
   // what nobody asked for must not reach the program (the class of CVE-2022-24769).
-  const int64_t result = header.carried == 0 ? 0 : SetInherited(header.inheritable, header.ambient);
-  if (Failed(result)) Refuse(report, kArrivingInStub, -result);
+  if (header.carried != 0) {
+    const Outcome last = SetInherited(header.inheritable, header.ambient);
+    if (Failed(last.result)) Refuse(report, kArrivingInStub, last);
+  }
   Stay stay;
   const int code = Run(program, report, &stay);
   if (stay.child != 0) BePidOne(stay, report);

@@ -432,7 +432,7 @@ describe('a held child is ended', () => {
       expect(await child.exited).not.toHaveProperty('endedBy');
       await until(() => events.length > 1);
       expect(events).toEqual(['exit null SIGKILL', 'close null SIGKILL']);
-      await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
+      await expect(child.start()).rejects.toMatchObject({ code: 'ECHILD', option: 'hold', signal: 'SIGKILL' });
     },
   );
   test('by kill(), while start() is on its way', async () => {
@@ -444,9 +444,10 @@ describe('a held child is ended', () => {
   test('by its signal', async () => {
     const controller = new AbortController();
     const child = await held('exit 1', { signal: controller.signal });
-    controller.abort(new Error('enough'));
+    const reason = new Error('enough');
+    controller.abort(reason);
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'abort' });
-    await expect(child.start()).rejects.toMatchObject({ option: 'hold' });
+    await expect(child.start()).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
   });
   test('by its signal, while start() is on its way: with the reason', async () => {
     const controller = new AbortController();
@@ -459,6 +460,11 @@ describe('a held child is ended', () => {
   test('by its timeout, which covers the hold', async () => {
     const child = await inTime((timeout) => held('exit 1', { timeout }));
     expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL', endedBy: 'timeout' });
+    await expect(child.start()).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      step: 'hold',
+      message: expect.stringMatching(/set-up was not done within \d+ ms; it was in step hold/) as string,
+    });
   });
   test('by dispose and asyncDispose', async () => {
     const first = await held('exit 1');

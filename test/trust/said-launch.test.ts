@@ -86,6 +86,52 @@ describe('no descriptors left', () => {
     expect(failures).toHaveLength(4);
   });
 
+  test('the entry of stdio is named that had none, and the call that wanted one', () => {
+    const failures = evaluate<Failure[]>(
+      `${common} ${fill}
+      const found = [];
+      for (const [free, stdio] of [[0, ['ignore', 'ignore', 'ignore', 'socket']], [2, ['ignore', 'pipe', 'pipe']], [0, ['pipe']]]) {
+        const giveBack = leave(free);
+        found.push(await failure(clone('/bin/true', [], { stdio })).finally(giveBack));
+      }
+      const giveBack = leave(0);
+      found.push(await failure(clone('/bin/true', [], { pty: true })).finally(giveBack));
+      return found;`,
+      fewDescriptors,
+    );
+    const hint = 'too many open files: see RLIMIT_NOFILE';
+    for (const { message } of failures) expect(message).toContain(hint);
+    expect(failures.map(({ code, option, syscall }) => [code, option, syscall])).toEqual([
+      ['EMFILE', 'stdio[3]', 'socketpair'],
+      ['EMFILE', 'stdio[2]', 'pipe2'],
+      ['EMFILE', 'stdio[0]', 'pipe2'],
+      ['EMFILE', 'pty', 'openat'],
+    ]);
+  });
+
+  test('more entries than there may be descriptors: so is what puts ours above them', () => {
+    const failures = evaluate<Failure[]>(
+      `${common}
+      const entries = (first) => [first, ...Array.from({ length: 120 }, () => 'ignore')];
+      return [
+        await failure(clone('/bin/true', [], { stdio: entries('pipe') })),
+        await failure(clone('/bin/true', [], { stdio: entries('ignore') })),
+      ];`,
+      ['prlimit', '--nofile=100:100'],
+    );
+    for (const failed of failures) {
+      expect(failed).toMatchObject({
+        code: 'EINVAL',
+        syscall: 'fcntl',
+        message: expect.stringContaining('RLIMIT_NOFILE allows no descriptor above those of stdio') as string,
+      });
+    }
+    expect(failures.map(({ step, option }) => [step, option])).toEqual([
+      ['stdio', 'stdio[0]'],
+      ['stub', undefined],
+    ]);
+  });
+
   test('a recorded child: so is it there', () => {
     const failed = evaluate<Failure>(
       `${common} ${fill}

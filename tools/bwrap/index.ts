@@ -69,13 +69,21 @@ function isFolderOutside({ source = '' }: Operation): boolean {
   return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
+/** Of a signal by its name, real-time ones as `exited` has them: 'SIGRTMIN', 'SIGRTMIN+1', …, 'SIGRTMAX'. */
+function numberOf(signal: string): number {
+  const [, end, more = '0'] = /^SIGRT(MIN|MAX)(?:\+(\d+))?$/.exec(signal) ?? [];
+  // As libc has them, see signal(7).
+  if (end !== undefined) return end === 'MAX' ? 64 : 34 + Number(more);
+  return system.signals[signal as NodeJS.Signals] ?? 0;
+}
+
 /**
  * The exit code of bubblewrap for a child that has ended, or for the result of `run()`: 128 and the signal's number for one that was
  * killed.
  */
 export async function bwrapExitCode(child: ClonedProcess | Pick<ExitStatus, 'code' | 'signal'>): Promise<number> {
   const { code, signal } = 'exited' in child ? await child.exited : child;
-  return exitCode(code, signal === null ? 0 : (system.signals[signal as NodeJS.Signals] ?? 0));
+  return exitCode(code, signal === null ? 0 : numberOf(signal));
 }
 
 /** @internal What a line that has been read comes to; `terminal` is what its --dev has as console. */
@@ -135,7 +143,8 @@ export function commandOf(line: Line, terminal?: string): BwrapCommand {
  * @throws TypeError ERR_INVALID_ARG_VALUE, whose message is what bubblewrap says
  */
 export function fromBwrap(argv: readonly string[]): BwrapCommand {
-  if (!Array.isArray(argv)) throw refusal('The command line has to be an array of its words');
+  if (!Array.isArray(argv) || argv.some((word) => typeof word !== 'string'))
+    throw refusal('The command line has to be an array of its words');
   const line = readLine(argv, []);
   if (line.asksFor !== undefined) throw refusal(`--${line.asksFor} starts nothing`);
   return commandOf(line);

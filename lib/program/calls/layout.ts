@@ -1,4 +1,6 @@
 // c.memory(): a struct of the caller's own, field by field as C lays it out.
+import { isUint8Array } from 'node:util/types';
+
 import { array, integer, plainObject } from '../../check';
 import { invalidArgType, invalidArgValue, outOfRange } from '../../errors/argument-error';
 import { MemoryHandle } from '../handles';
@@ -36,7 +38,7 @@ function nameOf(value: object, option: string): FieldName {
 function sizeOf(name: FieldName, given: { bytes?: unknown; size?: unknown }, option: string): number {
   if (name !== 'bytes') return widths[name];
   const { bytes, size } = given;
-  if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array))
+  if (typeof bytes !== 'string' && !isUint8Array(bytes))
     throw invalidArgType(part(option, '.bytes'), 'a string or an instance of Uint8Array', bytes);
   const own = Buffer.byteLength(bytes);
   if (size === undefined) return own;

@@ -1,4 +1,6 @@
 // Arguments that are memory: strings, bytes, arrays of strings, and buffers that the kernel fills.
+import { isUint8Array } from 'node:util/types';
+
 import { array, integer, plainObject, string } from '../../check';
 import { invalidArgType, invalidArgValue, outOfRange } from '../../errors/argument-error';
 import { Kind } from '../format';
@@ -26,8 +28,7 @@ export function encodeText(sink: Sink, value: unknown, option: string): Operand 
 export function encodeBytes(sink: Sink, value: unknown, option: string): Operand {
   if (value instanceof MemoryHandle) return data(sink.placeOf(value, option), value.size);
   if (typeof value === 'string') return encodeText(sink, value, option);
-  if (!(value instanceof Uint8Array))
-    throw invalidArgType(option, 'a string, an instance of Uint8Array or a buffer', value);
+  if (!isUint8Array(value)) throw invalidArgType(option, 'a string, an instance of Uint8Array or a buffer', value);
   return data(sink.writer.addBytes(value), value.length);
 }
 
@@ -75,7 +76,7 @@ export function encodeAny(sink: Sink, value: unknown, option: string): Operand {
   if (typeof value === 'number' || isValue(value)) return encodeInteger(sink, value, option);
   if (typeof value === 'bigint') return encodeBigint(value, option);
   if (value === null || value === undefined) return number(0);
-  if (typeof value === 'string' || value instanceof Uint8Array || value instanceof MemoryHandle) {
+  if (typeof value === 'string' || isUint8Array(value) || value instanceof MemoryHandle) {
     return encodeBytes(sink, value, option);
   }
   return encodeDescriptor(sink, value, option);

@@ -1,4 +1,6 @@
 // Socket addresses as the kernel's `struct sockaddr`, and back to text.
+import { isUint8Array } from 'node:util/types';
+
 import { integer, plainObject, string } from '../../check';
 import { invalidArgType, invalidArgValue } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
@@ -13,7 +15,7 @@ const keys = ['address', 'port', 'path', 'abstract', 'pid', 'groups'] as const;
 
 /** The bytes of an address. @throws ArgumentError */
 export function socketAddress(value: unknown, option: string): Uint8Array {
-  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (isUint8Array(value)) return Uint8Array.from(value);
   const given = plainObject(value, option, keys);
   if (given.address !== undefined) return internetAddress(given.address, given.port, option);
   if (given.path !== undefined) return unixPath(given.path, option);

@@ -1,4 +1,6 @@
 // Arguments that are structs of the kernel, from objects.
+import { isUint8Array } from 'node:util/types';
+
 import { array, integer, oneOf, plainObject, string } from '../../check';
 import { invalidArgType, invalidArgValue } from '../../errors/argument-error';
 import { Kind } from '../format';
@@ -63,7 +65,7 @@ export function encodeSignalAction(sink: Sink, value: unknown, option: string): 
 
 /** `struct sock_fprog` around a compiled filter. */
 export function encodeFilter(sink: Sink, value: unknown, option: string): Operand {
-  if (!(value instanceof Uint8Array)) throw invalidArgType(option, 'an instance of Uint8Array', value);
+  if (!isUint8Array(value)) throw invalidArgType(option, 'an instance of Uint8Array', value);
   if (value.length === 0 || value.length % 8 !== 0 || value.length > 4096 * 8) {
     throw invalidArgValue(option, value.length, 'must have 1 to 4096 instructions of 8 bytes');
   }
@@ -131,7 +133,7 @@ export function encodeCapabilities(sink: Sink, value: unknown, option: string): 
 export function encodeInterfaceRequest(sink: Sink, value: unknown, option: string): Operand {
   // What the kernel writes back must not run over what follows: _IOC_SIZE has 14 bits, the old requests need less than
   // 256.
-  if (value instanceof Uint8Array) {
+  if (isUint8Array(value)) {
     const place = sink.writer.reserve(Math.max(value.length, 256));
     sink.writer.data.set(value, place);
     return data(place, value.length);

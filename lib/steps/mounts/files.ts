@@ -1,4 +1,6 @@
 // Types that make something in what is mounted, or mount a file that is made for it: `file`, `symlink`, `dir`, `chmod`.
+import { isUint8Array } from 'node:util/types';
+
 import { boolean, string } from '../../check';
 import { invalidArgType, refusedOption } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
@@ -34,7 +36,7 @@ const withoutDevices = { ...noAttributes, below: { set: MOUNT_ATTR_NODEV, clear:
 
 function bytesOf(content: unknown, option: string): Buffer {
   if (typeof content === 'string') return Buffer.from(content);
-  if (content instanceof Uint8Array) return Buffer.from(content);
+  if (isUint8Array(content)) return Buffer.from(content);
   throw invalidArgType(option, 'of type string or an instance of Uint8Array', content);
 }
 
