@@ -1,5 +1,6 @@
 // Step `command`: the last look at the parent, then the exec, along PATH where the command has no slash.
 import { resolve } from 'node:path';
+import { isMap } from 'node:util/types';
 
 import { string } from '../check';
 import { invalidArgType, invalidArgValue } from '../errors/argument-error';
@@ -23,7 +24,8 @@ const elsewhere = ['ENOENT', 'ENOTDIR', 'ESTALE', 'ENODEV', 'ETIMEDOUT'];
 
 /** `NAME=value` for each variable that has a value. */
 export function checkEnvironment(value: unknown): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  // Of a map nothing would be found.
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || isMap(value))
     throw invalidArgType('env', 'of type object', value);
   const variables: string[] = [];
   // Inherited ones too, as child_process has it: process.env itself is an object with a prototype.
@@ -171,6 +173,7 @@ export const command: Step = {
     if (request.commandFd !== undefined && code !== 'E2BIG') return whyFileNotExecuted(code, request);
     if (code === 'ENOENT') return whyMissing(request);
     if (code === 'EACCES') return whyNotExecutedBy(request) ?? whyRestricted(request);
+    if (code === 'ETXTBSY') return 'somebody has the file open for writing';
     if (code === 'E2BIG')
       return 'arguments and environment are too large; see execve(2), RLIMIT_STACK and the limit of 128 KiB for one';
     return undefined;

@@ -34,7 +34,7 @@ describe('command rejects', () => {
     expect(() => plan('ls', ['a\0b'])).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'args[0]'));
     expect(() => plan('ls', 'a' as unknown as string[], {})).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'args'));
   });
-  test.each([5, null, ['A=1'], 'A=1'])('the environment %p', (env) => {
+  test.each([5, null, ['A=1'], 'A=1', new Map([['A', '1']])])('the environment %p', (env) => {
     expect(planning({ env })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'env'));
   });
   test('variables that no environment can hold', () => {
@@ -125,6 +125,7 @@ describe('command, when the kernel refuses', () => {
   test.each([
     ['ENOENT', '/bin/ls', /interpreter/],
     ['E2BIG', '/bin/ls', /128 KiB/],
+    ['ETXTBSY', '/bin/ls', /open for writing/],
   ])('%s, with what to look at', async (code, command, hint) => {
     const error = await failAt({}, calls('execve'), code, command);
     expect(error).toMatchObject({ code, step: 'command', syscall: 'execve' });
