@@ -150,7 +150,9 @@ function onlyText(input: Readable): Readable {
   const text = new (streams().Transform)({
     writableObjectMode: true,
     transform(chunk: unknown, _, done) {
-      if (typeof chunk === 'string' || isUint8Array(chunk)) done(null, chunk);
+      if (typeof chunk === 'string') done(null, chunk);
+      // A copy: at one that is transferred meanwhile the pipe would throw.
+      else if (isUint8Array(chunk)) done(null, Buffer.from(chunk));
       else done(invalidArgType('input', 'a stream of strings or of instances of Uint8Array', chunk));
     },
   });
@@ -205,7 +207,12 @@ async function collect(
   const [out, err] = (['stdout', 'stderr'] as const).map(
     (name) => new Gathered(child[name], maxBuffer, () => fail('maxBuffer', new MaxBufferError(name))),
   ) as [Gathered, Gathered];
-  feed(child.stdin, input, (error) => fail('input', error));
+  try {
+    feed(child.stdin, input, (error) => fail('input', error));
+  } catch (error) {
+    // What a stream is, is the caller's code.
+    fail('input', error as Error);
+  }
   const done = Promise.all([out.done, err.done]);
   // Whoever holds the output open can be ended by the same `timeout` until then.
   killing.hold(true);

@@ -5,7 +5,7 @@ import { askProc, procError } from './proc';
 
 const ENOENT = 2;
 
-const words = new Float64Array(4);
+const words = new Float64Array(7);
 
 /** Who we were when it was asked. */
 export class Credentials {
@@ -16,6 +16,11 @@ export class Credentials {
   /** Effective capabilities 0 to 31, and 32 to 63. */
   readonly low: number;
   readonly high: number;
+  /** The real user id, which seteuid(2) leaves as it is. */
+  readonly realUid: number;
+  readonly realGid: number;
+  /** See capabilities(7). */
+  readonly securebits: number;
 
   constructor() {
     addon().credentials(words);
@@ -23,12 +28,23 @@ export class Credentials {
     this.gid = words[1]!;
     this.low = words[2]!;
     this.high = words[3]!;
+    this.realUid = words[4]!;
+    this.realGid = words[5]!;
+    this.securebits = words[6]!;
   }
 
   /** Whether we are still the same. */
   holds(): boolean {
     addon().credentials(words);
-    return this.uid === words[0] && this.gid === words[1] && this.low === words[2] && this.high === words[3];
+    return (
+      this.uid === words[0] &&
+      this.gid === words[1] &&
+      this.low === words[2] &&
+      this.high === words[3] &&
+      this.realUid === words[4] &&
+      this.realGid === words[5] &&
+      this.securebits === words[6]
+    );
   }
 
   /** Whether a capability (`constants.CAP_…`) is effective in our own user namespace, see capabilities(7). */

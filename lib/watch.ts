@@ -5,7 +5,7 @@ import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
 import { type Addon, descriptorReady, Mail, type News } from './native-interface';
 import { hasLibuv } from './runtime';
-import { whoRefuses } from './host/ourselves';
+import { whyNotLaunched } from './host/launching';
 import { stubHint } from './stub-hint';
 
 /** Who hears of a child. */
@@ -74,7 +74,12 @@ function open(native: Addon): void {
   const result = native.open(tell, mailbox, !hasLibuv);
   if (result < 0) {
     const syscall = syscallName(mailbox[Mail.Call]!) ?? 'uv_poll_init';
-    throw new SyscallError({ errno: -result, step: 'watch', syscall, hint: whoRefuses(errnoName(-result), syscall) });
+    throw new SyscallError({
+      errno: -result,
+      step: 'watch',
+      syscall,
+      hint: whyNotLaunched(errnoName(-result), syscall),
+    });
   }
   native.watch = watch;
 }

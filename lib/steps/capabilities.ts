@@ -17,10 +17,19 @@ const { PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIEN
 const mostNamed = 5;
 const capabilityVersion3 = 0x20080522;
 
+/** Our secure bits, as far as the child has them too: a user namespace begins without. */
+function inheritedBits(request: Request): number {
+  return request.creates(Flags.NEWUSER) || request.joinsUser ? 0 : request.own.securebits;
+}
+
+/** Whether root is nobody to the exec. */
+function isRootNobody(request: Request): boolean {
+  return ((request.securebits ?? inheritedBits(request)) & constants.SECBIT_NOROOT) !== 0;
+}
+
 /** Whether the ids are those of root for the exec: then it fills the permitted set from the bounding one. */
 function isRootAtExec(request: Request): boolean {
-  const noRoot = ((request.securebits ?? 0) & constants.SECBIT_NOROOT) !== 0;
-  return request.finalUid() === 0 && !noRoot;
+  return request.finalUid() === 0 && !isRootNobody(request);
 }
 
 /** The names in a set, the first few of many. */
@@ -72,12 +81,14 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
 export function settleCapabilities(sets: CapabilitySets, request: Request): void {
   const isNew = request.creates(Flags.NEWUSER) || request.joinsUser;
   if (!isNew) request.facts.push(changeable);
-  sets.available = availableSet(isNew);
+  sets.available = availableSet(isNew, (inheritedBits(request) & constants.SECBIT_NOROOT) !== 0);
   refuseWhatTheExecUndoes(request, sets);
-  const raises = ((request.securebits ?? 0) & constants.SECBIT_NO_CAP_AMBIENT_RAISE) === 0;
-  if (!raises && (sets.ambient ?? emptySet) !== emptySet) {
+  if ((sets.ambient ?? emptySet) === emptySet) return;
+  const forbidden = constants.SECBIT_NO_CAP_AMBIENT_RAISE;
+  if (((request.securebits ?? 0) & forbidden) !== 0)
     throw refusedOption('securebits', 'cannot have NO_CAP_AMBIENT_RAISE beside capabilities.ambient');
-  }
+  if ((inheritedBits(request) & forbidden) !== 0)
+    throw refusedOption('capabilities.ambient', 'cannot be: our own secure bits have NO_CAP_AMBIENT_RAISE');
 }
 
 /** What the kernel has against these sets. */

@@ -51,10 +51,15 @@ function checkSet(value: unknown, option: string): bigint {
 }
 
 /** What a process like us has after its exec, of /proc/self/status. */
-function ownSets(): { permitted: bigint; bounding: bigint; inheritable: bigint } {
+function ownSets(): Record<'effective' | 'ambient' | 'bounding' | 'inheritable', bigint> {
   const status = mustRead('thread-self/status');
   const read = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)![1]!}`);
-  return { permitted: read('CapPrm'), bounding: read('CapBnd'), inheritable: read('CapInh') };
+  return {
+    effective: read('CapEff'),
+    ambient: read('CapAmb'),
+    bounding: read('CapBnd'),
+    inheritable: read('CapInh'),
+  };
 }
 
 /** All that there are: what the first process of a user namespace has. */
@@ -62,11 +67,15 @@ function allCapabilities(): bigint {
   return (1n << BigInt(lastCapability() + 1)) - 1n;
 }
 
-/** What the stub has: everything in a user namespace that is new to it, else what the exec of the stub left of ours. */
-export function availableSet(inNewUserNamespace: boolean): bigint {
+/**
+ * What the stub has: everything in a user namespace that is new to it, else what the exec of the stub left of ours, see
+ * ReadCapabilities() in src-native/launch/launch.cc.
+ */
+export function availableSet(inNewUserNamespace: boolean, isRootNobody: boolean): bigint {
   if (inNewUserNamespace) return allCapabilities();
-  const { permitted, bounding, inheritable } = ownSets();
-  return process.geteuid!() === 0 ? bounding | inheritable : permitted;
+  const { effective, ambient, bounding, inheritable } = ownSets();
+  if (process.geteuid!() === 0 && !isRootNobody) return bounding | inheritable;
+  return ambient | (effective & (bounding | inheritable));
 }
 
 /** Checks the option; an array alone sets bounding, permitted and effective. */

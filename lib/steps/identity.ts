@@ -13,6 +13,7 @@ import { emitBounding, emitCapabilities, settleCapabilities, whyNoCapabilities }
 import { checkCapabilities } from './capability-sets';
 import { checkSecurebits } from './securebits';
 import { afterNewCredentials } from './new-credentials';
+import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 
 const { CAP_SETGID, CAP_SETPCAP, CAP_SETUID } = constants;
@@ -56,6 +57,41 @@ function emitGroups(writer: Writer, groups: readonly number[], option: string, m
   if (mayBeDenied) writer.accept('EPERM');
 }
 
+/** Asked for by one of these, an exec makes other ids, or forgets it. */
+function whatMixedIdsSpoil(request: Request): string | undefined {
+  if (request.capabilities !== undefined) return 'capabilities';
+  if (request.parentDeathSignal !== 0) return 'parentDeathSignal';
+  if (request.noNewPrivileges === false) return undefined;
+  if (request.seccomp.length > 0) return 'seccomp';
+  if (request.landlock !== undefined) return 'landlock';
+  return request.noNewPrivileges === true ? 'noNewPrivileges' : undefined;
+}
+
+/**
+ * Of whom the real and the effective id differ, as after seteuid(2): by the real one the exec gives capabilities, without new
+ * privileges it makes the effective one the real one, and it clears the parent-death signal. See cap_bprm_creds_from_file() in the kernel.
+ */
+function refuseMixedIds(request: Request): void {
+  const option = whatMixedIdsSpoil(request);
+  if (option === undefined || request.changesOwner) return;
+  const { uid, gid, realUid, realGid } = request.own;
+  const isMixed = (request.uid === undefined && uid !== realUid) || (request.gid === undefined && gid !== realGid);
+  if (isMixed)
+    throw refusedOption(
+      option,
+      'needs uid and gid here: our real ids are not the effective ones, and the exec would go by them',
+    );
+}
+
+/** Whether our supplementary groups are none but the group itself, so that there is nothing to leave, for which we had no right. */
+function hasNoOtherGroups(request: Request): boolean {
+  if (request.creates(Flags.NEWUSER) || request.joinsUser || request.own.has(CAP_SETGID)) return false;
+  const groups = process.getgroups!();
+  const listed = groups.join();
+  request.facts.push({ holds: () => process.getgroups!().join() === listed });
+  return groups.every((group) => group === (request.gid ?? request.own.gid));
+}
+
 export const identity: Step = {
   name: 'identity',
   options: ['uid', 'gid', 'groups', 'capabilities', 'securebits'],
@@ -96,8 +132,9 @@ export const identity: Step = {
     } else if (changes) {
       // A plan's request is settled again for each start.
       request.groupsByDefault ||= request.groups === undefined;
-      request.groups ??= [];
+      if (request.groupsByDefault) request.groups = hasNoOtherGroups(request) ? undefined : [];
     }
+    refuseMixedIds(request);
     if (request.capabilities !== undefined) settleCapabilities(request.capabilities, request);
   },
 

@@ -10,7 +10,7 @@ import type { Request } from '../assembly/request';
 import type { OwnLine } from '../assembly/settings';
 import type { Step } from '../assembly/step';
 
-const { CLOSE_RANGE_CLOEXEC } = constants;
+const { CLOSE_RANGE_CLOEXEC, PR_SET_NAME } = constants;
 
 const places = ['start', 'namespaces', 'mounts', 'root', 'exec', 'filtered'] as const;
 type Place = (typeof places)[number];
@@ -21,8 +21,9 @@ const nameOf = (place: Place): string => `steps at ${place}`;
 function reasonAgainst(name: string, numbers: readonly (number | undefined)[]): string | undefined {
   if (name === 'exit') return 'the line goes on into the set-up, which ends with the exec of the command';
   if (name === 'execve' || name === 'execveat') return 'what is executed is the command';
+  const [first, , flags = 0] = numbers;
+  if (name === 'prctl' && first === PR_SET_NAME) return 'by its name we know that the command is not executed yet';
   if (name !== 'close_range') return undefined;
-  const [, , flags = 0] = numbers;
   return (flags & CLOSE_RANGE_CLOEXEC) === 0
     ? 'it would close what the set-up goes on with; add CLOSE_RANGE_CLOEXEC'
     : undefined;

@@ -6,6 +6,7 @@
 #include <linux/nsfs.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -70,13 +71,19 @@ Napi::Value LandlockAbi(const Napi::CallbackInfo& info) {
   return Answer(info, syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
 }
 
-// credentials(into: Float64Array) -> 0: effective uid and gid, effective capabilities 0 to 31 and 32 to 63
+// credentials(into: Float64Array) -> 0: effective uid and gid, effective capabilities 0 to 31 and 32 to 63, real uid
+// and gid, secure bits
 Napi::Value Credentials(const Napi::CallbackInfo& info) {
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
   const int64_t result = syscall(SYS_capget, &who, sets);
-  const double values[] = {static_cast<double>(geteuid()), static_cast<double>(getegid()),
-                           static_cast<double>(sets[0].effective), static_cast<double>(sets[1].effective)};
+  const double values[] = {static_cast<double>(geteuid()),
+                           static_cast<double>(getegid()),
+                           static_cast<double>(sets[0].effective),
+                           static_cast<double>(sets[1].effective),
+                           static_cast<double>(getuid()),
+                           static_cast<double>(getgid()),
+                           static_cast<double>(prctl(PR_GET_SECUREBITS))};
   memcpy(info[0].As<Napi::Float64Array>().Data(), values, sizeof(values));
   return Answer(info, result);
 }

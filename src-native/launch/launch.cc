@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -101,20 +102,28 @@ Errno Clone(const CloneRequest& request, pid_t* pid) {
   return {};
 }
 
-// Only a Node that is not root: the exec of the stub gives root everything anyway. What is permitted and not effective,
-// as after seteuid(2), this thread may not do itself; what is ambient any exec makes effective.
-void ReadCapabilities(Header* header) {
-  if (geteuid() == 0) return;
+// What the exec of the stub would take from this thread: of root it takes nothing, unless root is nobody here. What is
+// permitted and not effective, as after seteuid(2), this thread may not do itself; what is ambient any exec makes
+// effective. What cannot become ambient is left behind.
+Errno ReadCapabilities(Header* header) {
+  const int bits = prctl(PR_GET_SECUREBITS);
+  if (bits >= 0 && (bits & SECBIT_NOROOT) == 0 && geteuid() == 0) return {};
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
-  if (syscall(SYS_capget, &who, sets) != 0) return;
-  if ((sets[0].permitted | sets[1].permitted) == 0) return;
+  if (syscall(SYS_capget, &who, sets) != 0) return Errno::Last(SYS_capget);
+  if ((sets[0].permitted | sets[1].permitted) == 0) return {};
+  // Those that are ambient stay so.
+  if (bits >= 0 && (bits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0) return {};
+  uint64_t bounding = 0;
   for (unsigned capability = 0; capability < 64; capability++) {
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
-      header->ambient |= uint64_t{1} << capability;
+    const uint64_t bit = uint64_t{1} << capability;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1) header->ambient |= bit;
+    if (prctl(PR_CAPBSET_READ, capability) == 1) bounding |= bit;
   }
-  header->carried = header->ambient | sets[0].effective | uint64_t{sets[1].effective} << 32;
   header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
+  const uint64_t effective = sets[0].effective | uint64_t{sets[1].effective} << 32;
+  header->carried = header->ambient | (effective & (bounding | header->inheritable));
+  return {};
 }
 
 // A program may call itself anything but what it cannot know: of the fifteen bytes that the kernel keeps, seven are
@@ -197,6 +206,7 @@ Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* l
   MemoryFile& file = *launched->file;
   Header* header = file.header();
   if (const Errno error = ChooseName(header->name)) return error;
+  if (const Errno error = ReadCapabilities(header)) return error;
   bool closed = false;
   if (const Errno error = OpenChannel(how.forks, &launched->channel, &theirs, &closed)) return error;
   if (const Errno error = closed ? seat.Reserve(theirs.number()) : Errno{}) return error;
@@ -205,7 +215,6 @@ Errno LaunchStub(const Image& image, const InStub& how, Fault fault, Launched* l
 
   header->channel = theirs.number();
   header->lowest = how.lowest;
-  ReadCapabilities(header);
   memcpy(launched->name, header->name, sizeof(launched->name));
 
   auto* entry = static_cast<StubEntry*>(stacks.bottom(launched->stack));

@@ -13,19 +13,21 @@ namespace nsclone {
 // Results between -4095 and -1 are errnos; all others are values (an address may look negative).
 inline bool Failed(int64_t result) { return result < 0 && result >= -4095; }
 
-// exec(2) resets handlers but leaves ignored signals ignored, and Node ignores SIGPIPE and SIGXFSZ.
-inline void ResetSignals() {
-  const uint64_t action[4] = {};  // handler, flags, restorer, mask: SIG_DFL
-  for (int64_t signal = 1; signal <= 64; signal++) {
-    if (signal != SIGKILL && signal != SIGSTOP) Call(__NR_rt_sigaction, signal, action, 0, 8);
-  }
-}
-
 // A call that was refused; a result that is no failure where none was.
 struct Outcome {
   int64_t call;
   int64_t result;
 };
+
+// exec(2) resets handlers but leaves ignored signals ignored, and Node ignores SIGPIPE and SIGXFSZ.
+inline Outcome ResetSignals() {
+  const uint64_t action[4] = {};  // handler, flags, restorer, mask: SIG_DFL
+  Outcome last = {__NR_rt_sigaction, 0};
+  for (int64_t signal = 1; signal <= 64 && !Failed(last.result); signal++) {
+    if (signal != SIGKILL && signal != SIGSTOP) last.result = Call(__NR_rt_sigaction, signal, action, 0, 8);
+  }
+  return last;
+}
 
 // An exec keeps the capabilities of a user who is not root only where they are ambient, and those must be inheritable.
 inline Outcome SetInherited(uint64_t inheritable, uint64_t ambient) {

@@ -23,7 +23,8 @@ constexpr int64_t kProtection = PROT_READ | PROT_WRITE;
   __builtin_trap();
 }
 
-// A read that brings less than it should is an error of the file.
+// A read that brings less than it should is an error of the file, and a name that is not what it was set to one of a
+// filter.
 constexpr int64_t kShort = -5;       // EIO
 constexpr int64_t kMalformed = -22;  // EINVAL
 
@@ -33,6 +34,23 @@ constexpr int64_t kMalformed = -22;  // EINVAL
   if (where == kArrivingInStub) report->results[0] = refused.call;
   report->state = static_cast<uint32_t>(State::kFailed);
   Leave(kGone);
+}
+
+// What the memory file has behind the report.
+void Read(Report* report, int64_t file, void* into, uint32_t size) {
+  const int64_t result = Call(__NR_pread64, file, into, size, kReportSize);
+  if (result != size) Refuse(report, kArrivingInStub, {__NR_pread64, Failed(result) ? result : kShort});
+}
+
+// By which Node knows that nothing has been executed yet: where a filter has its own answer to that, nobody could tell.
+void TakeName(Report* report, const char* name) {
+  const int64_t result = Call(__NR_prctl, PR_SET_NAME, name, 0, 0, 0);
+  if (Failed(result)) Refuse(report, kArrivingInStub, {__NR_prctl, result});
+  char found[sizeof(Header::name)] = {};
+  if (Failed(Call(__NR_prctl, PR_GET_NAME, found, 0, 0, 0))) return;
+  for (size_t i = 0; i < sizeof(found); i++) {
+    if (found[i] != name[i]) Refuse(report, kArrivingInStub, {__NR_prctl, kShort});
+  }
 }
 
 int64_t ParseDescriptor(const char* text) {
@@ -59,12 +77,11 @@ int64_t MoveUp(int64_t channel, int64_t lowest) {
   auto* report = reinterpret_cast<Report*>(mapped);
 
   uint32_t size = 0;
-  if (Call(__NR_pread64, file, &size, 4, kReportSize) != 4) Refuse(report, kArrivingInStub, {__NR_pread64, kShort});
+  Read(report, file, &size, sizeof(size));
   const int64_t own = Call6(__NR_mmap, 0, size, kProtection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (Failed(own)) Refuse(report, kArrivingInStub, {__NR_mmap, own});
   auto* block = reinterpret_cast<uint8_t*>(own);
-  if (Call(__NR_pread64, file, block, size, kReportSize) != size)
-    Refuse(report, kArrivingInStub, {__NR_pread64, kShort});
+  Read(report, file, block, size);
   Call(__NR_close, file);
 
   Program program = {};
@@ -76,8 +93,9 @@ int64_t MoveUp(int64_t channel, int64_t lowest) {
   if (Failed(channel)) Refuse(report, kArrivingInStub, {__NR_fcntl, channel});
   *reinterpret_cast<int32_t*>(program.data + kChannelWord) = static_cast<int32_t>(channel);
 
-  Call(__NR_prctl, PR_SET_NAME, header.name, 0, 0, 0);
-  ResetSignals();
+  TakeName(report, header.name);
+  const Outcome reset = ResetSignals();
+  if (Failed(reset.result)) Refuse(report, kArrivingInStub, reset);
   // A Node that is not root could bring its capabilities through the exec only as ambient ones. Back to what it had:
   // what nobody asked for must not reach the program (the class of CVE-2022-24769).
   if (header.carried != 0) {

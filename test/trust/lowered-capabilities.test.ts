@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 
 import { rootOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
-import { evaluate } from '../support/own-process';
+import { evaluate, root } from '../support/own-process';
 import { temporaryFolder } from '../support/temporary-folder';
 
 leavesNothing();
@@ -65,4 +65,82 @@ rootOnly('a command has what one of child_process has', () => {
     ];`);
   expect(ours).toBe(nodes);
   expect(ours).toMatch(/^CapEff:\t0+$/m);
+});
+
+rootOnly('what an exec would do by the real ids is refused, and done where both are given', () => {
+  const [refused, done] = lowered<[unknown[], string]>(`
+    const filter = { defaultAction: 'SCMP_ACT_ALLOW' };
+    const none = { permitted: [], effective: [] };
+    const asked = [
+      { noNewPrivileges: true }, { seccomp: filter }, { landlock: { rules: [] } }, { parentDeathSignal: 'SIGTERM' },
+      { capabilities: none, noNewPrivileges: true }, { capabilities: [] },
+      { noNewPrivileges: true, uid: 1000 }, { noNewPrivileges: true, gid: 1000 },
+    ];
+    const refused = [];
+    for (const options of asked) {
+      refused.push(await run('true', [], options).then(() => 'started', ({ option, message }) => [option, message]));
+    }
+    const options = { capabilities: none, noNewPrivileges: true, seccomp: filter, uid: 1000, gid: 1000 };
+    const script = "grep -E '^(Uid|Gid|CapPrm)' /proc/self/status; echo x > /root/written-by-lowered && echo written";
+    return [refused, (await run('sh', ['-c', script], options)).stdout.replaceAll(/\\s+/g, ' ')];`);
+  const reason = 'needs uid and gid here: our real ids are not the effective ones';
+  const options = ['noNewPrivileges', 'seccomp', 'landlock', 'parentDeathSignal', 'capabilities', 'capabilities'];
+  expect(refused).toEqual(
+    [...options, 'noNewPrivileges', 'noNewPrivileges'].map((option) => [
+      option,
+      expect.stringContaining(`The "${option}" option ${reason}`),
+    ]),
+  );
+  expect(done).toBe('Uid: 1000 1000 1000 1000 Gid: 1000 1000 1000 1000 CapPrm: 0000000000000000 ');
+});
+
+rootOnly('groups that are left are left to it alone who may', () => {
+  const outcome = lowered<string[]>(`
+    const own = await codeOf(run('true', [], { uid: 1000, gid: 1000 }));
+    process.seteuid(0);
+    process.setgroups([4]);
+    process.seteuid(1000);
+    return [own, await codeOf(run('true', [], { uid: 1000, gid: 1000 }))].map(String);`);
+  expect(outcome).toEqual(['0', 'EPERM setgroups']);
+});
+
+/** Ours and those of child_process. */
+const both = `
+  const show = ['-E', '^(Uid|Gid|Groups|Cap)', '/proc/self/status'];
+  const seen = [
+    (await nsclone.run('grep', show)).stdout,
+    require('node:child_process').execFileSync('grep', show, { encoding: 'utf8' }),
+  ];`;
+
+rootOnly('an ordinary user with an ambient capability starts commands, also where no other may become ambient', () => {
+  for (const securebits of [0, 'SECBIT_NO_CAP_AMBIENT_RAISE']) {
+    const [ours, nodes] = evaluate<string[]>(`
+      const { constants, run } = nsclone;
+      const inner = ${JSON.stringify(`(async () => { const nsclone = require(ROOT); ${both} console.log(JSON.stringify(seen)); })()`)};
+      const ambient = ['CAP_NET_ADMIN', 'CAP_SETPCAP'];
+      const line = (c) => void c.prctl(constants.PR_SET_SECUREBITS, constants[${JSON.stringify(securebits)}] ?? 0);
+      const { stdout, stderr } = await run(process.execPath, ['-e', inner.replace('ROOT', ${JSON.stringify(JSON.stringify(root))})], {
+        uid: 1000, gid: 1000, capabilities: { ambient }, steps: [{ at: 'exec', run: line }],
+      });
+      return stdout === '' ? [stderr] : JSON.parse(stdout);`);
+    expect(ours).toBe(nodes);
+    expect(ours).toMatch(/^CapEff:\t0+1100$/m);
+  }
+});
+
+rootOnly('root that is nobody to an exec has what it may be given, and is told what would be lost', () => {
+  const wrapper = ['setpriv', '--inh-caps', '+net_admin', '--ambient-caps', '+net_admin', '--securebits', '+noroot'];
+  const [ours, nodes] = evaluate<string[]>(`${both} return seen;`, wrapper);
+  expect(ours).toBe(nodes);
+  const [hostname, message] = evaluate<string[]>(
+    `const { Flags, run } = nsclone;
+    const options = { flags: Flags.NEWNET, capabilities: ['CAP_NET_ADMIN'] };
+    return [
+      (await run('true', [], { flags: Flags.NEWUTS }).catch((error) => error)).code,
+      (await run('true', [], options).catch((error) => error)).message,
+    ];`,
+    wrapper,
+  );
+  expect(hostname).toBe('EPERM');
+  expect(message).toContain('would be lost at the exec, because securebits have NOROOT: CAP_NET_ADMIN');
 });

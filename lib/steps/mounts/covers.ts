@@ -1,12 +1,13 @@
 // Types that change how something is seen that is there: `mask`, `readonly` and `remount`.
 import { boolean } from '../../check';
-import { invalidArgType } from '../../errors/argument-error';
+import { invalidArgType, refusedOption } from '../../errors/argument-error';
 import { constants } from '../../kernel/constants';
 import * as call from '../../assembly/calls';
 import { checkAttributes, makeReadonly, noAttributes, setAttributes } from './attributes';
 import { mountOfNode, whyNoNode } from './device-node';
 import { newFileSystem } from './file-systems';
 import type { MountType } from '../../assembly/mount-type';
+import type { Request } from '../../assembly/request';
 import { isTop } from '../../assembly/target';
 
 const {
@@ -16,6 +17,7 @@ const {
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
+  MS_UNBINDABLE,
   O_PATH,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
@@ -53,12 +55,28 @@ export const mask: MountType = {
   }),
 };
 
+/** What is laid over the target is a copy, of all that is mounted below it but what is unbindable. */
+function refuseUncovering({ mounts }: Request, option: string, target: string): void {
+  if (isTop(target)) return;
+  const before = mounts.slice(0, Number(/\d+/.exec(option)));
+  const below = `${target.replace(/\/$/, '')}/`;
+  const lost = before.findLastIndex(
+    (one) => one.propagation?.propagation === MS_UNBINDABLE && `${one.target}/`.startsWith(below),
+  );
+  if (lost < 0) return;
+  throw refusedOption(
+    `${option}.target`,
+    `would show what mounts[${lost}] hides: that is unbindable, and no part of a copy`,
+  );
+}
+
 export const readonly: MountType = {
   fields: ['recursive'],
 
   check(given, option) {
     const recursive = given['recursive'] === undefined || boolean(given['recursive'], `${option}.recursive`);
     return {
+      settle: refuseUncovering,
       emit(place, target) {
         const { writer } = place;
         if (isTop(target)) return makeReadonly(writer, place.root, recursive);

@@ -67,7 +67,7 @@ export const tmpfs: MountType = {
   check(given, option) {
     const mode = given['mode'] === undefined ? undefined : checkMode(given['mode'], `${option}.mode`);
     const size: Option[] = given['size'] === undefined ? [] : [['size', checkSize(given['size'], `${option}.size`)]];
-    const own = checkOptions(given, option, { size: 'size', mode: 'mode' });
+    const own = checkOptions(given, option, { size: 'size', nr_blocks: 'size', mode: 'mode' });
     if (given['copyUp'] !== undefined && boolean(given['copyUp'], `${option}.copyUp`)) {
       if (given['options'] !== undefined)
         throw refusedOption(`${option}.options`, 'cannot be given beside copyUp, which lays an overlay');

@@ -143,6 +143,17 @@ describe('readonly, seen from inside', () => {
     const mounted: Mount[] = [{ type: 'bind', source: target, target }, ...mounts];
     expect(await inside(script, { ...base, mounts: mounted })).toBe('below/file');
   });
+  test('what would show what an unbindable mount hides is refused', async () => {
+    const target = folder.folder('target');
+    const hidden = folder.folder('target/hidden');
+    const tmpfs = { type: 'tmpfs', target: hidden, propagation: 'unbindable' } as const;
+    for (const recursive of [true, false]) {
+      const given = planning({ ...base, mounts: [tmpfs, { type: 'readonly', target: `${target}/`, recursive }] });
+      expect(given).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[1].target', 'would show what mounts[0] hides'));
+    }
+    const mounts: Mount[] = [{ type: 'readonly', target }, tmpfs];
+    expect(await inside(`cd ${target}; ${writes('file', 'hidden/file')}`, { ...base, mounts })).toBe('hidden/file');
+  });
   test('a file', async () => {
     const target = folder.file('target', 'before');
     const script = `cat ${target}; ${writes(target)}`;
