@@ -277,7 +277,7 @@ export interface CloneOptions<S extends Stdio = Stdio, P extends PtyOption = Pty
   /**
    * Stop the set-up, resolve, and wait for `child.start()`, which goes on to the next stop, or to the exec. `true` is 'exec'; of several
    * the order is that of the set-up. A command
-   * that is nowhere to be found is told at the stop 'exec', not by `start()`. Default false.
+   * that is nowhere to be found is told at the first stop at which the child sees what it will execute, not by `start()`. Default false.
    * - `'maps'`: the new user namespace is there, and somebody else writes its maps: `/proc/PID/uid_map` and `gid_map` of `child.pid`,
    *   which (with `child.pidfd`) may be another process from the next stop on. `uidMap` and `gidMap` must not be given; `uid` and `gid`
    *   say who the program is, which otherwise keeps its id outside.

@@ -9,3 +9,10 @@ export function namesOf(target: string): string[] {
 export function isTop(target: string): boolean {
   return namesOf(target).length === 0;
 }
+
+/** Why a mount does not get its place there. */
+export function whyNotPlaced(code: string, syscall: string | undefined): string | undefined {
+  return code === 'EINVAL' && syscall === 'move_mount'
+    ? 'a directory is mounted on a directory only, and a file on a file'
+    : undefined;
+}

@@ -1,6 +1,6 @@
 // The options `uidMap` and `gidMap`: their ranges, and who may write them, see user_namespaces(7).
 import { array, integer, oneOf, plainObject } from '../check';
-import { invalidArgValue, refusedOption } from '../errors/argument-error';
+import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { SyscallError } from '../errors/syscall-error';
 import { constants } from '../kernel/constants';
 import { isSetgroupsDenied } from '../privilege';
@@ -82,7 +82,10 @@ function wordOf(value: unknown): IdMap['word'] {
 }
 
 function rangesOf(value: unknown, option: MapName, own: number, request: Request): IdMapping[] {
-  if (typeof value !== 'string') return checkRanges(value, option);
+  if (typeof value !== 'string') {
+    if (Array.isArray(value)) return checkRanges(value, option);
+    throw invalidArgType(option, "'root', 'keep', 'auto' or an instance of Array", value);
+  }
   switch (oneOf(value, option, words)) {
     case 'root':
       return [{ containerID: 0, hostID: own, size: 1 }];

@@ -1,6 +1,6 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
 import { array, boolean, fileDescriptor, oneOf, plainObject } from '../check';
-import { invalidArgValue, refusedOption } from '../errors/argument-error';
+import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { whyNoMoreProcesses } from '../host/control-groups';
 import { constants } from '../kernel/constants';
@@ -94,7 +94,9 @@ export const init: Step = {
 
   check(given, request) {
     const { init: value } = given;
-    request.init = typeof value === 'object' && value !== null ? true : boolean(value, 'init');
+    if (typeof value !== 'boolean' && (typeof value !== 'object' || value === null))
+      throw invalidArgType('init', 'of type boolean or an object', value);
+    request.init = value !== false;
     if (typeof value !== 'object') return;
     const { until, keep, seccomp } = plainObject(value, 'init', ['until', 'keep', 'seccomp']);
     request.initFiltered = seccomp !== undefined && boolean(seccomp, 'init.seccomp');

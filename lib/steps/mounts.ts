@@ -12,7 +12,7 @@ import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import type { Checked } from '../assembly/mount-type';
 import { Place } from '../assembly/place';
-import { isTop } from '../assembly/target';
+import { isTop, whyNotPlaced } from '../assembly/target';
 import { whyNotHeld } from '../assembly/held-file';
 import { isInFirstUserNamespace } from '../host/ourselves';
 import { attachAsRoot, checkPropagation, keepPropagation } from './mounts/attributes';
@@ -156,9 +156,9 @@ export const mounts: Step = {
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
     if (code === 'EROFS' && (entry.creates || entry.makes === true))
-      return "the target is made in what is read-only; { type: 'readonly', target: '/' } as the last entry makes the root so when all is made";
-    if (code === 'EINVAL' && syscall === 'move_mount')
-      return 'a directory is mounted on a directory only, and a file on a file';
+      return "the target would be made in what is read-only: put it below a tmpfs or an overlay; or have { type: 'readonly', target: '/', recursive: false } as the last entry, and it is made where that is from";
+    const misplaced = whyNotPlaced(code, syscall);
+    if (misplaced !== undefined) return misplaced;
     if (code === 'EPERM' && syscall === 'mount_setattr') return whyLocked(request);
     if (syscall !== 'openat2') return undefined;
     if (label.dest === undefined) return whyNotPlain(code);

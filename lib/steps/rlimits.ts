@@ -48,7 +48,9 @@ function checkLimit(name: RlimitName, value: unknown, ownHard: number): Rlimit {
     const both = checkValue(value, option);
     return { option, resource, soft: both, hard: both, ownHard };
   }
-  const given = plainObject(value, option, ['soft', 'hard']);
+  const given: { soft?: unknown; hard?: unknown } = Array.isArray(value)
+    ? {}
+    : plainObject(value, option, ['soft', 'hard']);
   if (given.soft === undefined || given.hard === undefined) {
     throw invalidArgType(option, "a number, 'unlimited' or an object with soft and hard", value);
   }

@@ -8,6 +8,7 @@ import { needs } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 import { Place } from '../assembly/place';
 import { whyNotHeld } from '../assembly/held-file';
+import { whyNotPlaced } from '../assembly/target';
 import { attachAsRoot, checkPropagation } from './mounts/attributes';
 import { makeBeforeRoot } from './mounts/before-root';
 import { settleMapped, whyNotMapped } from './mounts/idmap';
@@ -59,5 +60,6 @@ export const root: Step = {
   hint: (code, label, request, syscall) =>
     whyNotHeld(code, label, request.root?.held) ??
     whyNotMapped(code, label, request, syscall) ??
-    request.root?.hint?.(code, request, syscall),
+    request.root?.hint?.(code, request, syscall) ??
+    whyNotPlaced(code, syscall),
 };

@@ -69,10 +69,9 @@ export function whyMissing(request: Request): string {
     ? request.files.find((file) => host.stat(resolve(cwd ?? '.', file)) !== undefined)
     : undefined;
   if (there !== undefined) return `${there} is there, but not the interpreter that it names`;
-  if (!command.includes('/')) {
-    const line = /\s/.test(command) ? ': arguments go into an array of their own, and a line needs shell: true' : '';
-    return `there is no such command in PATH${line}`;
-  }
-  if (isOurView) return 'there is no such file';
+  const line = /\s/.test(command) ? `: arguments go into an array of their own, a line to '/bin/sh', ['-c', line]` : '';
+  if (!command.includes('/'))
+    return `there is no such command in PATH${isOurView ? '' : ', in what the child sees'}${line}`;
+  if (isOurView) return `there is no such file${line}`;
   return 'the file, or the interpreter that it names, is missing in what the child sees: a program needs its loader there, see ldd(1)';
 }

@@ -156,7 +156,7 @@ describe('what the error says', () => {
   });
   test('a line in the place of a command', async () => {
     await expect(clone('echo hi', [], path(first))).rejects.toThrow(
-      /: there is no such command in PATH: arguments go into an array of their own, and a line needs shell: true$/,
+      /: there is no such command in PATH: arguments go into an array of their own, a line to '\/bin\/sh', \['-c', line\]$/,
     );
   });
   test('no such interpreter, also of a command that is in PATH', async () => {
