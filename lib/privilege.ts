@@ -7,6 +7,12 @@ const ENOENT = 2;
 
 const words = new Float64Array(7);
 
+/** As /proc lists them, which is in order. */
+function ownGroups(): string | undefined {
+  const text = askProc('thread-self/status');
+  return typeof text === 'number' ? undefined : /^Groups:[ \t]*(.*?)[ \t]*$/m.exec(text)?.[1];
+}
+
 /** Who we were when it was asked. */
 export class Credentials {
   /** The effective user id. */
@@ -33,10 +39,19 @@ export class Credentials {
     this.securebits = words[6]!;
   }
 
+  #groups: string | undefined;
+
+  /** Our supplementary groups, in order; undefined where they could not be found out. */
+  get groups(): readonly number[] | undefined {
+    this.#groups ??= ownGroups();
+    return this.#groups?.split(' ').filter(Boolean).map(Number);
+  }
+
   /** Whether we are still the same. */
   holds(): boolean {
     addon().credentials(words);
     return (
+      (this.#groups === undefined || this.#groups === ownGroups()) &&
       this.uid === words[0] &&
       this.gid === words[1] &&
       this.low === words[2] &&

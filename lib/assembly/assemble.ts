@@ -159,22 +159,26 @@ const startOptions = ['env', 'stdio', 'signal', 'timeout'] as const satisfies re
 
 /** Whether a start takes the plan's own program. */
 export function isSameProgram(request: Request, changed: Request): boolean {
-  return changed.env === request.env && changed.stdio === request.stdio;
+  return changed.env === request.env && changed.stdio === request.stdio && changed.isOfSame(request);
 }
 
-/** The request of a plan with what may differ from one start to the next. */
+/** The request of a plan with what may differ from one start to the next: who we are, too. */
 export function checkStart(request: Request, options: unknown): Request {
+  const changed = request.holdsForUs ? request.copy() : request.anew();
+  if (options !== undefined) checkStartOptions(options, changed);
+  // Only where the program is another one, by which failures are told: of the plan's own is true what was found when that was written.
+  if (!isSameProgram(request, changed)) settle(changed);
+  return changed;
+}
+
+function checkStartOptions(options: unknown, changed: Request): void {
   const given = plainObject<OptionName>(options, 'options argument');
   for (const name of Object.keys(given)) {
     if ((startOptions as readonly string[]).includes(name)) continue;
     if (!owners.has(name)) throw unknownOption(name, name, startOptions);
     throw refusedOption(name, `is an option of plan(): of its own a start has ${startOptions.join(', ')}`);
   }
-  const changed = request.copy();
   check(given, changed);
-  // Only where the program is another one, by which failures are told: of the plan's own is true what was found when that was written.
-  if (!isSameProgram(request, changed)) settle(changed);
-  return changed;
 }
 
 /**

@@ -100,6 +100,8 @@ export class Request {
   groups: readonly number[] | undefined;
   /** Nobody asked for these groups: an id that changes means none. */
   groupsByDefault = false;
+  /** They are ours already, and we may not set any. */
+  groupsAreOurs = false;
   capabilities: CapabilitySets | undefined;
   securebits: number | undefined;
   noNewPrivileges: boolean | undefined;
@@ -181,6 +183,24 @@ export class Request {
   get own(): Credentials {
     if (this.#own === undefined) this.facts.push((this.#own = new Credentials()));
     return this.#own;
+  }
+
+  /** Whether we are still who we were, as far as it was asked for. */
+  get holdsForUs(): boolean {
+    return this.#own === undefined || this.#own.holds();
+  }
+
+  /** Whether it was made by whom that one was made by. */
+  isOfSame(other: Request): boolean {
+    return this.#own === other.#own;
+  }
+
+  /** A copy for who we are now, to be settled. */
+  anew(): Request {
+    const copy = this.copy();
+    copy.#own = undefined;
+    copy.facts = [];
+    return copy;
   }
 
   /** The same once more, to be changed. */

@@ -78,7 +78,7 @@ function startWritten(written: Written, stage = theHost): Promise<ClonedProcess>
 
 /** Starts a plan, with what is other than it was in the plan. @throws ArgumentError, SyscallError */
 export function startPlan({ request, writer }: Plan, options: unknown): Promise<ClonedProcess> {
-  if (options === undefined) return start(writer, request);
+  if (options === undefined && request.holdsForUs) return start(writer, request);
   const changed = checkStart(request, options);
   return isSameProgram(request, changed) ? start(writer, changed) : startWritten(writeOnce(changed));
 }

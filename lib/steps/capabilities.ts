@@ -81,7 +81,7 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
 export function settleCapabilities(sets: CapabilitySets, request: Request): void {
   const isNew = request.creates(Flags.NEWUSER) || request.joinsUser;
   if (!isNew) request.facts.push(changeable);
-  sets.available = availableSet(isNew, (inheritedBits(request) & constants.SECBIT_NOROOT) !== 0);
+  sets.available = availableSet(isNew, inheritedBits(request));
   refuseWhatTheExecUndoes(request, sets);
   if ((sets.ambient ?? emptySet) === emptySet) return;
   const forbidden = constants.SECBIT_NO_CAP_AMBIENT_RAISE;

@@ -71,10 +71,11 @@ function allCapabilities(): bigint {
  * What the stub has: everything in a user namespace that is new to it, else what the exec of the stub left of ours, see
  * ReadCapabilities() in src-native/launch/launch.cc.
  */
-export function availableSet(inNewUserNamespace: boolean, isRootNobody: boolean): bigint {
+export function availableSet(inNewUserNamespace: boolean, securebits: number): bigint {
   if (inNewUserNamespace) return allCapabilities();
   const { effective, ambient, bounding, inheritable } = ownSets();
-  if (process.geteuid!() === 0 && !isRootNobody) return bounding | inheritable;
+  if (process.geteuid!() === 0 && (securebits & constants.SECBIT_NOROOT) === 0) return bounding | inheritable;
+  if ((securebits & constants.SECBIT_NO_CAP_AMBIENT_RAISE) !== 0) return ambient;
   return ambient | (effective & (bounding | inheritable));
 }
 

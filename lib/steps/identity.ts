@@ -5,6 +5,7 @@
 import { array, integer } from '../check';
 import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
+import { isKernelBefore } from '../host/kernel-release';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import type { Writer } from '../program/writer';
@@ -57,39 +58,51 @@ function emitGroups(writer: Writer, groups: readonly number[], option: string, m
   if (mayBeDenied) writer.accept('EPERM');
 }
 
-/** Asked for by one of these, an exec makes other ids, or forgets it. */
-function whatMixedIdsSpoil(request: Request): string | undefined {
-  if (request.capabilities !== undefined) return 'capabilities';
-  if (request.parentDeathSignal !== 0) return 'parentDeathSignal';
-  if (request.noNewPrivileges === false) return undefined;
-  if (request.seccomp.length > 0) return 'seccomp';
-  if (request.landlock !== undefined) return 'landlock';
-  return request.noNewPrivileges === true ? 'noNewPrivileges' : undefined;
+/** Of our ids, those whose effective one is not the real one, as after seteuid(2), and stays so. */
+function mixedIds({ uid, gid, own, changesOwner }: Request): string[] {
+  if (changesOwner) return [];
+  return [
+    ...(uid === undefined && own.uid !== own.realUid ? ['uid'] : []),
+    ...(gid === undefined && own.gid !== own.realGid ? ['gid'] : []),
+  ];
 }
 
-/**
- * Of whom the real and the effective id differ, as after seteuid(2): by the real one the exec gives capabilities, without new
- * privileges it makes the effective one the real one, and it clears the parent-death signal. See cap_bprm_creds_from_file() in the kernel.
- */
+/** The option that lets the exec give no new privileges. */
+function optionOfNoNewPrivileges({ noNewPrivileges, seccomp, landlock }: Request): string | undefined {
+  if (noNewPrivileges !== undefined) return noNewPrivileges ? 'noNewPrivileges' : undefined;
+  if (seccomp.length > 0) return 'seccomp';
+  return landlock === undefined ? undefined : 'landlock';
+}
+
+/** What an exec of such ids makes of an option, see cap_bprm_creds_from_file() in the kernel. */
 function refuseMixedIds(request: Request): void {
-  const option = whatMixedIdsSpoil(request);
-  if (option === undefined || request.changesOwner) return;
-  const { uid, gid, realUid, realGid } = request.own;
-  const isMixed = (request.uid === undefined && uid !== realUid) || (request.gid === undefined && gid !== realGid);
-  if (isMixed)
-    throw refusedOption(
-      option,
-      'needs uid and gid here: our real ids are not the effective ones, and the exec would go by them',
-    );
+  const { capabilities, parentDeathSignal } = request;
+  const noNew = optionOfNoNewPrivileges(request);
+  if (capabilities === undefined && parentDeathSignal === 0 && noNew === undefined) return;
+  const mixed = mixedIds(request);
+  if (mixed.length === 0) return;
+  const refuse = (option: string, what: string): never => {
+    const ids = mixed.join(' and ');
+    throw refusedOption(option, `needs ${ids}: our effective ${ids} is not the real one, and by that the exec ${what}`);
+  };
+  if (parentDeathSignal !== 0) refuse('parentDeathSignal', 'clears it');
+  // Until 6.17 whoever is somebody else by the real id than by the effective one; then who would get a capability by it.
+  if (noNew !== undefined && (isKernelBefore('6.17') || capabilities !== undefined))
+    refuse(noNew, 'makes the effective one the real one');
+  if (capabilities === undefined || !mixed.includes('uid') || request.own.realUid !== 0) return;
+  const { bounding, inheritable = 0n, ambient = 0n } = capabilities;
+  if (bounding === undefined || ((bounding | inheritable) & ~ambient) !== 0n)
+    refuse('capabilities', 'gives all that the bounding set has');
 }
 
-/** Whether our supplementary groups are none but the group itself, so that there is nothing to leave, for which we had no right. */
-function hasNoOtherGroups(request: Request): boolean {
+/** Whether the groups that are wanted are ours, and we have no right to set any. Without a choice the group itself is none to be left. */
+function areGroupsOurs(request: Request): boolean {
   if (request.creates(Flags.NEWUSER) || request.joinsUser || request.own.has(CAP_SETGID)) return false;
-  const groups = process.getgroups!();
-  const listed = groups.join();
-  request.facts.push({ holds: () => process.getgroups!().join() === listed });
-  return groups.every((group) => group === (request.gid ?? request.own.gid));
+  const { groups: ours } = request.own;
+  if (ours === undefined) return false;
+  if (request.groupsByDefault) return ours.every((group) => group === (request.gid ?? request.own.gid));
+  const wanted = new Set(request.groups);
+  return wanted.size === ours.length && ours.every((group) => wanted.has(group));
 }
 
 export const identity: Step = {
@@ -132,8 +145,9 @@ export const identity: Step = {
     } else if (changes) {
       // A plan's request is settled again for each start.
       request.groupsByDefault ||= request.groups === undefined;
-      if (request.groupsByDefault) request.groups = hasNoOtherGroups(request) ? undefined : [];
+      request.groups ??= [];
     }
+    request.groupsAreOurs = request.groups !== undefined && areGroupsOurs(request);
     refuseMixedIds(request);
     if (request.capabilities !== undefined) settleCapabilities(request.capabilities, request);
   },
@@ -148,7 +162,7 @@ export const identity: Step = {
       const bits = keeps ? securebits | constants.SECBIT_KEEP_CAPS : securebits;
       writer.about(this.name, 'securebits').add(call.prctl, PR_SET_SECUREBITS, bits);
     }
-    if (groups !== undefined) {
+    if (groups !== undefined && !request.groupsAreOurs) {
       const { groupsByDefault } = request;
       const option = !groupsByDefault ? 'groups' : uid === undefined ? 'gid' : 'uid';
       emitGroups(writer, groups, option, groupsByDefault && request.endsInJoinedUser);

@@ -156,7 +156,7 @@ export const mounts: Step = {
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
     if (code === 'EROFS' && (entry.creates || entry.makes === true))
-      return "the target would be made in what is read-only: put it below a tmpfs or an overlay; or have { type: 'readonly', target: '/', recursive: false } as the last entry, and it is made where that is from";
+      return "what the target is made in is read-only by then: make it before, and that read-only by a later entry { type: 'readonly', recursive: false }; in a bind it is then made in the source";
     const misplaced = whyNotPlaced(code, syscall);
     if (misplaced !== undefined) return misplaced;
     if (code === 'EPERM' && syscall === 'mount_setattr') return whyLocked(request);

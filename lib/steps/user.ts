@@ -134,8 +134,9 @@ export const user: Step = {
       return 'below a user namespace that was joined the one id is 0 of it; where it has no 0, our own id in it';
     }
     if (label.option === 'flags') return whyForbidden(code);
-    if (code === 'EACCES' && process.geteuid!() !== process.getuid!())
-      return 'our effective user id is not the real one, and children of such a process may not open their own files below /proc';
+    const { uid, realUid, gid, realGid } = request.own;
+    if (code === 'EACCES' && (uid !== realUid || gid !== realGid))
+      return 'our effective user or group id is not the real one, and children of such a process may not open their own files below /proc';
     if (label.option === 'uidMap' && uidMap !== undefined) return explain(code, uidMap, 'uid').hint;
     if (label.option === 'gidMap' && gidMap !== undefined) return explain(code, gidMap, 'gid').hint;
     return undefined;

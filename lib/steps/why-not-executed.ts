@@ -69,7 +69,10 @@ export function whyMissing(request: Request): string {
     ? request.files.find((file) => host.stat(resolve(cwd ?? '.', file)) !== undefined)
     : undefined;
   if (there !== undefined) return `${there} is there, but not the interpreter that it names`;
-  const line = /\s/.test(command) ? `: arguments go into an array of their own, a line to '/bin/sh', ['-c', line]` : '';
+  const line =
+    request.args.length === 0 && /\s/.test(command)
+      ? `: arguments go into an array of their own, a line to '/bin/sh', ['-c', line]`
+      : '';
   if (!command.includes('/'))
     return `there is no such command in PATH${isOurView ? '' : ', in what the child sees'}${line}`;
   if (isOurView) return `there is no such file${line}`;

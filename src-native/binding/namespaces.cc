@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -83,7 +84,7 @@ Napi::Value Credentials(const Napi::CallbackInfo& info) {
                            static_cast<double>(sets[1].effective),
                            static_cast<double>(getuid()),
                            static_cast<double>(getgid()),
-                           static_cast<double>(prctl(PR_GET_SECUREBITS))};
+                           static_cast<double>(std::max(0, prctl(PR_GET_SECUREBITS)))};
   memcpy(info[0].As<Napi::Float64Array>().Data(), values, sizeof(values));
   return Answer(info, result);
 }

@@ -102,27 +102,31 @@ Errno Clone(const CloneRequest& request, pid_t* pid) {
   return {};
 }
 
-// What the exec of the stub would take from this thread: of root it takes nothing, unless root is nobody here. What is
-// permitted and not effective, as after seteuid(2), this thread may not do itself; what is ambient any exec makes
-// effective. What cannot become ambient is left behind.
+// What the exec of the stub would take from this thread: of root nothing, as it gives back what the bounding set has,
+// unless root is nobody here. What is permitted and not effective, as after seteuid(2), this thread may not do itself;
+// what is ambient any exec makes effective. What cannot become ambient is left behind.
 Errno ReadCapabilities(Header* header) {
-  const int bits = prctl(PR_GET_SECUREBITS);
-  if (bits >= 0 && (bits & SECBIT_NOROOT) == 0 && geteuid() == 0) return {};
+  const int found = prctl(PR_GET_SECUREBITS);
+  const int bits = found < 0 ? 0 : found;
+  if ((bits & SECBIT_NOROOT) == 0 && geteuid() == 0) return {};
   __user_cap_header_struct who = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2] = {};
   if (syscall(SYS_capget, &who, sets) != 0) return Errno::Last(SYS_capget);
-  if ((sets[0].permitted | sets[1].permitted) == 0) return {};
+  const uint64_t permitted = sets[0].permitted | uint64_t{sets[1].permitted} << 32;
   // Those that are ambient stay so.
-  if (bits >= 0 && (bits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0) return {};
-  uint64_t bounding = 0;
+  if (permitted == 0 || (bits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0) return {};
+  const uint64_t effective = sets[0].effective | uint64_t{sets[1].effective} << 32;
+  header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
+  header->carried = effective & header->inheritable;
   for (unsigned capability = 0; capability < 64; capability++) {
     const uint64_t bit = uint64_t{1} << capability;
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1) header->ambient |= bit;
-    if (prctl(PR_CAPBSET_READ, capability) == 1) bounding |= bit;
+    if ((permitted & header->inheritable & bit) != 0 &&
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
+      header->ambient |= bit;
+    if ((effective & ~header->inheritable & bit) != 0 && prctl(PR_CAPBSET_READ, capability) == 1)
+      header->carried |= bit;
   }
-  header->inheritable = sets[0].inheritable | uint64_t{sets[1].inheritable} << 32;
-  const uint64_t effective = sets[0].effective | uint64_t{sets[1].effective} << 32;
-  header->carried = header->ambient | (effective & (bounding | header->inheritable));
+  header->carried |= header->ambient;
   return {};
 }
 

@@ -223,6 +223,7 @@ describe('refused is', () => {
   test.each([
     ['the end of the line', (c: Recorder) => c.exit(0), 'exit', 'the set-up, which ends with the exec'],
     ['another exec', (c: Recorder) => c.execve('/bin/sh', []), 'execve', 'what is executed is the command'],
+    ['another name', (c: Recorder) => c.syscall('prctl', 15, 'x', 0, 0, 0), 'prctl', 'by its name we know'],
     ['a second process', (c: Recorder) => c.syscall('fork'), 'name', 'both processes would go on'],
     ['closing all', (c: Recorder) => c.close_range(3, 4095), 'close_range', 'add CLOSE_RANGE_CLOEXEC'],
     ['closing all, raw', (c: Recorder) => c.syscall('close_range', 3, 9, 0), 'close_range', 'CLOSE_RANGE_CLOEXEC'],

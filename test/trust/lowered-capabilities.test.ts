@@ -1,7 +1,7 @@
 // What a process has put down for a while, as servers do that act for a user (seteuid(2)), its children's set-up does not take up.
 import { mkdirSync } from 'node:fs';
 
-import { rootOnly } from '../support/capability';
+import { isLinux, rootOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate, root } from '../support/own-process';
 import { temporaryFolder } from '../support/temporary-folder';
@@ -53,7 +53,7 @@ rootOnly('the maps of a new user namespace are closed to it, which is told', () 
     lowered(`
       const options = { flags: Flags.NEWUSER, uidMap: 'root', gidMap: 'root' };
       return (await run('true', [], options).catch((error) => error)).message;`),
-  ).toMatch(/^EACCES: .*\/proc\/self\/uid_map \(uidMap\): our effective user id is not the real one/);
+  ).toMatch(/^EACCES: .*\/proc\/self\/uid_map \(uidMap\): our effective user or group id is not the real one/);
 });
 
 rootOnly('a command has what one of child_process has', () => {
@@ -72,9 +72,8 @@ rootOnly('what an exec would do by the real ids is refused, and done where both 
     const filter = { defaultAction: 'SCMP_ACT_ALLOW' };
     const none = { permitted: [], effective: [] };
     const asked = [
-      { noNewPrivileges: true }, { seccomp: filter }, { landlock: { rules: [] } }, { parentDeathSignal: 'SIGTERM' },
-      { capabilities: none, noNewPrivileges: true }, { capabilities: [] },
-      { noNewPrivileges: true, uid: 1000 }, { noNewPrivileges: true, gid: 1000 },
+      { parentDeathSignal: 'SIGTERM' }, { capabilities: none }, { capabilities: none, noNewPrivileges: true },
+      { capabilities: none, seccomp: filter, uid: 1000 }, { capabilities: none, landlock: { rules: [] }, gid: 1000 },
     ];
     const refused = [];
     for (const options of asked) {
@@ -83,25 +82,66 @@ rootOnly('what an exec would do by the real ids is refused, and done where both 
     const options = { capabilities: none, noNewPrivileges: true, seccomp: filter, uid: 1000, gid: 1000 };
     const script = "grep -E '^(Uid|Gid|CapPrm)' /proc/self/status; echo x > /root/written-by-lowered && echo written";
     return [refused, (await run('sh', ['-c', script], options)).stdout.replaceAll(/\\s+/g, ' ')];`);
-  const reason = 'needs uid and gid here: our real ids are not the effective ones';
-  const options = ['noNewPrivileges', 'seccomp', 'landlock', 'parentDeathSignal', 'capabilities', 'capabilities'];
-  expect(refused).toEqual(
-    [...options, 'noNewPrivileges', 'noNewPrivileges'].map((option) => [
-      option,
-      expect.stringContaining(`The "${option}" option ${reason}`),
-    ]),
-  );
+  const needing = (option: string, ids: string): unknown => [
+    option,
+    expect.stringContaining(`The "${option}" option needs ${ids}: our effective ${ids} is not the real one`),
+  ];
+  expect(refused).toEqual([
+    needing('parentDeathSignal', 'uid and gid'),
+    needing('capabilities', 'uid and gid'),
+    needing('noNewPrivileges', 'uid and gid'),
+    needing('seccomp', 'gid'),
+    needing('landlock', 'uid'),
+  ]);
   expect(done).toBe('Uid: 1000 1000 1000 1000 Gid: 1000 1000 1000 1000 CapPrm: 0000000000000000 ');
 });
 
-rootOnly('groups that are left are left to it alone who may', () => {
+rootOnly('without new privileges it stays who it is, or is refused where the kernel makes another of it', () => {
+  const seen = lowered<string[]>(`
+    const ids = async (options) => (await run('grep', ['-E', '^(Uid|Gid)', '/proc/self/status'], options)).stdout;
+    const asked = [{ noNewPrivileges: true }, { seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } }, { landlock: { rules: [{ path: '/', access: ['read', 'execute'] }] } }];
+    return Promise.all(asked.map((options) => ids(options).catch(({ message }) => message)));`);
+  for (const outcome of seen) {
+    if (isLinux('6.17')) expect(outcome.replaceAll(/\s+/g, ' ')).toBe('Uid: 0 1000 1000 1000 Gid: 0 1000 1000 1000 ');
+    else expect(outcome).toMatch(/needs uid and gid: .* by that the exec makes the effective one the real one$/);
+  }
+});
+
+rootOnly('a plan is for who starts it', () => {
+  const [made, started, groups] = evaluate<[string, string, string]>(`
+    const { plan, clone, run } = nsclone;
+    const asked = { parentDeathSignal: 'SIGTERM' };
+    const own = plan('true', [], asked);
+    await (await clone(own)).exited;
+    process.setgroups([]);
+    process.setegid(1000);
+    process.seteuid(1000);
+    const failure = (promise) => promise.then(() => 'started', ({ option }) => option);
+    const seen = [await failure(clone(own)), await failure(clone(own, { env: {} }))];
+    const lower = plan('grep', ['^Groups', '/proc/self/status'], { uid: 1000, gid: 1000 });
+    await run(lower);
+    process.seteuid(0);
+    process.setgroups([4, 27]);
+    return [...seen, (await run(lower)).stdout.trim()];`);
+  expect([made, started]).toEqual(['parentDeathSignal', 'parentDeathSignal']);
+  expect(groups).toBe('Groups:');
+});
+
+rootOnly('groups that are left are left to it alone who may; those that are kept may be said', () => {
   const outcome = lowered<string[]>(`
     const own = await codeOf(run('true', [], { uid: 1000, gid: 1000 }));
     process.seteuid(0);
+    process.setgroups([4, 27]);
+    process.seteuid(1000);
+    const asked = [{}, { groups: [27, 4] }, { groups: [4] }, { groups: [4, 5] }, { groups: [] }];
+    const seen = [];
+    for (const more of asked) seen.push(await codeOf(run('true', [], { uid: 1000, gid: 1000, ...more })));
+    process.seteuid(0);
     process.setgroups([4]);
     process.seteuid(1000);
-    return [own, await codeOf(run('true', [], { uid: 1000, gid: 1000 }))].map(String);`);
-  expect(outcome).toEqual(['0', 'EPERM setgroups']);
+    return [own, ...seen, await codeOf(run('true', [], { uid: 1000, gid: 1000, groups: [27, 4] }))].map(String);`);
+  const no = 'EPERM setgroups';
+  expect(outcome).toEqual(['0', no, '0', no, no, no, no]);
 });
 
 /** Ours and those of child_process. */

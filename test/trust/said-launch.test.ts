@@ -51,6 +51,12 @@ describe('a call that is refused to Node itself', () => {
     });
   }
 
+  for (const name of ['prctl', 'pread64'] as const) {
+    withCompiler(`${name} of the stub: a command that nobody could tell from it is not started`, () => {
+      expect(failureWithout(name)).toMatchObject({ code: errno.code, syscall: name, step: 'stub' });
+    });
+  }
+
   withCompiler('clone3 is named where it is the one', () => {
     expect(failureWithout('clone3')).toMatchObject({ code: errno.code, syscall: 'clone3', step: 'clone' });
   });

@@ -69,12 +69,12 @@ function isFolderOutside({ source = '' }: Operation): boolean {
   return statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Of a signal by its name, real-time ones as `exited` has them: 'SIGRTMIN', 'SIGRTMIN+1', …, 'SIGRTMAX'. */
+/** Of a signal by its name, as `exited` has it: 'SIGTERM', 'SIGRTMIN+1', 'SIGRTMAX', 'SIG32'. */
 function numberOf(signal: string): number {
-  const [, end, more = '0'] = /^SIGRT(MIN|MAX)(?:\+(\d+))?$/.exec(signal) ?? [];
+  const [, first, more = '0'] = /^SIG(RTMIN|RTMAX|\d+)(?:\+(\d+))?$/.exec(signal) ?? [];
   // As libc has them, see signal(7).
-  if (end !== undefined) return end === 'MAX' ? 64 : 34 + Number(more);
-  return system.signals[signal as NodeJS.Signals] ?? 0;
+  const begins = first === 'RTMIN' ? 34 : first === 'RTMAX' ? 64 : Number(first);
+  return first === undefined ? (system.signals[signal as NodeJS.Signals] ?? 0) : begins + Number(more);
 }
 
 /**

@@ -55,19 +55,19 @@ export const mask: MountType = {
   }),
 };
 
-/** What is laid over the target is a copy, of all that is mounted below it but what is unbindable. */
+/** What is laid over the target is a copy, of all that is mounted below it but what is unbindable. By the paths: no link is looked through. */
 function refuseUncovering({ mounts }: Request, option: string, target: string): void {
-  if (isTop(target)) return;
-  const before = mounts.slice(0, Number(/\d+/.exec(option)));
-  const below = `${target.replace(/\/$/, '')}/`;
-  const lost = before.findLastIndex(
-    (one) => one.propagation?.propagation === MS_UNBINDABLE && `${one.target}/`.startsWith(below),
-  );
-  if (lost < 0) return;
-  throw refusedOption(
-    `${option}.target`,
-    `would show what mounts[${lost}] hides: that is unbindable, and no part of a copy`,
-  );
+  const below = (path: string): string => `${path.replace(/\/+$/, '')}/`;
+  for (let index = Number(/\d+/.exec(option)) - 1; index >= 0; index--) {
+    const { isMount, optional, propagation, target: other } = mounts[index]!;
+    // That covers what was mounted before.
+    if (isMount && below(target).startsWith(below(other))) return;
+    if (optional || propagation?.propagation !== MS_UNBINDABLE || !below(other).startsWith(below(target))) continue;
+    throw refusedOption(
+      `${option}.target`,
+      `would show what mounts[${index}] hides: that is unbindable, and no part of a copy`,
+    );
+  }
 }
 
 export const readonly: MountType = {

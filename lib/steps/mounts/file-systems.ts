@@ -57,7 +57,7 @@ export function newFileSystem(place: Place, fstype: string, options: readonly Op
   return finishFileSystem(place, context, attributes);
 }
 
-/** Those of which the kernel reads the value as an octal number. */
+/** Those of which most file systems read the value as an octal number. */
 const isOctal = (name: string): boolean => /mode$|^[dfu]mask$/.test(name);
 
 function checkOption(name: string, value: unknown, option: string): Option | undefined {
@@ -66,7 +66,11 @@ function checkOption(name: string, value: unknown, option: string): Option | und
   if (typeof value === 'string') return [string(name, option), string(value, option)];
   if (typeof value !== 'number') throw invalidArgType(option, 'of type string, number or boolean', value);
   if (isOctal(name))
-    throw invalidArgValue(option, value, "must be a string such as '0700', which the kernel reads as octal");
+    throw invalidArgValue(
+      option,
+      value,
+      "must be a string such as '0700': file systems differ in how they read the number",
+    );
   return [string(name, option), String(integer(value, option))];
 }
 

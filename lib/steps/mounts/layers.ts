@@ -46,7 +46,8 @@ const escaped = (path: string): string => path.replaceAll(/[\\:,]/g, String.raw`
 /** fsconfig(2) takes a backslash in `upperdir` and `workdir` for an escape, and in no lower one. */
 const escapedAlone = (path: string): string => path.replaceAll('\\', '\\\\');
 
-const spelled = ([name, value]: Option): string => (value === true ? name : `${name}=${escaped(value)}`);
+/** As mount(2) takes them, with commas between. */
+const spelled = ([name, value]: Option): string => (value === true ? name : `${name}=${value}`);
 
 /** The directories that are in memory. */
 function inMemory({ lower, upper }: Layers): string[] {
@@ -78,6 +79,12 @@ export function refuseLayers(request: Request, option: string, layers: Layers): 
   refuseShared(request, option, isInMemory);
   if (!isKernelBefore(since(isInMemory))) return;
   const { upper, options } = layers;
+  const strange = options.find(([name, value]) => `${name}${value}`.includes(','));
+  if (strange !== undefined)
+    throw refusedOption(
+      `${option}.options.${strange[0]}`,
+      `cannot have a comma before Linux ${since(isInMemory)}, where mount(2) takes them all in one`,
+    );
   const paths = typeof upper === 'object' ? [upper.upper, upper.work].map(escaped) : [];
   if (Buffer.byteLength([...paths, ...options.map(spelled)].join(',')) <= roomForWords) return;
   throw refusedOption(

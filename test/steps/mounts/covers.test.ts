@@ -151,6 +151,8 @@ describe('readonly, seen from inside', () => {
       const given = planning({ ...base, mounts: [tmpfs, { type: 'readonly', target: `${target}/`, recursive }] });
       expect(given).toThrow(refusal('ERR_INVALID_ARG_VALUE', 'mounts[1].target', 'would show what mounts[0] hides'));
     }
+    for (const before of [[{ ...tmpfs, optional: true }], [tmpfs, { type: 'tmpfs', target }]] as Mount[][])
+      expect(planning({ ...base, mounts: [...before, { type: 'readonly', target }] })).not.toThrow();
     const mounts: Mount[] = [{ type: 'readonly', target }, tmpfs];
     expect(await inside(`cd ${target}; ${writes('file', 'hidden/file')}`, { ...base, mounts })).toBe('hidden/file');
   });

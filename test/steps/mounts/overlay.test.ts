@@ -223,6 +223,13 @@ test('an upper layer whose paths are longer than a kernel takes, and mounts that
     refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].upper', 'it has 3000 bytes before Linux 6.7'),
   );
   expect(() => planned('6.12.0', long)).not.toThrow();
+  const label = { context: 'system_u:object_r:container_file_t:s0' };
+  const labelled = { lower: ['/usr', '/etc'], options: label } as const;
+  expect(() => planned('6.1.0', labelled)).not.toThrow();
+  const both = { lower: ['/usr'], options: { context: 's0:c1,c2' } };
+  expect(() => planned('6.1.0', both)).toThrow(
+    refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options.context', 'cannot have a comma before Linux 6.15'),
+  );
   const options = { context: 'x'.repeat(3000) };
   expect(() => planned('6.12.0', { lower: ['/usr'], upper: 'tmpfs', options })).toThrow(
     refusal('ERR_INVALID_ARG_VALUE', 'mounts[0].options', 'it has 3000 bytes before Linux 6.15'),
