@@ -254,7 +254,7 @@ describe('a process', () => {
        return told;`,
       ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc'],
     );
-    expect(told).toEqual(['ESRCH source', 'ESRCH source', 'ESRCH join.pidfd', true]);
+    expect(told).toEqual(['ESRCH source', 'ESRCH undefined', 'ESRCH join.pidfd', true]);
   });
 
   test.each([0, -1, 1.5, 2 ** 22 + 1, NaN])('of the number %p', async (pid) => {
