@@ -95,12 +95,12 @@ function refuseMixedIds(request: Request): void {
     refuse('capabilities', 'gives all that the bounding set has');
 }
 
-/** Whether the groups that are wanted are ours, and we have no right to set any. Without a choice the group itself is none to be left. */
+/** Whether the ids and groups that are wanted are ours, and we have no right to set any. Without a choice the group itself is none to leave. */
 function areGroupsOurs(request: Request): boolean {
   if (request.creates(Flags.NEWUSER) || request.joinsUser || request.own.has(CAP_SETGID)) return false;
-  const { groups: ours } = request.own;
-  if (ours === undefined) return false;
-  if (request.groupsByDefault) return ours.every((group) => group === (request.gid ?? request.own.gid));
+  const { uid, gid, groups: ours } = request.own;
+  if ((request.uid ?? uid) !== uid || (request.gid ?? gid) !== gid || ours === undefined) return false;
+  if (request.groupsByDefault) return ours.every((group) => group === gid);
   const wanted = new Set(request.groups);
   return wanted.size === ours.length && ours.every((group) => wanted.has(group));
 }

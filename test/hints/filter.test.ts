@@ -40,7 +40,7 @@ describe('with the capability, and with a filter', () => {
     ['setns', 'setns(', { join: '/proc/self/ns/uts' }],
     ['keyctl', 'keyctl(', { keyring: 'new' }],
     ['personality', 'personality(', { personality: 0 }],
-    ['setgroups', 'setgroups(', { uid: 1000, gid: 1000 }],
+    ['setgroups', 'setgroups(', { uid: 1000, gid: 1000, groups: [4] }],
     ['unshare', 'unshare(CLONE_NEWNS)', owned(namespaces)],
     ['mount_setattr', 'mount_setattr(', owned(namespaces)],
     ['sethostname', 'sethostname(', { ...owned(namespaces), hostname: 'box' }],
