@@ -312,7 +312,8 @@ describe('a file system, when the kernel refuses', () => {
       code: 'EINVAL',
       syscall: 'fsconfig',
       option: 'mounts[0]',
-      message: expect.stringContaining('nonsense') as string,
+      // The devpts of Linux 6.1 says nothing.
+      message: expect.stringMatching(type === 'devpts' ? /nonsense|\(mounts\[0\]\)$/ : /nonsense/) as string,
     });
   });
   test('a value that it does not take', async () => {
