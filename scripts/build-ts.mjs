@@ -448,7 +448,7 @@ const isSeen = (name) => ['front.js', ...subPaths.map((path) => `${path}.js`)].i
 /** The others are two fifths smaller without their indentation and with short names. The map leads to the lines of the sources. */
 const dense = { minifyWhitespace: true, minifyIdentifiers: true };
 /** So long is a line of those. */
-const longest = 400;
+const longest = 1000;
 
 /**
  * Breaks lines behind a brace, a comma or a semicolon, where a map says that something begins. Not by esbuild's own limit, which breaks
