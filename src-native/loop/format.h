@@ -140,8 +140,8 @@ struct Report {
   volatile int32_t fault_error;
   volatile uint32_t explained;  // bytes that stand in the place of the results: what the kernel says of the failure
   uint32_t reserved[8];
-  volatile int64_t
-      results[kResults];  // of what fails before the first instruction, the number of the call is the first
+  // Of what fails before the first instruction the first one is the number of the call.
+  volatile int64_t results[kResults];
 };
 static_assert(offsetof(Report, results) == 64);
 static_assert(sizeof(Report) <= kReportSize);

@@ -32,11 +32,18 @@ describe('a call that is refused to Node itself', () => {
   const errno = { number: 28, code: 'ENOSPC' };
 
   /** What a start fails with in a Node to which this call is refused from now on; large ones need memory of their own. */
-  const failureWithout = (name: SyscallName, args = '[]'): Failure | 'started' =>
-    evaluate(`${common}
-      process.env.REFUSE = '${syscalls[name]}=${errno.number}';
+  const failureWithout = (
+    name: SyscallName,
+    args = '[]',
+    { number = errno.number, wrapper = [] }: { number?: number; wrapper?: readonly string[] } = {},
+  ): Failure | 'started' =>
+    evaluate(
+      `${common}
+      process.env.REFUSE = '${syscalls[name]}=${number}';
       try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
-      return failure(clone('/bin/true', ${args}, { stdio: 'ignore' }));`);
+      return failure(clone('/bin/true', ${args}, { stdio: 'ignore' }));`,
+      wrapper,
+    );
 
   const large = "Array.from({ length: 10 }, () => 'x'.repeat(20_000))";
   for (const [name, args] of [
@@ -56,6 +63,15 @@ describe('a call that is refused to Node itself', () => {
       expect(failureWithout(name)).toMatchObject({ code: errno.code, syscall: name, step: 'stub' });
     });
   }
+
+  withCompiler('a name that a filter says it has set, and has not: the same', () => {
+    expect(failureWithout('prctl', '[]', { number: 0 })).toMatchObject({ code: 'EIO', syscall: 'prctl', step: 'stub' });
+  });
+
+  withCompiler('capget: what an ordinary user may do is not taken for nothing', () => {
+    const wrapper = process.geteuid!() === 0 ? as(1000) : [];
+    expect(failureWithout('capget', '[]', { wrapper })).toMatchObject({ code: errno.code, syscall: 'capget' });
+  });
 
   withCompiler('clone3 is named where it is the one', () => {
     expect(failureWithout('clone3')).toMatchObject({ code: errno.code, syscall: 'clone3', step: 'clone' });

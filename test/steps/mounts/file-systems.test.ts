@@ -7,6 +7,7 @@ import { leavesNothing } from '../../support/leftovers';
 import { emitted } from '../../support/listing';
 import { mountSeen } from '../../support/mount-info';
 import { planning, refusal } from '../../support/refusal';
+import { proc, programs } from '../../support/root-folder';
 import { temporaryFolder } from '../../support/temporary-folder';
 
 leavesNothing();
@@ -253,16 +254,7 @@ describe('a file system, seen from inside', () => {
       expect.arrayContaining(['mode=600', 'ptmxmode=666', 'max=5']),
     );
     const root = { type: 'tmpfs', options: { nr_inodes: 50 } } as const;
-    const mounts: Mount[] = [
-      ...['/usr', '/bin', '/lib', '/lib64'].map((path): Mount => ({
-        type: 'bind',
-        source: path,
-        target: path,
-        create: true,
-        optional: true,
-      })),
-      { type: 'proc', target: '/proc', create: true },
-    ];
+    const mounts = [...programs, proc];
     expect((await mountSeen('/', { ...base, root, mounts })).options).toContain('nr_inodes=50');
   });
   test('the host has none of them afterwards', async () => {
