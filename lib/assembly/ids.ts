@@ -45,6 +45,11 @@ export function takenID(map: Ranges | undefined, own: number): number {
   return mapsZero(map) ? 0 : (insideID(map, own) ?? overflowId);
 }
 
+/** Whether set-up becomes 0 inside, as its own id is something else there, or nothing. */
+export function becomesZero(map: Ranges | undefined, own: number): boolean {
+  return mapsZero(map) && insideID(map, own) !== 0;
+}
+
 /** In a joined user namespace we become 0 where that is mapped; one that has no 0 keeps us, and a map that names another id says so. */
 export function ownBelow(map: Ranges | undefined): number {
   return map?.ranges[0]?.hostID ?? 0;

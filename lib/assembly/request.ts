@@ -11,7 +11,8 @@ import type { Fact } from './fact';
 import type { HeldFile, HeldSource } from './held-file';
 import type { Idmap, MappedSource } from './idmap';
 import type { Purpose } from './until-exec';
-import { insideID, mapsZero, ownBelow, takenID, through, type IdMap, type Ranges } from './ids';
+import { ChildIds } from './child-ids';
+import type { IdMap } from './ids';
 import {
   nameOf,
   type CapabilitySets,
@@ -361,62 +362,14 @@ export class Request {
     return !this.joinsUser && isSetgroupsDenied('groups');
   }
 
-  /** Whether we have something to write while the stub waits. */
-  get mapsByParent(): boolean {
-    const { uidMap, gidMap } = this;
-    return (uidMap !== undefined && uidMap.writer !== 'stub') || (gidMap !== undefined && gidMap.writer !== 'stub');
+  /** The user ids of the child. */
+  get userIds(): ChildIds {
+    return new ChildIds(this, 'uid');
   }
 
-  /** Whether the stub becomes 0:0 inside, as our own id has no place there. */
-  get changesOwner(): boolean {
-    const { uidMap, gidMap } = this;
-    if (mapsZero(uidMap) && insideID(uidMap, this.ownUid) !== 0) return true;
-    return mapsZero(gidMap) && insideID(gidMap, this.ownGid) !== 0;
-  }
-
-  /** Our own id, as the maps of the new user namespace have it outside. Below a joined one that is the id that we take there. */
-  get ownUid(): number {
-    return this.joinsUser ? ownBelow(this.uidMap) : this.own.uid;
-  }
-
-  get ownGid(): number {
-    return this.joinsUser ? ownBelow(this.gidMap) : this.own.gid;
-  }
-
-  /** The user id that set-up has in the new or joined user namespace; the overflow id where it has none. */
-  get setUpUid(): number {
-    if (this.creates(Flags.NEWUSER)) return takenID(this.uidMap, this.ownUid);
-    return this.joinsUser ? 0 : this.own.uid;
-  }
-
-  /** The same for its group. */
-  get setUpGid(): number {
-    if (this.creates(Flags.NEWUSER)) return takenID(this.gidMap, this.ownGid);
-    return this.joinsUser ? 0 : this.own.gid;
-  }
-
-  /** The user id that the program has, as seen inside; the overflow id where it has none. */
-  finalUid(): number {
-    if (this.uid !== undefined) return this.uid;
-    if (this.inner === undefined) return this.setUpUid;
-    return this.inner.join === undefined ? takenID({ ranges: this.inner.uidMap! }, this.setUpUid) : 0;
-  }
-
-  /** The same for its group. */
-  finalGid(): number {
-    if (this.gid !== undefined) return this.gid;
-    if (this.inner === undefined) return this.setUpGid;
-    return this.inner.join === undefined ? takenID({ ranges: this.inner.gidMap! }, this.setUpGid) : 0;
-  }
-
-  /** The map of user ids from those of the program to ours; undefined where there is none. */
-  get programUids(): Ranges | undefined {
-    return this.inner?.uidMap === undefined ? this.uidMap : through(this.inner.uidMap, this.uidMap);
-  }
-
-  /** The same for groups. */
-  get programGids(): Ranges | undefined {
-    return this.inner?.gidMap === undefined ? this.gidMap : through(this.inner.gidMap, this.gidMap);
+  /** Its group ids. */
+  get groupIds(): ChildIds {
+    return new ChildIds(this, 'gid');
   }
 
   note(text: string): void {

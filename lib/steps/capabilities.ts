@@ -29,7 +29,7 @@ function isRootNobody(request: Request): boolean {
 
 /** Whether the ids are those of root for the exec: then it fills the permitted set from the bounding one. */
 function isRootAtExec(request: Request): boolean {
-  return request.finalUid() === 0 && !isRootNobody(request);
+  return request.userIds.ofProgram === 0 && !isRootNobody(request);
 }
 
 /** The names in a set, the first few of many. */
@@ -69,7 +69,7 @@ function refuseWhatTheExecUndoes(request: Request, sets: CapabilitySets): void {
   }
   const lost = wanted & ~ambient;
   if (lost !== emptySet) {
-    const why = request.finalUid() === 0 ? 'securebits have NOROOT' : 'the final uid is not 0';
+    const why = request.userIds.ofProgram === 0 ? 'securebits have NOROOT' : 'the final uid is not 0';
     throw refusedOption(
       'capabilities',
       `would be lost at the exec, because ${why}: ${listNames(lost)}; put them into capabilities.ambient`,

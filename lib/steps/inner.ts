@@ -11,7 +11,7 @@ import { Flags } from '../flags';
 import type { IdMapping } from '../../types/options';
 import * as call from '../assembly/calls';
 import { changeable } from '../assembly/fact';
-import { insideID, mapsZero, type WantedIds } from '../assembly/ids';
+import { becomesZero, insideID, mapsZero, type WantedIds } from '../assembly/ids';
 import type { Request } from '../assembly/request';
 import type { Inner } from '../assembly/settings';
 import { afterNewCredentials } from './new-credentials';
@@ -127,7 +127,7 @@ export const innerNamespace: Step = {
     request.innerSlot = newUserNamespace(
       { writer, keep: () => writer.keep(), close: (slot) => void writer.add(call.close, slot) },
       { uids: inner.uidMap!, gids: inner.gidMap!, deniesGroups: inner.setgroups === 'deny' },
-      request.exposed || request.changesOwner,
+      request.exposed || request.userIds.becomesZero || request.groupIds.becomesZero,
       (file) => {
         if (file === undefined) writer.about('inner', 'inner');
         else writer.about('inner', options[file]).subject(`/proc/PID/${file}`);
@@ -138,10 +138,8 @@ export const innerNamespace: Step = {
 
 /** As in the first one: whose id has no place there becomes 0, and its groups go. */
 function takeIds(writer: Writer, request: Request, { uidMap, gidMap }: Inner): void {
-  const becomes = (map: readonly IdMapping[] | undefined, own: number): boolean =>
-    map !== undefined && mapsZero({ ranges: map }) && insideID({ ranges: map }, own) !== 0;
-  const user = becomes(uidMap, request.setUpUid);
-  const group = becomes(gidMap, request.setUpGid);
+  const user = uidMap !== undefined && becomesZero({ ranges: uidMap }, request.userIds.inSetUp);
+  const group = gidMap !== undefined && becomesZero({ ranges: gidMap }, request.groupIds.inSetUp);
   if ((user || group) && !request.setgroupsDenied)
     writer.about('inner', 'inner.gidMap').add(call.setgroups, 0, writer.reserve(8));
   if (group) writer.about('inner', 'inner.gidMap').add(call.setresgid, 0, 0, 0);
@@ -195,10 +193,10 @@ export const inner: Step = {
     if (given.join !== undefined) return;
     if (given.setgroups === 'allow' && request.setgroups !== 'allow')
       throw refusedOption('inner.setgroups', "cannot be 'allow': it is 'deny' in the first one, and in all below it");
-    const uidMap = rangesOf(given.uids, request.own.uid, request.setUpUid);
-    const gidMap = rangesOf(given.gids, request.own.gid, request.setUpGid);
-    refuseNobody(request, 'inner.uidMap', 'uid', uidMap, request.setUpUid);
-    refuseNobody(request, 'inner.gidMap', 'gid', gidMap, request.setUpGid);
+    const uidMap = rangesOf(given.uids, request.own.uid, request.userIds.inSetUp);
+    const gidMap = rangesOf(given.gids, request.own.gid, request.groupIds.inSetUp);
+    refuseNobody(request, 'inner.uidMap', 'uid', uidMap, request.userIds.inSetUp);
+    refuseNobody(request, 'inner.gidMap', 'gid', gidMap, request.groupIds.inSetUp);
     request.inner = { ...given, uidMap, gidMap };
   },
 

@@ -4,11 +4,10 @@ import { isKernelBefore } from '../host/kernel-release';
 import type { Request } from '../assembly/request';
 
 /** Of our ids, those whose effective one is not the real one, as after seteuid(2), and stays so. */
-function mixedIds({ uid, gid, own, changesOwner }: Request): string[] {
-  if (changesOwner) return [];
+function mixedIds({ uid, gid, own, userIds, groupIds }: Request): string[] {
   return [
-    ...(uid === undefined && own.uid !== own.realUid ? ['uid'] : []),
-    ...(gid === undefined && own.gid !== own.realGid ? ['gid'] : []),
+    ...(uid === undefined && own.uid !== own.realUid && !userIds.becomesZero ? ['uid'] : []),
+    ...(gid === undefined && own.gid !== own.realGid && !groupIds.becomesZero ? ['gid'] : []),
   ];
 }
 

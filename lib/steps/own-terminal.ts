@@ -158,7 +158,7 @@ function openPeer(writer: Writer, master: Slot, { columns, rows }: TerminalOptio
  */
 function giveToInner(writer: Writer, request: Request): void {
   const ranges = request.inner?.uidMap;
-  const uid = ranges === undefined ? undefined : outsideID({ ranges }, request.finalUid());
+  const uid = ranges === undefined ? undefined : outsideID({ ranges }, request.userIds.ofProgram);
   // Of an id that has no place there, the step that sets it will tell.
   if (uid !== undefined) writer.add(call.fchown, 0, uid, -1).accept('EINVAL');
 }

@@ -16,9 +16,9 @@ function ownerOf(request: Request): Owner {
   // What its root is outside, only the kernel knows.
   if (request.joinsUser || request.inner?.join !== undefined) return 'unknown';
   if (request.uid === undefined && !request.creates(Flags.NEWUSER)) return 'same';
-  const { own, programUids: uids, programGids: gids } = request;
-  const uid = request.finalUid();
-  const gid = request.finalGid();
+  const { own } = request;
+  const { ofProgram: uid, map: uids } = request.userIds;
+  const { ofProgram: gid, map: gids } = request.groupIds;
   const mayGive = own.has(CAP_CHOWN);
   if (!request.creates(Flags.NEWUSER)) {
     if (uid === own.uid) return 'same';

@@ -17,10 +17,10 @@ const usual = { columns: 80, rows: 24, from: 'host', sendTo: undefined, stderr: 
 
 /** Whether our own id has no place in the new user namespace: nobody in it can give away what is ours. */
 function isOwnerLeftOut(request: Request): boolean {
-  const { pty, programUids } = request;
   // Of a joined user namespace only the kernel knows.
-  if (pty?.from !== 'host' || request.joinsUser) return false;
-  return programUids !== undefined && insideID(programUids, request.own.uid) === undefined;
+  if (request.pty?.from !== 'host' || request.joinsUser) return false;
+  const { map } = request.userIds;
+  return map !== undefined && insideID(map, request.own.uid) === undefined;
 }
 
 /** The terminal was made by us; who has another id could not even open it by its path. */
@@ -37,7 +37,7 @@ export const ptyOwner: Step = {
 
   emit(writer, request) {
     if (!isOwnerLeftOut(request) || !request.own.has(CAP_CHOWN)) return;
-    const uid = outsideID(request.programUids, request.finalUid());
+    const uid = outsideID(request.userIds.map, request.userIds.ofProgram);
     if (uid !== undefined) writer.about('pty', 'pty').add(call.fchown, 0, uid, -1);
   },
 };
@@ -105,8 +105,8 @@ export const pty: Step = {
   emit(writer, request) {
     if (request.pty === undefined) return;
     writer.about(this.name, 'pty');
-    const own = request.joinsUser ? undefined : insideID(request.programUids, request.own.uid);
-    const uid = request.pty.from === 'container' ? request.finalUid() : (request.uid ?? own);
+    const own = request.joinsUser ? undefined : insideID(request.userIds.map, request.own.uid);
+    const uid = request.pty.from === 'container' ? request.userIds.ofProgram : (request.uid ?? own);
     // It has been given by who opened it, where that was above.
     const isGiven = request.pty.from === 'container' && request.inner?.uidMap !== undefined;
     // Of an id that has no place inside, the step that sets it will tell. Of a joined user namespace only the kernel knows.

@@ -22,7 +22,7 @@ import type { Step } from '../assembly/step';
 function refuseNobody(option: MapName, id: 'uid' | 'gid', request: Request): void {
   const map = request[option];
   if (request.forNamespaces || map === undefined || mapsZero(map) || request[id] !== undefined) return;
-  if (insideID(map, id === 'uid' ? request.ownUid : request.ownGid) !== undefined) return;
+  if (insideID(map, id === 'uid' ? request.userIds.atStart : request.groupIds.atStart) !== undefined) return;
   throw refusedOption(option, `leaves out our own id and 0, so ${id} must say who the program is`);
 }
 
@@ -118,7 +118,7 @@ export const user: Step = {
       endAside(writer, aside);
       expectOwn(writer, request);
     }
-    if (request.mapsByParent) {
+    if (request.userIds.isMappedByParent || request.groupIds.isMappedByParent) {
       writer.about(this.name, gidMap?.writer === 'stub' ? 'uidMap' : 'gidMap').wait();
       writer.remark(() => writingWhat(request));
     }
@@ -143,6 +143,8 @@ export const user: Step = {
   },
 };
 
+const changesOwner = ({ userIds, groupIds }: Request): boolean => userIds.becomesZero || groupIds.becomesZero;
+
 /**
  * What is made from here on is owned by mapped ids; the user's own ids come much later. Where our own ids are left out, our groups are
  * too: whoever is root inside must not read what they may read outside.
@@ -156,19 +158,16 @@ export const owner: Step = {
   },
 
   settle(request) {
-    if (!request.changesOwner || !request.setgroupsDenied) return;
+    if (!changesOwner(request) || !request.setgroupsDenied) return;
     request.note("groups stay as they are: setgroups is 'deny' in the new user namespace");
   },
 
   emit(writer, request) {
-    if (!request.changesOwner) return;
-    const { uidMap, gidMap, ownUid, ownGid } = request;
+    if (!changesOwner(request)) return;
     // Groups first, then the group: the uid takes the right to both.
     if (!request.setgroupsDenied) writer.about(this.name, 'gidMap').add(call.setgroups, 0, writer.reserve(8));
-    if (mapsZero(gidMap) && insideID(gidMap, ownGid) !== 0)
-      writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
-    if (mapsZero(uidMap) && insideID(uidMap, ownUid) !== 0)
-      writer.about(this.name, 'uidMap').add(call.setresuid, 0, 0, 0);
+    if (request.groupIds.becomesZero) writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
+    if (request.userIds.becomesZero) writer.about(this.name, 'uidMap').add(call.setresuid, 0, 0, 0);
     afterNewCredentials(writer, request);
   },
 };

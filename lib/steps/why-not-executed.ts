@@ -6,7 +6,7 @@ import { whyNotExecuted } from '../host/executable';
 import { host } from '../host/host';
 import { holds } from '../host/ourselves';
 import { constants } from '../kernel/constants';
-import { insideID, outsideID } from '../assembly/ids';
+import { insideID, outsideID, type Ranges } from '../assembly/ids';
 import { isTop } from '../assembly/target';
 import type { Request } from '../assembly/request';
 
@@ -21,14 +21,15 @@ export function whyNotExecutedBy(request: Request): string | undefined {
     if (request.mounts[index]?.isNoexec === true) return `${file} is on mounts[${index}], which is mounted noexec`;
   }
   if (!request.files.every((file) => isOurs(request, file))) return undefined;
-  const { own, uid, gid, programUids: uidMap, programGids: gidMap } = request;
+  const { own, uid, gid, userIds, groupIds } = request;
   const isNew = request.creates(Flags.NEWUSER);
-  const groups = request.groups?.map((group) => (isNew ? outsideID(gidMap, group) : group)) ?? process.getgroups!();
+  const groups =
+    request.groups?.map((group) => (isNew ? outsideID(groupIds.map, group) : group)) ?? process.getgroups!();
   // Where 0 is mapped and nothing else is asked for, the child became that.
-  const outside = (id: number | undefined, map: Request['programUids'], before: number): number | undefined =>
+  const outside = (id: number | undefined, map: Ranges | undefined, before: number): number | undefined =>
     isNew ? (outsideID(map, id ?? 0) ?? (id === undefined ? before : undefined)) : (id ?? before);
-  const group = outside(gid, gidMap, own.gid);
-  const user = outside(uid, uidMap, own.uid);
+  const group = outside(gid, groupIds.map, own.gid);
+  const user = outside(uid, userIds.map, own.uid);
   if (user === undefined) return undefined;
   const keeps = (uid ?? own.uid) === 0 || own.uid !== 0;
   const privileged = [constants.CAP_DAC_OVERRIDE, constants.CAP_DAC_READ_SEARCH].some((one) => holds(one) !== false);
@@ -40,7 +41,7 @@ export function whyNotExecutedBy(request: Request): string | undefined {
       // See capable_wrt_inode_uidgid() in the kernel: inside, over files whose ids are mapped.
       overrides: (status) =>
         isNew
-          ? insideID(uidMap, status.uid) !== undefined && insideID(gidMap, status.gid) !== undefined
+          ? insideID(userIds.map, status.uid) !== undefined && insideID(groupIds.map, status.gid) !== undefined
           : keeps && privileged,
     },
     request.cwd,
