@@ -96,6 +96,23 @@ rootOnly('what an exec would do by the real ids is refused, and done where both 
   expect(done).toBe('Uid: 1000 1000 1000 1000 Gid: 1000 1000 1000 1000 CapPrm: 0000000000000000 ');
 });
 
+rootOnly('whose user alone becomes root of a new user namespace has a group that the exec would go by', () => {
+  const [refused, done] = evaluate<[string[], string]>(`
+    process.setegid(1000);
+    const kept = [{ containerID: 0, hostID: 1000, size: 1 }, { containerID: 1, hostID: 0, size: 1 }];
+    const options = {
+      flags: nsclone.Flags.NEWUSER, uidMap: [{ containerID: 0, hostID: 100000, size: 1 }], gidMap: kept, parentDeathSignal: 'SIGTERM',
+    };
+    const refused = await nsclone.run('true', [], options).catch(({ option, message }) => [option, message]);
+    const { stdout } = await nsclone.run('grep', ['^Gid', '/proc/self/status'], { ...options, gid: 0 });
+    return [refused, stdout.replaceAll(/\\s+/g, ' ')];`);
+  expect(refused).toEqual([
+    'parentDeathSignal',
+    expect.stringContaining(' needs gid: our effective gid is not the real '),
+  ]);
+  expect(done).toBe('Gid: 0 0 0 0 ');
+});
+
 rootOnly('without new privileges it stays who it is, or is refused where the kernel makes another of it', () => {
   const seen = lowered<string[]>(`
     const ids = async (options) => (await run('grep', ['-E', '^(Uid|Gid)', '/proc/self/status'], options)).stdout;
