@@ -9,7 +9,7 @@ import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
 import { syscallName } from '../kernel/syscalls';
 import { Mail } from '../native-interface';
-import { ArrivingInStub, EnteringStub, NoPidfd } from '../program/format';
+import { ArrivingInStub, Entering, NoPidfd } from '../program/format';
 import { callAt } from '../program/call-at';
 import type { Writer } from '../program/writer';
 import { labelled, stepNamed } from '../assembly/assemble';
@@ -70,7 +70,7 @@ export function readFailure(writer: Writer, request: Request, id: number): Sysca
     const hint = whoRefuses(errnoName(errno), 'pidfd_open');
     return new SyscallError({ errno, step: 'process', syscall: 'pidfd_open', hint });
   }
-  const isBefore = instruction === EnteringStub || instruction === ArrivingInStub;
+  const isBefore = instruction === Entering || instruction === ArrivingInStub;
   if (errno === 0 && isBefore && signalNumber === 0) return speechless();
   if (errno === 0 && isBefore) return killedIn({ step: 'stub', syscall: 'execveat' }, signalNumber, request);
   if (isBefore) {

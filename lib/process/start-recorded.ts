@@ -7,13 +7,16 @@ import { refusedOption } from '../errors/argument-error';
 import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
 import { Flags, formatFlags } from '../flags';
+import { whyNotLaunched } from '../host/launching';
 import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds, whoRefuses } from '../host/ourselves';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { signalName } from '../kernel/signals';
+import { syscallName } from '../kernel/syscalls';
 import { Mail } from '../native-interface';
 import { callAt } from '../program/call-at';
+import { Entering } from '../program/format';
 import { recordedStep } from '../program/recorder';
 import { fetch, type Source } from '../program/results';
 import type { Program } from '../record';
@@ -88,7 +91,7 @@ function launch<R>(
     isHeld: () => false,
     serve: () => {},
     results: (child) => fetch(program.bring, sourceOf(child)) as R,
-    failure: () => readRecordedFailure(program),
+    failure: () => (mailbox[Mail.Instruction] === Entering ? refusedAtBirth(id) : readRecordedFailure(program)),
     resolve,
     reject,
   });
@@ -103,6 +106,13 @@ function sourceOf(child: number): Source {
       return target;
     },
   };
+}
+
+/** What a child that executes does before its first instruction was refused: it would outlive us, or ignore signals. */
+function refusedAtBirth(id: number): SyscallError {
+  const errno = mailbox[Mail.Error]!;
+  const syscall = syscallName(addon().result(id, 0) ?? -1);
+  return new SyscallError({ errno, step: 'launch', syscall, hint: whyNotLaunched(errnoName(errno), syscall ?? '') });
 }
 
 /** From the mailbox: the recorded call that failed, or in which the child was killed. */

@@ -64,7 +64,7 @@ export const Reserved = 8;
 export const ReportPid = 12;
 
 /** What a report names in the place of an instruction before the first one runs. */
-export const EnteringStub = 0xffffffff;
+export const Entering = 0xffffffff;
 export const ArrivingInStub = 0xfffffffe;
 export const Loading = 0xfffffffd;
 /** And for a child that we were refused a pidfd of. */

@@ -12,7 +12,7 @@ constexpr int64_t kGone = 127;
 constexpr int64_t kEmptyPath = 0x1000;  // AT_EMPTY_PATH
 
 [[noreturn]] void Refuse(Report* report, const Outcome& refused) {
-  report->instruction = kEnteringStub;
+  report->instruction = kEntering;
   report->error = static_cast<int32_t>(-refused.result);
   report->results[0] = refused.call;
   __atomic_store_n(const_cast<uint32_t*>(&report->state), static_cast<uint32_t>(State::kFailed), __ATOMIC_RELEASE);
@@ -55,11 +55,15 @@ void EnterStub(void* context) {
 void EnterInPlace(void* context) {
   auto* entry = static_cast<InPlaceEntry*>(context);
   if (entry->dies_with_node) {
-    Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    const int64_t result = Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (Failed(result)) Refuse(entry->report, {__NR_prctl, result});
     // No signal comes of a death that was before that.
     if (Call(__NR_getppid) != entry->node) Call(__NR_exit_group, kGone);
   }
-  if (entry->executes) ResetSignals();
+  if (entry->executes) {
+    const Outcome last = ResetSignals();
+    if (Failed(last.result)) Refuse(entry->report, last);
+  }
   const int64_t code = Run(entry->program, entry->report, nullptr);
   // The kernel keeps no exit status of a thread.
   entry->report->status = static_cast<int32_t>(code);

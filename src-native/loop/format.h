@@ -95,7 +95,7 @@ enum class State : uint32_t {
 };
 
 // Values of Report::instruction for what comes before the first instruction.
-inline constexpr uint32_t kEnteringStub = 0xffffffff;
+inline constexpr uint32_t kEntering = 0xffffffff;
 inline constexpr uint32_t kArrivingInStub = 0xfffffffe;
 inline constexpr uint32_t kLoading = 0xfffffffd;
 // And for a child that ran, but that we were refused a descriptor of.

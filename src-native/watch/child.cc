@@ -227,7 +227,7 @@ bool Child::Advance() {
       const bool alive = kept && program_.present() && !program_.Ended();
       if (!alive && !ReapProgram() && !(ending_ && program_.traced())) return false;
       phase_ = Phase::kFailed;
-      if (instruction() == kEnteringStub && error() == ETXTBSY) StubIsBusy();
+      if (instruction() == kEntering && error() == ETXTBSY) StubIsBusy();
       return true;
     }
     case Phase::kStarted:

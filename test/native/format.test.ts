@@ -72,7 +72,7 @@ describe('the layout of a program', () => {
       ['nsclone::kChannelWord', format.ChannelWord],
       ['nsclone::kReserved', format.Reserved],
       ['offsetof(nsclone::Report, pid)', format.ReportPid],
-      ['nsclone::kEnteringStub', format.EnteringStub],
+      ['nsclone::kEntering', format.Entering],
       ['nsclone::kArrivingInStub', format.ArrivingInStub],
       ['nsclone::kLoading', format.Loading],
     ]);

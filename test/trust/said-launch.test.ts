@@ -31,17 +31,20 @@ describe('a call that is refused to Node itself', () => {
   // Not the errno by which such a call fails as a rule: what is told is then what the kernel has said here.
   const errno = { number: 28, code: 'ENOSPC' };
 
-  /** What a start fails with in a Node to which this call is refused from now on; large ones need memory of their own. */
+  /** What a start fails with in a Node to which this call is refused from now on; large arguments need memory of their own. */
   const failureWithout = (
     name: SyscallName,
     args = '[]',
     { number = errno.number, wrapper = [] }: { number?: number; wrapper?: readonly string[] } = {},
+    start = `clone('/bin/true', ${args}, { stdio: 'ignore' })`,
   ): Failure | 'started' =>
     evaluate(
       `${common}
+      // On its usual way out Node aborts where rt_sigaction(2) is refused.
+      process.on('exit', () => process.reallyExit(0));
       process.env.REFUSE = '${syscalls[name]}=${number}';
       try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
-      return failure(clone('/bin/true', ${args}, { stdio: 'ignore' }));`,
+      return failure(${start});`,
       wrapper,
     );
 
@@ -58,10 +61,13 @@ describe('a call that is refused to Node itself', () => {
     });
   }
 
-  for (const name of ['prctl', 'pread64'] as const) {
-    withCompiler(`${name} of the stub: a command that nobody could tell from it is not started`, () => {
-      expect(failureWithout(name)).toMatchObject({ code: errno.code, syscall: name, step: 'stub' });
-    });
+  for (const name of ['prctl', 'pread64', 'rt_sigaction'] as const) {
+    withCompiler(
+      `${name} of the stub: a command that nobody could tell from it, or that would ignore signals, is not started`,
+      () => {
+        expect(failureWithout(name)).toMatchObject({ code: errno.code, syscall: name, step: 'stub' });
+      },
+    );
   }
 
   withCompiler('a name that a filter says it has set, and has not: the same', () => {
@@ -72,6 +78,14 @@ describe('a call that is refused to Node itself', () => {
     const wrapper = process.geteuid!() === 0 ? as(1000) : [];
     expect(failureWithout('capget', '[]', { wrapper })).toMatchObject({ code: errno.code, syscall: 'capget' });
   });
+
+  for (const name of ['prctl', 'rt_sigaction'] as const) {
+    withCompiler(`${name}: a recorded child that would outlive us, or ignore signals, executes nothing`, () => {
+      const start = `clone(record((c) => c.execve('/bin/true', ['true'], [])))`;
+      const failed = failureWithout(name, '[]', {}, start);
+      expect(failed).toMatchObject({ name: 'SyscallError', code: errno.code, step: 'launch', syscall: name });
+    });
+  }
 
   withCompiler('clone3 is named where it is the one', () => {
     expect(failureWithout('clone3')).toMatchObject({ code: errno.code, syscall: 'clone3', step: 'clone' });
