@@ -54,8 +54,8 @@ export class ChildIds {
     return this.#map !== undefined && this.#map.writer !== 'stub';
   }
 
-  /** Whether set-up becomes 0 in the new user namespace. */
+  /** Whether set-up becomes 0 in the new user namespace. Who we are is asked for where there is one alone. */
   get becomesZero(): boolean {
-    return becomesZero(this.#map, this.atStart);
+    return this.#map !== undefined && becomesZero(this.#map, this.atStart);
   }
 }
