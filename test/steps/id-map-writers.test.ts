@@ -231,7 +231,7 @@ describe('through the helpers', () => {
     expect(told('kill -9 $$')).toMatch(/^EPERM: newuidmap ended with SIGKILL,/);
   });
   userOnly('both fail: one is told, and no rejection is left over', () => {
-    const scripts = { newuidmap: 'echo uids >&2; exit 1', newgidmap: '/bin/sleep 0.05; echo groups >&2; exit 1' };
+    const scripts = { newuidmap: 'echo uids >&2; exit 1', newgidmap: 'echo groups >&2; exit 1' };
     const error = withHelpers<Refused>(
       scripts,
       `const error = await refused({ uidMap: uids, gidMap: groups });
@@ -239,7 +239,8 @@ describe('through the helpers', () => {
        await new Promise(setImmediate);
        return error;`,
     );
-    expect(error['message']).toMatch(/^EPERM: uids, execve newuidmap/);
+    // Whichever it is.
+    expect(error['message']).toMatch(/^EPERM: (?:uids, execve newuidmap|groups, execve newgidmap)/);
   });
   userOnly('the program waits for the slower one', () => {
     const scripts = {

@@ -355,8 +355,11 @@ describe('what is no folder and no file', () => {
     const long = (size: number): string => `/${'x'.repeat(200)}`.repeat(Math.ceil(size / 201)).slice(0, size);
     // On no disk: nobody could remove what lies so deep.
     const memory: CloneOptions = { root: { type: 'tmpfs' } };
-    for (const target of [`/${'x'.repeat(256)}`, long(4096), long(5000), `/${'x/'.repeat(2048)}`]) {
-      for (const entry of entries(target)) {
+    const deep = `/${'x/'.repeat(2048)}`;
+    for (const target of [`/${'x'.repeat(256)}`, long(4096), long(5000), deep]) {
+      // A folder after the other takes half a second: for what makes them, and for what looks for them.
+      const tried = entries(target).filter(({ type }) => target !== deep || type === 'tmpfs' || type === 'mask');
+      for (const entry of tried) {
         // What lies in a folder that can be named can be made.
         expect([entry.type, await outcome([entry], memory)]).toEqual([
           entry.type,
