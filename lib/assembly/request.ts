@@ -372,6 +372,11 @@ export class Request {
     return new ChildIds(this, 'gid');
   }
 
+  /** Whether set-up becomes 0 of the new user namespace, as one of our ids or both. */
+  get changesOwner(): boolean {
+    return this.userIds.becomesZero || this.groupIds.becomesZero;
+  }
+
   note(text: string): void {
     // A plan's request is settled again for each start.
     if (!this.notes.includes(text)) this.notes = [...this.notes, text];

@@ -127,7 +127,7 @@ export const innerNamespace: Step = {
     request.innerSlot = newUserNamespace(
       { writer, keep: () => writer.keep(), close: (slot) => void writer.add(call.close, slot) },
       { uids: inner.uidMap!, gids: inner.gidMap!, deniesGroups: inner.setgroups === 'deny' },
-      request.exposed || request.userIds.becomesZero || request.groupIds.becomesZero,
+      request.exposed || request.changesOwner,
       (file) => {
         if (file === undefined) writer.about('inner', 'inner');
         else writer.about('inner', options[file]).subject(`/proc/PID/${file}`);

@@ -143,8 +143,6 @@ export const user: Step = {
   },
 };
 
-const changesOwner = ({ userIds, groupIds }: Request): boolean => userIds.becomesZero || groupIds.becomesZero;
-
 /**
  * What is made from here on is owned by mapped ids; the user's own ids come much later. Where our own ids are left out, our groups are
  * too: whoever is root inside must not read what they may read outside.
@@ -158,12 +156,12 @@ export const owner: Step = {
   },
 
   settle(request) {
-    if (!changesOwner(request) || !request.setgroupsDenied) return;
+    if (!request.changesOwner || !request.setgroupsDenied) return;
     request.note("groups stay as they are: setgroups is 'deny' in the new user namespace");
   },
 
   emit(writer, request) {
-    if (!changesOwner(request)) return;
+    if (!request.changesOwner) return;
     // Groups first, then the group: the uid takes the right to both.
     if (!request.setgroupsDenied) writer.about(this.name, 'gidMap').add(call.setgroups, 0, writer.reserve(8));
     if (request.groupIds.becomesZero) writer.about(this.name, 'gidMap').add(call.setresgid, 0, 0, 0);
