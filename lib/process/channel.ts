@@ -15,7 +15,6 @@ import { awaitDescriptor, forgetDescriptor, type Reader } from '../watch';
 import type { Codec } from './messages';
 
 const EAGAIN = errnoByName['EAGAIN']!;
-const EINTR = errnoByName['EINTR']!;
 /** Of a socket whose other end was closed with something of ours unread in it; all that was written has been read by then. */
 const ECONNRESET = errnoByName['ECONNRESET']!;
 
@@ -158,7 +157,6 @@ export class Channel implements Reader {
   #writeOn(outgoing: Outgoing): number {
     while (outgoing.written < outgoing.bytes.length) {
       const result = addon().write(this.#descriptor, outgoing.bytes, outgoing.written);
-      if (result === -EINTR) continue;
       if (result < 0) return result;
       outgoing.written += result;
       this.#waiting -= result;
@@ -239,7 +237,7 @@ export class Channel implements Reader {
   #read(): boolean {
     if (this.#atEnd || this.#descriptor < 0) return false;
     const size = addon().read(this.#descriptor, buffer);
-    if (size === -EAGAIN || size === -EINTR) return false;
+    if (size === -EAGAIN) return false;
     if (size === 0 || size === -ECONNRESET) this.#end(undefined);
     else if (size < 0) this.#end(new SyscallError({ errno: -size, syscall: 'read' }));
     else this.#take(buffer.subarray(0, size));

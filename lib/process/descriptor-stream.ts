@@ -9,7 +9,6 @@ import { errnoByName } from '../kernel/errno';
 import { awaitDescriptor, forgetDescriptor } from '../watch';
 
 const EAGAIN = errnoByName['EAGAIN']!;
-const EINTR = errnoByName['EINTR']!;
 
 /** Read at once, in bytes: what a pipe holds. */
 const atOnce = 65_536;
@@ -109,7 +108,7 @@ class DescriptorStream extends Duplex {
   }
 
   #readFailed(result: number): void {
-    if (result === -EAGAIN || result === -EINTR) return;
+    if (result === -EAGAIN) return;
     this.#wantsToRead = false;
     this.destroy(new SyscallError({ errno: -result, syscall: 'read' }));
   }
@@ -128,7 +127,6 @@ class DescriptorStream extends Duplex {
         pending.offset += written;
         continue;
       }
-      if (written === -EINTR) continue;
       if (written !== -EAGAIN) return callback(new SyscallError({ errno: -written, syscall: 'write' }));
       this.#pending = pending;
       return;

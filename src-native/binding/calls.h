@@ -5,6 +5,9 @@
 
 #include <napi.h>
 
+#include <cerrno>
+#include <cstdint>
+
 namespace nsclone {
 
 // While worker.terminate() is under way, calls of N-API that may run JavaScript fail, and the wrappers of
@@ -20,6 +23,13 @@ inline void Export(napi_env env, napi_value exports, const char* name, napi_call
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, entry, nullptr, &function) == napi_ok) {
     napi_set_named_property(env, exports, name, function);
   }
+}
+
+inline Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
+
+// Of a function of the C library: what it returned, or -errno.
+inline Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
+  return Number(info, static_cast<double>(result < 0 ? -errno : result));
 }
 
 inline bool Truth(const Napi::Value& value) {

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -40,7 +41,6 @@ Image ImageOf(const Napi::CallbackInfo& info) {
           .kept_count = Count(info[7])};
 }
 
-Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
 Napi::Value Refused(const Napi::CallbackInfo& info, Errno error) { return Number(info, -error.value); }
 
 // With what it was that failed.
@@ -155,7 +155,8 @@ Napi::Value PerformHere(const Napi::CallbackInfo& info) {
   environment->mailbox()[kMailSignal] = 0;
   auto* results = Elements<double>(info[8]);
   for (uint32_t slot = 0; slot < kResults; slot++) results[slot] = static_cast<double>(report->results[slot]);
-  memcpy(Elements<uint8_t>(info[9]), program.data, program.header->data_size);
+  auto data = info[9].As<Napi::Uint8Array>();
+  memcpy(data.Data(), program.data, std::min<size_t>(data.ByteLength(), program.header->data_size));
   return Number(info, 0);
 }
 

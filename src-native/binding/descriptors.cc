@@ -85,10 +85,6 @@ Napi::Value OpenPairs(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), 0);
 }
 
-Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
-  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
-}
-
 // close(descriptor) -> 0
 Napi::Value Close(const Napi::CallbackInfo& info) {
   const int descriptor = info[0].As<Napi::Number>().Int32Value();
@@ -166,17 +162,27 @@ Napi::Value SetNonBlocking(const Napi::CallbackInfo& info) {
   return Answer(info, ioctl(info[0].As<Napi::Number>().Int32Value(), FIONBIO, &on));
 }
 
-// read(descriptor, into: Uint8Array) -> how much, 0 at its end
+// read(descriptor, into: Uint8Array) -> how much, 0 at its end; never EINTR
 Napi::Value Read(const Napi::CallbackInfo& info) {
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
   auto into = info[1].As<Napi::Uint8Array>();
-  return Answer(info, read(info[0].As<Napi::Number>().Int32Value(), into.Data(), into.ByteLength()));
+  ssize_t size = 0;
+  do {
+    size = read(descriptor, into.Data(), into.ByteLength());
+  } while (size < 0 && errno == EINTR);
+  return Answer(info, size);
 }
 
-// write(descriptor, from: Uint8Array, offset) -> how much
+// write(descriptor, from: Uint8Array, offset) -> how much; never EINTR
 Napi::Value Write(const Napi::CallbackInfo& info) {
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
   const auto from = info[1].As<Napi::Uint8Array>();
   const size_t offset = info[2].As<Napi::Number>().Uint32Value();
-  return Answer(info, write(info[0].As<Napi::Number>().Int32Value(), from.Data() + offset, from.ByteLength() - offset));
+  ssize_t size = 0;
+  do {
+    size = write(descriptor, from.Data() + offset, from.ByteLength() - offset);
+  } while (size < 0 && errno == EINTR);
+  return Answer(info, size);
 }
 
 // shutdown(descriptor) -> 0: of a socket, the half that we write to

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 #include "binding/instance.h"
 #include "binding/wakers.h"
@@ -99,11 +101,12 @@ bool Environment::Hear(uint32_t id, News news, const Child& child) {
   }
   if (news == News::kEnded) mailbox_[kMailError] = child.tree_left() ? EPERM : 0;
   if (news == News::kEnded || news == News::kFailed) PostEnd(child.end(), mailbox_);
+  // A listener may hear of another child within.
+  const auto outer = std::pair(told_id_, told_);
   told_id_ = id;
   told_ = &child;
   Tell(id, static_cast<uint32_t>(news));
-  told_id_ = 0;
-  told_ = nullptr;
+  std::tie(told_id_, told_) = outer;
   // Promises go on when the outermost callback returns, which is that of the thread-safe function.
   return !by_thread_;
 }

@@ -25,11 +25,7 @@
 namespace nsclone {
 namespace {
 
-Napi::Value Answer(const Napi::CallbackInfo& info, int64_t result) {
-  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
-}
-
-Napi::Value Lent(const Napi::CallbackInfo& info, int descriptor) {
+Napi::Value Lend(const Napi::CallbackInfo& info, int descriptor) {
   const Napi::Value answer = Answer(info, descriptor);
   if (descriptor >= 0) Lent::Of(info.Env())->Add(descriptor);
   return answer;
@@ -40,7 +36,7 @@ Napi::Value OpenAt(const Napi::CallbackInfo& info) {
   const std::string path = info[1].As<Napi::String>().Utf8Value();
   const int folder = info[0].As<Napi::Number>().Int32Value();
   const int way = info.Length() > 2 && Truth(info[2]) ? O_WRONLY : O_RDONLY;
-  return Lent(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  return Lend(info, openat(folder, path.c_str(), way | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
 // proc(ours) -> the descriptor of /proc, or -errno (-ENOENT, -ENOTDIR where there is none); `ours`: -EXDEV where it is
@@ -64,7 +60,7 @@ Napi::Value NamespaceType(const Napi::CallbackInfo& info) {
 
 // openPidfd(pid) -> descriptor
 Napi::Value OpenPidfd(const Napi::CallbackInfo& info) {
-  return Lent(info, static_cast<int>(syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0)));
+  return Lend(info, static_cast<int>(syscall(SYS_pidfd_open, info[0].As<Napi::Number>().Int32Value(), 0)));
 }
 
 // landlockAbi() -> the version of the kernel's ABI, see landlock_create_ruleset(2)
@@ -106,7 +102,7 @@ Napi::Value HardLimits(const Napi::CallbackInfo& info) {
   const uint32_t count = info[1].As<Napi::Number>().Uint32Value();
   for (uint32_t i = 0; i < count; i++) {
     rlimit limit = {};
-    if (getrlimit(static_cast<__rlimit_resource_t>(values[i]), &limit) != 0) return Answer(info, -1);
+    if (getrlimit(static_cast<int>(values[i]), &limit) != 0) return Answer(info, -1);
     values[i] = limit.rlim_max == RLIM_INFINITY ? -1 : static_cast<double>(limit.rlim_max);
   }
   return Answer(info, 0);

@@ -25,8 +25,6 @@
 namespace nsclone {
 namespace {
 
-Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
-
 // relatedNamespace(descriptor, parent) -> a descriptor of its parent, or of the user namespace that owns it
 Napi::Value RelatedNamespace(const Napi::CallbackInfo& info) {
   const int descriptor = info[0].As<Napi::Number>().Int32Value();

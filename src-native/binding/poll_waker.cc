@@ -1,6 +1,7 @@
 // libuv polls the epoll set with its own.
 #include <uv.h>
 
+#include <cerrno>
 #include <memory>
 
 #include "binding/wakers.h"
@@ -22,10 +23,14 @@ class PollWaker final : public Waker {
   Errno Open(uv_loop_t* loop, int epoll) {
     if (const int error = uv_poll_init(loop, &poll_, epoll); error != 0) return {-error};
     poll_.data = this;
-    uv_poll_start(&poll_, UV_READABLE,
-                  [](uv_poll_t* poll, int, int) { static_cast<PollWaker*>(poll->data)->wakeable_->WakeUp(); });
     uv_unref(handle());
     return {};
+  }
+
+  Errno Start() {
+    return {-uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<PollWaker*>(poll->data)->wakeable_->WakeUp();
+    })};
   }
 
   void SetRef(bool ref) override { ref ? uv_ref(handle()) : uv_unref(handle()); }
@@ -52,10 +57,15 @@ class PollWaker final : public Waker {
 
 Errno OpenPollWaker(napi_env env, int epoll, Wakeable* wakeable, Waker** waker) {
   uv_loop_t* loop = nullptr;
-  napi_get_uv_event_loop(env, &loop);
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return {ENOSYS};
   auto made = std::make_unique<PollWaker>(wakeable);
   if (const Errno error = made->Open(loop, epoll)) return error;
-  *waker = made.release();
+  PollWaker* const opened = made.release();  // from here on it is closed, and ends with that
+  if (const Errno error = opened->Start()) {
+    opened->Close([](void*) {}, nullptr);
+    return error;
+  }
+  *waker = opened;
   return {};
 }
 

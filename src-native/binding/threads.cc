@@ -34,8 +34,6 @@ namespace {
 // A refusal of the way back, in the place of a target.
 constexpr int32_t kWayBack = -1;
 
-Napi::Value Number(const Napi::CallbackInfo& info, int number) { return Napi::Number::New(info.Env(), number); }
-
 // A thread that is started meanwhile has all signals blocked. On Linux it is the mask of the calling thread.
 class SignalsHeld {
  public:

@@ -58,7 +58,9 @@ void EnterInPlace(void* context) {
     const int64_t result = Call(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (Failed(result)) Refuse(entry->report, {__NR_prctl, result});
     // No signal comes of a death that was before that.
-    if (Call(__NR_getppid) != entry->node) Call(__NR_exit_group, kGone);
+    // Who adopts us then is seen, or is as far outside of our pid namespace as Node may be: of that it is 0.
+    const int64_t parent = Call(__NR_getppid);
+    if (parent != entry->node && parent != 0) Call(__NR_exit_group, kGone);
   }
   if (entry->executes) {
     const Outcome last = ResetSignals();

@@ -26,7 +26,7 @@ struct InPlaceEntry {
   bool thread;          // leaves by exit(2): exit_group(2) would take Node with it
   bool executes;        // handlers of V8 and libuv must be gone before signals are unblocked
   bool dies_with_node;  // PR_SET_PDEATHSIG
-  int64_t node;         // what getppid(2) says while Node is there
+  int64_t node;         // what getppid(2) says while Node is there, if it can see it
 };
 
 [[noreturn]] void EnterStub(void* context);

@@ -268,8 +268,7 @@ Errno LaunchInPlace(const Image& image, const InPlace& how, Fault fault, Launche
             .thread = thread,
             .executes = how.executes,
             .dies_with_node = how.executes && (how.flags & CLONE_PARENT) == 0,
-            // Nobody outside has a number in a new pid namespace.
-            .node = (how.flags & CLONE_NEWPID) != 0 ? 0 : getpid()};
+            .node = getpid()};
   int pidfd = -1;
   const Errno error = Clone({.flags = how.flags,
                              .exit_signal = how.exit_signal,

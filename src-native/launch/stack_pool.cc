@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <chrono>
+
 namespace nsclone {
 namespace {
 
@@ -35,9 +37,10 @@ Errno StackPool::Acquire(bool patient, size_t* stack) {
   if (base_ == nullptr) {
     if (const Errno error = Map()) return error;
   }
-  constexpr int kPatience = 20'000;
+  constexpr std::chrono::seconds kPatience{1};
   constexpr timespec kPause = {0, 50'000};
-  for (int round = 0;; round++) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
     for (size_t candidate = 0; candidate < kStacks; candidate++) {
       if (!left(candidate) || __atomic_load_n(&held_[candidate], __ATOMIC_ACQUIRE)) continue;
       if (candidate >= usable_) {
@@ -49,7 +52,7 @@ Errno StackPool::Acquire(bool patient, size_t* stack) {
       *stack = candidate;
       return {};
     }
-    if (!patient || round == kPatience) return {EAGAIN};
+    if (!patient || std::chrono::steady_clock::now() >= end) return {EAGAIN};
     nanosleep(&kPause, nullptr);
   }
 }

@@ -106,16 +106,22 @@ void CloseAllBut(int64_t first, int64_t count, int64_t lowest) {
   Call(__NR_close_range, count == 0 ? lowest : first + count, kAllDescriptors, 0);
 }
 
+// Before there is a program. Its process must not see the end of our pipe, which it waits for.
+[[noreturn]] void Refuse(const Stay& stay) {
+  Call(__NR_kill, stay.child, SIGKILL);
+  End(kRefused);
+}
+
 // It waits and passes signals on, which may be for another user's process, and executes nothing. A container whose root
 // may trace every process would have of it what was taken from the program.
-void GiveUpRights() {
-  Call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+bool GiveUpRights() {
+  if (Failed(Call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))) return false;
   const uint32_t header[2] = {_LINUX_CAPABILITY_VERSION_3, 0};
   uint32_t data[6] = {};  // effective, permitted, inheritable; then of the upper half
-  Call(__NR_capget, header, data);
+  if (Failed(Call(__NR_capget, header, data))) return false;
   const uint32_t kept = data[1] & 1U << CAP_KILL;
   const uint32_t rights[6] = {kept, kept};
-  Call(__NR_capset, header, rights);
+  return !Failed(Call(__NR_capset, header, rights));
 }
 
 // What is done from here on they must let through: it was looked at before there was a process. The program's process
@@ -134,19 +140,15 @@ void Install(const Stay& stay) {
 
 void BePidOne(const Stay& stay, Report* report) {
   // A filter that was on us before may refuse what we are here for. We could never end then, as we would hear of no
-  // process that has: better before there is a program. Its process must not see the end of our pipe, which it waits
-  // for.
-  if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) {
-    Call(__NR_kill, stay.child, SIGKILL);
-    End(kRefused);
-  }
+  // process that has: better before there is a program.
+  if (Call(__NR_waitid, kAll, 0, 0, kEnded | kNoHang | kLeaveIt | kAllChildren, 0) != 0) Refuse(stay);
   // As the program's process waits for the end of its pipe: there is nothing to be had of us, and nothing of ours is
   // open, when a stranger runs.
-  GiveUpRights();
+  if (!GiveUpRights()) Refuse(stay);
   const bool filtered = stay.filters != nullptr;
-  if (filtered) Call(__NR_dup3, stay.told, 0, 0);
+  if (filtered && Failed(Call(__NR_dup3, stay.told, 0, 0))) Refuse(stay);
   CloseAllBut(stay.orders >> kKeptFrom, stay.orders >> kKeptCount & 0xffff, filtered ? 1 : 0);
-  Call(__NR_prctl, PR_SET_PDEATHSIG, stay.orders & 0xff, 0, 0, 0);
+  if (Failed(Call(__NR_prctl, PR_SET_PDEATHSIG, stay.orders & 0xff, 0, 0, 0))) Refuse(stay);
   // The working directory would keep what it lies on from being unmounted.
   Call(__NR_chdir, "/");
   if (filtered) {
@@ -161,6 +163,8 @@ void BePidOne(const Stay& stay, Report* report) {
     int32_t info[32] = {};  // siginfo_t: number, errno, code
     const int64_t signal = Call(__NR_rt_sigtimedwait, &all, info, 0, 8);
     if (signal <= 0 || signal == SIGCHLD) continue;
+    // Lower numbers come first: what has ended is not known yet, and what is sent to a zombie is lost.
+    ReapAll(&duty, report);
     // Without the program it is for all that there is.
     if (duty.program == 0 || !HasItToo(info, duty.program))
       Call(__NR_kill, duty.program == 0 ? -1 : duty.program, signal);

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { rootOnly } from '../support/capability';
 import { evaluate, root } from '../support/own-process';
 import { slow } from '../support/slow';
 
@@ -85,6 +86,25 @@ describe('with an execve at the end', () => {
       rmSync(folder, { recursive: true });
     }
   }
+
+  rootOnly('they run also where those of the thread are born in another pid namespace, which cannot see Node', () => {
+    const result = evaluate(`
+      const { clone, Flags, record, setnsSync, unshareSync } = nsclone;
+      const code = async (flags) => {
+        const child = await clone(record((c) => c.execve('/bin/sh', ['sh', '-c', 'exit 7'], [])), { flags });
+        return (await child.exited).code;
+      };
+      const home = { fd: fs.openSync('/proc/self/ns/pid', 'r') };
+      setnsSync(home);
+      const codes = [await code(Flags.NONE), await code(Flags.VM)];
+      for (const flags of [Flags.NONE, Flags.VM]) {
+        unshareSync(Flags.NEWPID);
+        codes.push(await code(flags));
+        setnsSync(home);
+      }
+      return codes;`);
+    expect(result).toEqual([7, 7, 7, 7]);
+  });
 
   test.each([
     ['exit(0)', 0, null],

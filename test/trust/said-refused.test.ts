@@ -153,6 +153,13 @@ describe.each(refusals)('waitid(2) refused with %s', (_, errno) => {
   });
 });
 
+describe.each(refusals)('capset(2) refused with %s', (_, errno) => {
+  withCompiler('no program runs beside a pid 1 of ours that could not give up its rights', () => {
+    const source = `await tell(clone('/bin/sh', ['-c', 'exit 6'], { ...pid, init: true }));`;
+    expect(outcomes(errno, source, 'capset')).toEqual([['SyscallError'], []]);
+  });
+});
+
 describe.each(refusals)('ppoll(2) refused with %s', (_, errno) => {
   withCompiler('a child that could not wait for its byte is told of by the call', () => {
     const source = `
