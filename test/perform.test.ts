@@ -91,7 +91,8 @@ test('Node becomes a subreaper: an orphan of a child is its own', () => {
     outputOf(`
       perform(record((c) => { c.prctl(constants.PR_SET_CHILD_SUBREAPER, 1); }));
       (async () => {
-        const { stdout } = await run('/bin/sh', ['-c', '(sleep 0.3; ps -o ppid= -p $(sh -c "echo \\\\$PPID")) & exit'], { encoding: 'utf8' });
+        const script = '(while read -r _ _ _ parent _ < /proc/self/stat; [ $parent = $$ ]; do sleep 0.01; done; echo $parent) & exit';
+        const { stdout } = await run('/bin/sh', ['-c', script], { encoding: 'utf8' });
         console.log(Number(stdout) === process.pid);
       })();
     `),

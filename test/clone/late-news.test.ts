@@ -5,7 +5,8 @@ import { join } from 'node:path';
 
 import { clone, Flags } from '../../lib';
 import { owned } from '../support/inside';
-import { leavesNothing } from '../support/leftovers';
+import { untilZombie } from '../support/alive';
+import { leavesNothing, ourChildren } from '../support/leftovers';
 import { until } from '../support/slow';
 
 leavesNothing();
@@ -46,9 +47,10 @@ describe('a command that runs already', () => {
 
 test('a command that has ended already was ended by nobody', async () => {
   const controller = new AbortController();
+  const before = new Set(ourChildren());
   const started = clone('/bin/sh', ['-c', 'exit 3'], { stdio: 'ignore', signal: controller.signal });
-  const deadline = performance.now() + 300;
-  while (performance.now() < deadline);
+  const [pid] = ourChildren().filter((one) => !before.has(one));
+  untilZombie(pid!);
   controller.abort();
   const child = await started;
   expect(await child.exited).toMatchObject({ code: 3 });

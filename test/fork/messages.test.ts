@@ -1,10 +1,12 @@
 // Messages of fork(), side by side with child_process.fork(): values, their order among other events, results and errors of send().
 import { type ChildProcess, fork as forkByNode } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { isNativeError } from 'node:util/types';
 
 import { fork, type ForkedProcess } from '../../lib';
+import { untilZombie } from '../support/alive';
+import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
 import { slow } from '../support/slow';
@@ -66,16 +68,10 @@ async function compare<T>(script: (child: ChildProcess) => Promise<T>, source = 
   return results[1]!;
 }
 
-/** Holds the event loop until a child is a zombie, whose end nobody here has heard of. */
-function holdUntilEnded({ pid }: ChildProcess): void {
-  const hasEnded = (): boolean => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
-  for (const end = performance.now() + slow(10_000); !hasEnded() && performance.now() < end;);
-}
-
 describe.each(['json', 'advanced'] as const)('%s', (serialization) => {
   test.each([
     ['tells the same events', () => {}],
-    ['tells them in the same order to who comes late to all of them', holdUntilEnded],
+    ['tells them in the same order to who comes late to all of them', ({ pid }: ChildProcess) => untilZombie(pid!)],
   ])('%s', async (_, hold) => {
     let ours: unknown[][] = [];
     const found = await compare(
@@ -313,15 +309,14 @@ describe('send()', () => {
   });
 
   test('tells who waits for a child that never reads, once it is gone, and nobody else', async () => {
-    const child = await fork(folder.file('module.js', `setTimeout(() => process.exit(), 200); for (;;);`), {
-      execPath: '/bin/sh',
-      execArgv: ['-c', 'sleep 0.3'],
-    });
+    const { wait, end } = lasting();
+    const child = await fork('not looked at', { execPath: '/bin/sh', execArgv: ['-c', wait] });
     const callbacks: unknown[] = [];
     for (let i = 0; i < 5; i++)
       child.send('x'.repeat(1_000_000), i % 2 === 0 ? (error) => callbacks.push(isOf(error)) : undefined);
     expect(child.send('x')).toBe(false);
     const events = listen(child);
+    end();
     await closed(child);
     expect(callbacks).toEqual(['EPIPE', 'EPIPE', 'EPIPE']);
     expect(events.map(([event]) => event)).toEqual(['spawn', 'disconnect', 'exit', 'close']);

@@ -259,7 +259,7 @@ describe('our process', () => {
       await new Promise((resolve) => child.once('message', resolve));
       ${line}
       process.on('exit', () => { child.kill('SIGKILL'); });
-      setTimeout(() => { console.log('still there'); process.exit(); }, slow(700)).unref();
+      setTimeout(() => { console.log('still there'); process.exit(); }, slow(${expected === 'over' ? 20_000 : 700})).unref();
       process.on('beforeExit', () => console.log('over'));`);
     expect([stdout.trim(), stderr]).toEqual([expected, '']);
   });

@@ -1,11 +1,11 @@
 // What a child shares with Node: each flag of clone(2), by what the kernel does with it and without it.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 
-import { clone, constants, Flags, record, type Recorder, type Signal, type Value } from '../../lib';
+import { clone, constants, Flags, perform, record, type Recorder, type Signal, type Value } from '../../lib';
 import { leavesNothing, ourChildren } from '../support/leftovers';
 import { evaluate, root } from '../support/own-process';
-import { slow, until } from '../support/slow';
+import { until } from '../support/slow';
 
 const { MFD_CLOEXEC } = constants;
 const thread = Flags.VM | Flags.SIGHAND | Flags.THREAD;
@@ -17,6 +17,20 @@ const timespec = (milliseconds: number): { tv_sec: number; tv_nsec: number } => 
   tv_sec: Math.floor(milliseconds / 1000),
   tv_nsec: (milliseconds % 1000) * 1_000_000,
 });
+
+/** A byte that a child reads, and its thread or process waits for. */
+function byteToCome(): { wait(c: Recorder): void; send(): void } {
+  const [out, into] = perform(record((c) => c.pipe2(constants.O_CLOEXEC)));
+  return {
+    wait: (c) => void c.read(out, c.buffer(1)),
+    send: () => {
+      writeSync(into, 'x');
+      closeSync(into);
+      // Whoever has been started has the other end as its own.
+      closeSync(out);
+    },
+  };
+}
 
 /** What the child returns. */
 async function value(flags: number, callback: (c: Recorder) => Value): Promise<number> {
@@ -88,15 +102,17 @@ test('Flags.SIGHAND: what the child does about a signal, we do', async () => {
 });
 
 test('Flags.THREAD: the child is one of our threads', async () => {
+  const byte = byteToCome();
   const before = readdirSync('/proc/self/task');
   const running = clone(
     record((c) => {
-      c.nanosleep(timespec(slow(200)));
+      byte.wait(c);
       return { pid: c.getpid(), tid: c.gettid(), parent: c.getppid() };
     }),
     { flags: thread },
   );
   const during = readdirSync('/proc/self/task').filter((task) => !before.includes(task));
+  byte.send();
   const child = await running;
   const { pid, tid, parent } = child.results;
   expect([pid, parent]).toEqual([process.pid, process.ppid]);
@@ -143,7 +159,6 @@ test('Flags.THREAD: the end of each is told, whoever comes next to its stack', a
 });
 
 test('Flags.VFORK: the event loop stands still until the child is done', async () => {
-  const program = record((c) => c.nanosleep(timespec(slow(200))));
   /** PF_EXITING of linux/sched.h: a vfork is over when the memory is let go of, which is in the middle of an exit. */
   const exiting = 4;
   /** Whether a thread or process is past its line, or gone. */
@@ -164,13 +179,17 @@ test('Flags.VFORK: the event loop stands still until the child is done', async (
   ];
   /** Whether the child is still there when the call is back. */
   const goesOn = async (flags: number): Promise<boolean> => {
-    const before = new Set(running());
-    const started = clone(program, { flags });
-    const found = running().some((one) => !before.has(one));
-    await (
-      await started
-    ).exited;
-    return found;
+    const byte = byteToCome();
+    const standsStill = (flags & Flags.VFORK) !== 0;
+    const started = clone(
+      record((c) => void (standsStill ? c.nanosleep(timespec(50)) : byte.wait(c))),
+      { flags },
+    );
+    const found = running();
+    byte.send();
+    const child = await started;
+    await child.exited;
+    return found.includes(String(child.pid));
   };
   expect(await goesOn(Flags.VM | Flags.VFORK)).toBe(false);
   expect(await goesOn(Flags.VM)).toBe(true);

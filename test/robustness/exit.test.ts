@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { type CloneOptions, Flags, plan } from '../../lib';
 import { namespaceMask } from '../../lib/flags';
+import { isAsleep } from '../support/alive';
 import { nodeKilled } from '../support/fault';
 import { owned } from '../support/inside';
 import { lasting } from '../support/lasting';
@@ -51,14 +52,6 @@ function start(source: string): ChildProcess {
   const node = spawn(process.execPath, ['-e', script], { detached: true, stdio: 'ignore' });
   nodes.add(node);
   return node;
-}
-
-function isAsleep(pid: number): boolean {
-  try {
-    return /^State:\tS/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 /** The processes of a session but its leader, as pid and name. */
@@ -249,7 +242,7 @@ describe('a child that waits for a byte', () => {
       const left = [...members(node.pid!).keys()];
       // In a session of its own it is not among them.
       expect(left).toHaveLength(options.detached === true ? 0 : 1);
-      expect(left.every(isAsleep)).toBe(true);
+      await until(() => left.every(isAsleep));
       expect(markers()).toEqual([]);
       writeFileSync(fifo, 'x');
       await until(() => markers().length === 1);

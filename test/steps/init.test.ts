@@ -1,6 +1,7 @@
 // Step `init`: the stub stays as a tiny pid 1, and the program is its child.
 import { once } from 'node:events';
 import {
+  existsSync,
   closeSync,
   copyFileSync,
   mkdtempSync,
@@ -27,6 +28,7 @@ import {
   type SignalName,
   type SyscallError,
 } from '../../lib';
+import { isZombie } from '../support/alive';
 import { rootOnly } from '../support/capability';
 import { calls, failAt, fieldsOf, killed } from '../support/fault';
 import { inside, owned, read } from '../support/inside';
@@ -34,7 +36,7 @@ import { leavesNothing } from '../support/leftovers';
 import { emitted } from '../support/listing';
 import { root } from '../support/own-process';
 import { planning, refusal } from '../support/refusal';
-import { slow, until } from '../support/slow';
+import { inTime, slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -344,23 +346,39 @@ describe("init until 'last'", () => {
     }
   });
 
+  /** One whose program has ended, with a process of it that ends for SIGUSR2; \`stopped\`: before pid 1 could look. */
+  async function withoutProgram(stopped: boolean): Promise<Awaited<ReturnType<typeof clone>>> {
+    const script = '(trap "exit 0" USR2; echo ready >&2; while :; do sleep 0.01; done) & read -r line; exit 5';
+    const child = await clone('/bin/sh', ['-c', script], { ...last, stdio: ['pipe', 'ignore', 'pipe'] });
+    await once(child.stderr!, 'data');
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
+    const program = Number(children.split(' ')[0]);
+    if (stopped) process.kill(child.pid, 'SIGSTOP');
+    child.stdin!.end();
+    if (stopped) await until(() => isZombie(program));
+    else await until(() => !existsSync(`/proc/${program}`));
+    return child;
+  }
+
   test('hands signals to what is left once the program has ended', async () => {
-    const script = '(trap "exit 0" USR2; exec >&-; echo ready >&2; while :; do sleep 0.01; done) & exit 5';
-    const child = await clone('/bin/sh', ['-c', script], { ...last, stdio: ['ignore', 'pipe', 'pipe'] });
-    await Promise.all([read(child.stdout), once(child.stderr!, 'data')]);
-    await setTimeout(slow(50));
+    const child = await withoutProgram(false);
     expect(child.kill('SIGUSR2')).toBe(true);
     expect(await child.exited).toMatchObject({ code: 5 });
   });
 
+  test('loses none that comes with the end of the program, and is taken up before it', async () => {
+    const child = await withoutProgram(true);
+    expect(child.kill('SIGUSR2')).toBe(true);
+    process.kill(child.pid, 'SIGCONT');
+    expect(await child.exited).toMatchObject({ code: 5 });
+  });
+
   test('is ended by a timeout with all that there is', async () => {
-    const child = await clone('/bin/sh', ['-c', '(trap "" TERM; sleep 100) & exit 0'], {
-      ...last,
-      stdio: 'ignore',
-      timeout: slow(300),
-      killGrace: 50,
+    const ended = await inTime(async (timeout) => {
+      const options: CloneOptions = { ...last, stdio: 'ignore', timeout, killGrace: 50 };
+      return (await clone('/bin/sh', ['-c', '(trap "" TERM; sleep 100) & exit 0'], options)).exited;
     });
-    expect(await child.exited).toMatchObject({ endedBy: 'timeout' });
+    expect(ended).toMatchObject({ endedBy: 'timeout' });
   });
 
   test.each(['/no/such/command', '/etc/passwd'])('has never started where %s cannot be executed', async (command) => {
@@ -412,7 +430,14 @@ describe('init keeps', () => {
   test('descriptors open as long as it lives, and the program gets none', async () => {
     const { out, into } = ownPipe();
     const lock = openSync('/dev/null', 'r');
-    const child = await ready('ls /proc/self/fd | wc -l; sleep 100', { ...pid, init: { keep: [lock, into] } });
+    const child = await clone('/bin/sh', ['-c', 'ls /proc/self/fd | wc -l; sleep 100'], {
+      ...pid,
+      init: { keep: [lock, into] },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [count] = (await once(child.stdout!, 'data')) as [Buffer];
+    // With that of ls(1) itself.
+    expect(Number(count)).toBe(4);
     closeSync(into);
     closeSync(lock);
     await setTimeout(slow(50));

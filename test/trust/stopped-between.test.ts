@@ -13,7 +13,7 @@ import { stopped, heldBefore } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing, ourChildren } from '../support/leftovers';
 import { type Line, linesOf } from '../support/listing';
-import { slow } from '../support/slow';
+import { inTime, slow } from '../support/slow';
 
 leavesNothing();
 
@@ -75,9 +75,11 @@ test('one that is aborted meanwhile, or is out of time, ends like any other', as
   const child = await clone(made, { signal: controller.signal });
   controller.abort();
   await expect(child.exited).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'abort' });
-  stopAt(linesOf(made).find(clones)!);
-  const late = await clone(made, { timeout: 500 });
-  await expect(late.exited).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
+  const late = inTime(async (timeout) => {
+    stopAt(linesOf(made).find(clones)!);
+    return (await clone(made, { timeout })).exited;
+  });
+  await expect(late).resolves.toMatchObject({ signal: 'SIGKILL', endedBy: 'timeout' });
 });
 
 describe('one that SIGKILL does not end, as a tracer keeps it', () => {
