@@ -136,7 +136,7 @@ export interface OwnLine {
   /** 'steps[0]' */
   readonly option: string;
   /** It holds what the descriptors in it are of, which nobody else may hold any more. */
-  readonly recording: { readonly writer: Writer };
+  readonly recording: { readonly writer: Writer; checkGivers(): void };
   /** Those of ours that it uses. */
   readonly descriptors: readonly number[];
 }

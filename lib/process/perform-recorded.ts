@@ -15,6 +15,7 @@ export function performProgram(program: unknown): unknown {
   if (!(program instanceof Program)) throw invalidArgType('program argument', 'an instance of Program', program);
   const { recording, bring } = program as Program<unknown>;
   refuseOnOwnThread(recording.calls);
+  recording.checkGivers();
   openWatch();
   const results = new Float64Array(MaxResults);
   const data = Buffer.alloc(recording.writer.dataSize);

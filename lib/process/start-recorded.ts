@@ -77,6 +77,7 @@ function launch<R>(
   reject: (error: Error) => void,
 ): void {
   const { writer, executed } = program.recording;
+  program.recording.checkGivers();
   if (ending?.signal?.aborted === true) throw new AbortError(ending.signal.reason);
   const id = addon().launchInPlace(...imageOf(writer), flags, exitSignal, executed !== undefined);
   if (id < 0) throw recordedFailure(program, -id, flags);

@@ -118,6 +118,7 @@ function launch(
   if (debug.enabled && stage === theHost) debug('%s', makePlan(request.copy()));
   stopReadingSources(request);
   if (request.signal?.aborted === true) throw new AbortError(request.signal.reason);
+  for (const { recording } of request.ownLines) recording.checkGivers();
   // What only this start has is not part of a plan.
   const kept = writer.keptCount;
   try {

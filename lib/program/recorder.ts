@@ -6,11 +6,13 @@ import { integer } from '../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../errors/argument-error';
 import { lineThatCalled } from '../errors/caller';
 import { didYouMean } from '../errors/nearest';
+import { SyscallError } from '../errors/syscall-error';
 import { errnoByName } from '../kernel/errno';
 import { type SyscallName, syscalls } from '../kernel/syscalls';
 import { encodeArgumentsOf } from './calls/encode';
 import { encodeLayout } from './calls/layout';
 import { encodeAny } from './calls/memory';
+import { descriptorOf } from './calls/numbers';
 import { receivedAt } from './calls/messages';
 import type { Operand, Sink } from './calls/operand';
 import { rawCallNumber } from './calls/raw';
@@ -73,8 +75,10 @@ export class Recording implements Sink {
   /** The program that it executes, for `spawnfile` and `spawnargs`. */
   executed: { readonly path: string; readonly args: readonly string[] } | undefined;
   readonly #handles = new WeakMap<object, Where>();
-  /** What it has descriptors of by number: a Namespace that nobody holds any more is closed. */
-  readonly #givers: object[] = [];
+  /** What it has descriptors of by number, and the calls that do. Held: a Namespace that nobody holds any more is closed. */
+  readonly #givers: { readonly giver: object; readonly call: number; readonly name: string }[] = [];
+  /** The call that is being recorded. */
+  #name = '';
   #closed: string | undefined;
 
   constructor(purpose = wholeProgram) {
@@ -98,7 +102,6 @@ export class Recording implements Sink {
   call(name: SyscallName, args: readonly unknown[]): Result | readonly [Value, Value] | Received {
     this.#begin(name);
     this.#describe(name, args);
-    this.#hold(args);
     const operands = encodeArgumentsOf(this, name, args);
     if (name === 'execve' || name === 'execveat') this.#beforeExecution(name, args);
     const memory = args.find((argument) => argument instanceof MemoryHandle);
@@ -115,7 +118,7 @@ export class Recording implements Sink {
   rawCall(name: unknown, args: readonly unknown[]): Result {
     this.#begin('syscall');
     const number = rawCallNumber(name);
-    this.#hold(args);
+    this.#name = name as string;
     if (args.length > 6) throw refusedOption('args argument', 'has more than six: no system call takes them');
     const operands = args.map((argument, index) => encodeAny(this, argument, `args[${index}] argument`));
     return this.#emit(name as string, number, operands, undefined);
@@ -150,6 +153,7 @@ export class Recording implements Sink {
 
   #begin(name: string): void {
     if (this.#closed !== undefined) throw refusedOption(`${name} argument`, `cannot be recorded: ${this.#closed}`);
+    this.#name = name;
     this.#about(this.calls.length);
   }
 
@@ -163,10 +167,6 @@ export class Recording implements Sink {
   #refuse(name: string, numbers: RecordedCall['numbers']): void {
     const reason = this.#purpose.refuse?.(name, numbers);
     if (reason !== undefined) throw refusedOption(`${name} argument`, `cannot be recorded here: ${reason}`);
-  }
-
-  #hold(args: readonly unknown[]): void {
-    for (const one of args) if (typeof one === 'object' && one !== null && 'fd' in one) this.#givers.push(one);
   }
 
   /** What an error of the call says it was about: its paths, or its address. */
@@ -281,6 +281,20 @@ export class Recording implements Sink {
 
   uses(descriptor: number, option: string): void {
     this.#purpose.uses?.(descriptor, option);
+  }
+
+  holds(giver: object): void {
+    this.#givers.push({ giver, call: this.calls.length, name: this.#name });
+  }
+
+  /** @throws SyscallError EBADF for an object that is closed, as it tells by -1: its number may be somebody else's now */
+  checkGivers(): void {
+    for (const { giver, call, name } of this.#givers) {
+      if (descriptorOf(giver) !== -1) continue;
+      const { step, option, index } = this.#purpose;
+      const reason = 'its descriptor is closed';
+      throw new SyscallError({ code: 'EBADF', syscall: name, step, option: `${option}[${index ?? call}]`, reason });
+    }
   }
 
   #where(handle: object, option: string): Where {

@@ -8,9 +8,12 @@ import {
   constants,
   Flags,
   type JoinTarget,
+  Namespace,
   type NamespaceSet,
+  perform,
   plan,
   record,
+  type Recorder,
   run,
   setns,
   setnsSync,
@@ -123,6 +126,30 @@ describe('a set, joined', () => {
     );
   });
 
+  test('is refused once it is closed by a line that was recorded with it, whoever has its number then', async () => {
+    using set = await createNamespaces(NEWUSER | NEWNET | NEWUTS, owned);
+    const line = (c: Recorder): void => void c.setns(set.net, NEWNET);
+    const program = record(line);
+    const raw = record((c) => void c.syscall('setns', set.net, NEWNET));
+    const within = record((c) => void c.sendmsg(1, { fds: [set.uts, set.net] }));
+    const made = plan('/bin/true', [], { steps: [{ at: 'start', run: line }] });
+    const number = set.net.fd;
+    set.net.close();
+    using other = Namespace.open(`/proc/self/fd/${set.uts.fd}`);
+    expect(other.fd).toBe(number);
+    const closed = (syscall: string, option = 'program[0]'): unknown => ({
+      code: 'EBADF',
+      syscall,
+      option,
+      message: `EBADF: bad file descriptor, ${syscall} (${option}): its descriptor is closed`,
+    });
+    await expect(clone(program)).rejects.toMatchObject(closed('setns') as object);
+    await expect(clone(raw)).rejects.toMatchObject(closed('setns') as object);
+    await expect(clone(within)).rejects.toMatchObject(closed('sendmsg') as object);
+    await expect(clone(record(line))).rejects.toMatchObject(closed('setns') as object);
+    await expect(clone(made)).rejects.toMatchObject(closed('setns', 'steps[0]') as object);
+    expect(() => perform(record((c) => void c.ioctl(set.net, 0xb703)))).toThrow('its descriptor is closed');
+  });
   test('is refused once it is closed, also by a plan that was made before', async () => {
     const closed = await createNamespaces(NEWUSER | NEWNET, owned);
     const made = plan('/bin/true', [], { join: [closed] });

@@ -32,18 +32,19 @@ export function encodeFlags(sink: Sink, value: unknown, option: string): Operand
 /** A descriptor: a number, a result, or an object that has one. */
 export function encodeDescriptor(sink: Sink, value: unknown, option: string): Operand {
   if (isValue(value)) return sink.valueOf(value, option);
-  const given =
-    typeof value === 'object' && value !== null && !(value instanceof MemoryHandle) ? descriptorOf(value) : value;
+  const isGiver = typeof value === 'object' && value !== null && !(value instanceof MemoryHandle);
+  const given = isGiver ? descriptorOf(value) : value;
   if (typeof given === 'string') throw invalidArgType(option, 'a descriptor (open the path first, with openat)', value);
   if (typeof given !== 'number')
     throw invalidArgType(option, 'a descriptor, the result of a call, or an object with one', value);
   // Negative ones are AT_FDCWD, and what the kernel refuses itself.
   const descriptor = integer(given, option, -0x80000000, 0x7fffffff);
   if (descriptor >= 0) sink.uses(descriptor, option);
+  if (isGiver) sink.holds(value);
   return number(descriptor);
 }
 
-function descriptorOf(value: object): unknown {
+export function descriptorOf(value: object): unknown {
   return (value as { fd?: unknown }).fd;
 }
 

@@ -23,6 +23,8 @@ export interface Sink {
   store(value: Operand, place: Place, width: 4 | 8): void;
   /** A descriptor of ours is an argument. */
   uses(descriptor: number, option: string): void;
+  /** It is that of an object, which may be closed before the line runs. */
+  holds(giver: object): void;
   /** Whether `length` is what a call returned that wrote to `memory`, so that it is never longer. */
   isLengthOf(length: object, memory: object): boolean;
 }
