@@ -33,8 +33,10 @@ Child::Verdict Child::JudgeStub() {
     // read while nobody had spoken is one of ours.
     Listen();
     if (first_.known() || program_.known()) return Verdict::kUnsure;
-    // It has not said a word, so nobody but the kernel can have written its number.
-    if (pid != 0) FindProgram(pid, {});
+    // It has not said a word, so nobody but the kernel can have written its number. That is one of ours, or of the pid
+    // namespace that this thread's children are born in: here somebody else of ours may have it.
+    const pid_t found = pid == 0 ? 0 : Process::FindStub(pid, name_);
+    if (found != 0) FindProgram(found, {});
     if (!program_.known()) return Verdict::kFailed;
   }
   return JudgeProgram();
@@ -46,7 +48,7 @@ Child::Verdict Child::JudgeStub() {
 Child::Verdict Child::JudgeBelow() {
   if (channel() >= 0 && !ending_) return Verdict::kWait;
   if (channel() >= 0 && ++unclear_rounds_ <= kPatience) return Verdict::kUnsure;
-  const pid_t pid = Process::FindPidOne(file_->report()->pid, name_);
+  const pid_t pid = Process::FindBelow(file_->report()->pid, name_);
   if (pid != 0) FindProgram(pid, {});
   return program_.known() ? JudgeProgram() : Verdict::kFailed;
 }

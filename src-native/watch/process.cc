@@ -202,7 +202,15 @@ std::string StatusOf(int file, const std::string& beginning) {
 
 }  // namespace
 
-pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
+pid_t Process::FindStub(pid_t number, const char* stub_name) {
+  int proc = -1;
+  // Where nothing can be looked at there is no better word than the number.
+  if (FindProc(&proc) != Proc::kOurs) return number;
+  if (HasExecuted(number, getpid(), stub_name) == Executed::kNo) return number;
+  return FindBelow(number, stub_name);
+}
+
+pid_t Process::FindBelow(pid_t number, const char* stub_name) {
   int proc = -1;
   if (FindProc(&proc) != Proc::kOurs) return 0;
   const int all_of_it = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -214,11 +222,10 @@ pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
   }
   char name[32];
   char parent[32];
-  char numbers[32];
   snprintf(name, sizeof(name), "Name:\t%s\n", stub_name);
   snprintf(parent, sizeof(parent), "\nPPid:\t%d\n", getpid());
-  // The last two: where it was made, and in the new one.
-  snprintf(numbers, sizeof(numbers), "\t%d\t1\n", number);
+  // Of all its numbers the last one, or that before it where it is pid 1 of a new one.
+  const std::string numbers[] = {"\t" + std::to_string(number) + "\n", "\t" + std::to_string(number) + "\t1\n"};
   pid_t found = 0;
   while (const dirent* entry = found == 0 ? readdir(folder) : nullptr) {
     const pid_t pid = atoi(entry->d_name);
@@ -229,10 +236,10 @@ pid_t Process::FindPidOne(pid_t number, const char* stub_name) {
     const std::string text = StatusOf(file.number(), name);
     const size_t all = text.find("\nNSpid:");
     if (all == std::string::npos || text.find(parent) == std::string::npos) continue;
-    const size_t end = text.find('\n', all + 1);
-    const size_t size = strlen(numbers);
-    if (end != std::string::npos && end + 1 - all > size && text.compare(end + 1 - size, size, numbers) == 0)
-      found = pid;
+    const std::string line = text.substr(all + 1, text.find('\n', all + 1) - all);
+    for (const std::string& last : numbers) {
+      if (line.size() > last.size() && line.compare(line.size() - last.size(), last.size(), last) == 0) found = pid;
+    }
   }
   closedir(folder);
   return found;

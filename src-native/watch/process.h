@@ -32,9 +32,11 @@ class Process {
   // nobody has reaped keeps its number: it can be opened, signalled and reaped by that. Not known where it is no child
   // of ours.
   static Process Born(pid_t pid, Descriptor pidfd);
-  // A child of ours that is pid 1 of its pid namespace, by its number in the one above that, and by its name; 0 where
-  // there is none. It looks at every process.
-  static pid_t FindPidOne(pid_t number, const char* stub_name);
+  // A child of ours that is still in set-up, by its name, which nobody else of ours has, and by its number in the pid
+  // namespace that it was made in; 0 where there is none. It looks at every process.
+  static pid_t FindBelow(pid_t number, const char* stub_name);
+  // The same where that pid namespace may be our own.
+  static pid_t FindStub(pid_t number, const char* stub_name);
 
   bool known() const { return pid_ != 0; }
   bool reaped() const { return reaped_; }

@@ -135,13 +135,14 @@ describe('a set, joined', () => {
     const made = plan('/bin/true', [], { steps: [{ at: 'start', run: line }] });
     const number = set.net.fd;
     set.net.close();
-    using other = Namespace.open(`/proc/self/fd/${set.uts.fd}`);
-    expect(other.fd).toBe(number);
+    const others: Namespace[] = [];
+    do others.push(Namespace.open(`/proc/self/fd/${set.uts.fd}`));
+    while (others.at(-1)!.fd !== number);
     const closed = (syscall: string, option = 'program[0]'): unknown => ({
       code: 'EBADF',
       syscall,
       option,
-      message: `EBADF: bad file descriptor, ${syscall} (${option}): its descriptor is closed`,
+      message: `EBADF: its descriptor is closed, ${syscall} (${option})`,
     });
     await expect(clone(program)).rejects.toMatchObject(closed('setns') as object);
     await expect(clone(raw)).rejects.toMatchObject(closed('setns') as object);
@@ -149,6 +150,7 @@ describe('a set, joined', () => {
     await expect(clone(record(line))).rejects.toMatchObject(closed('setns') as object);
     await expect(clone(made)).rejects.toMatchObject(closed('setns', 'steps[0]') as object);
     expect(() => perform(record((c) => void c.ioctl(set.net, 0xb703)))).toThrow('its descriptor is closed');
+    for (const other of others) other.close();
   });
   test('is refused once it is closed, also by a plan that was made before', async () => {
     const closed = await createNamespaces(NEWUSER | NEWNET, owned);
