@@ -30,8 +30,9 @@ export interface ForkOptions<
   /** What the child's descriptors are; an array has 'ipc' in it once. Default: stdio 0 to 2 are ours, and 3 is the channel. */
   stdio?: S;
   /**
-   * The most bytes that a message of the child may have; with 'advanced' each Map, Set, error, RegExp, buffer and view counts as 32
-   * more. More closes the channel. Default 16 MiB.
+   * The most bytes that a message of the child may have, or counts as: with 'advanced' each Map, Set, error, RegExp, buffer and view
+   * counts as 32 more, n numbers as the keys of a Map or Set as n² / 32 (16 MiB: 23,000 of them), and a RegExp as what it takes to be
+   * parsed. More closes the channel. Default 16 MiB.
    */
   maxMessageSize?: number | undefined;
 }

@@ -24,7 +24,7 @@ const lineFeed = 10;
 const headerSize = 4;
 
 function tooLarge(most: number): SyscallError {
-  const hint = `the child has sent a message of more than ${most} bytes, and its channel is closed`;
+  const hint = `the child has sent a message that counts as more than ${most} bytes, and its channel is closed`;
   return new SyscallError({ code: 'EMSGSIZE', syscall: 'read', option: 'maxMessageSize', hint });
 }
 

@@ -8,6 +8,19 @@ const oldest = 13;
 /** In bytes, what an object of some kinds counts for beside its own: two bytes of an error take v8 a microsecond and 150 bytes. */
 const heavy = 32;
 
+/**
+ * What a byte of a RegExp, which v8 parses, and a property in it (\p) count for: with the flag u a class is made of all that Unicode has,
+ * and with v of strings besides, which may take 20 ms and a megabyte.
+ */
+const ofRegExp = [
+  { flag: 1 << 8, byte: 1024, property: 512 * 1024 },
+  { flag: 1 << 4, byte: 1024, property: 64 * 1024 },
+  { flag: 0, byte: 128, property: 0 },
+];
+
+/** A number as a key has no secret hash: a sender can choose them so that v8 compares each with all that are there. */
+const comparedForOne = 32;
+
 /** An array may have so many empty places more than its message has bytes. */
 const mostEmpty = 4096;
 
@@ -55,10 +68,7 @@ const plain: Readonly<Record<string, Follow>> = {
   z: bigint,
   B: counted,
   s: (reader) => reader.string(),
-  R: (reader) => {
-    reader.string();
-    reader.number();
-  },
+  R: (reader) => reader.regExp(),
 };
 
 /** Of an object, an array of each kind, a Map and a Set. */
@@ -96,13 +106,26 @@ const ofEnds = table(ends);
 /** Boxes of primitive values, RegExps, buffers and views of them, Maps, Sets, errors, and what is left to the embedder. */
 const isHeavy = new Set(Array.from("yxnzsRBV;'r\\", code));
 
+const isNumber = new Set(Array.from('IUNZ', code));
+
 /** In an error: whose prototype it has. */
 const prototypes = new Set(['E', 'R', 'F', 'S', 'T', 'U'].map(code));
+
+/** A Map or Set that is being read. */
+interface Keyed {
+  readonly isMap: boolean;
+  values: number;
+  numbers: number;
+}
 
 class SerializedBytes {
   /** Places of arrays that nothing is said of. */
   #empty = 0;
   #heavy = 0;
+  /** What all else counts for. */
+  #more = 0;
+  /** What is open: of objects and arrays nothing is to be known. */
+  readonly #open: (Keyed | undefined)[] = [];
   readonly #bytes: Uint8Array;
   #at = 0;
   #hasFlags = false;
@@ -124,13 +147,14 @@ class SerializedBytes {
   }
 
   get weight(): number {
-    return this.#bytes.length + this.#empty + this.#heavy * heavy;
+    return this.#bytes.length + this.#empty + this.#heavy * heavy + this.#more;
   }
 
   #next(tag: number): void {
     if (isHeavy.has(tag)) this.#heavy++;
     const value = ofPlain[tag];
     if (value !== undefined) {
+      if (isNumber.has(tag)) this.#numberAsKey();
       value(this);
       return this.#complete();
     }
@@ -138,12 +162,16 @@ class SerializedBytes {
     if (begin !== undefined) {
       begin(this);
       this.#depth++;
+      const isMap = tag === code(';');
+      this.#open.push(isMap || tag === code("'") ? { isMap, values: 0, numbers: 0 } : undefined);
       return;
     }
     const end = ofEnds[tag];
     if (end !== undefined) {
       end(this);
       this.#depth--;
+      const numbers = this.#open.pop()?.numbers ?? 0;
+      this.#more += Math.floor(numbers ** 2 / comparedForOne);
       return this.#complete();
     }
     if (tag !== padding) this.#special(tag);
@@ -195,7 +223,14 @@ class SerializedBytes {
     }
   }
 
+  #numberAsKey(): void {
+    const keyed = this.#open.at(-1);
+    if (keyed !== undefined && !(keyed.isMap && keyed.values % 2 === 1)) keyed.numbers++;
+  }
+
   #complete(): void {
+    const keyed = this.#open.at(-1);
+    if (keyed !== undefined) keyed.values++;
     if (this.#causes.length === 0 || this.#causes.at(-1) !== this.#depth) return;
     this.#causes.pop();
     this.#error();
@@ -231,6 +266,15 @@ class SerializedBytes {
     throw new RangeError('a number is longer than it takes');
   }
 
+  regExp(): void {
+    const begin = this.#at;
+    this.string();
+    const source = this.#bytes.subarray(begin, this.#at);
+    const flags = this.number();
+    const { byte, property } = ofRegExp.find(({ flag }) => (flags & flag) === flag)!;
+    this.#more += source.length * byte + propertiesIn(source) * property;
+  }
+
   string(): void {
     let tag = this.#byte();
     while (tag === padding) tag = this.#byte();
@@ -238,6 +282,15 @@ class SerializedBytes {
     if (follow === undefined) throw new RangeError('what should be a string is none');
     follow(this);
   }
+}
+
+/** How often there is a p or P behind a backslash, in one byte or two each. */
+function propertiesIn(source: Uint8Array): number {
+  const isBackslash = (at: number): boolean => source[at] === code('\\');
+  return source.reduce((count, byte, at) => {
+    const isP = byte === code('p') || byte === code('P');
+    return isP && (isBackslash(at - 1) || (source[at - 1] === 0 && isBackslash(at - 2))) ? count + 1 : count;
+  }, 0);
 }
 
 /** What a message counts for: its bytes, and what v8 makes of some of them. @throws RangeError for what v8 is not to read */

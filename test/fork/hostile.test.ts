@@ -132,6 +132,35 @@ describe('what is no message closes the channel, with an error', () => {
       'EMSGSIZE',
       [],
     ],
+    ...(
+      [
+        ['a RegExp of many properties', '\\\\p{L}'.repeat(20), 16],
+        ['a RegExp of properties that are strings', '\\\\p{RGI_Emoji}'.repeat(3), 256],
+        ['a RegExp of classes', '[\\\\W]'.repeat(250), 258],
+        ['a long RegExp', '.'.repeat(8000), 0],
+      ] as const
+    ).map(([name, source, flags]): [string, 'advanced', string, string, unknown[]] => [
+      name,
+      'advanced',
+      `(() => {
+           const source = Buffer.from('${source}', 'utf16le');
+           const number = (value) => (value < 128 ? [value] : [(value & 127) | 128, value >> 7]);
+           const rest = [255, 15, 82, 99, ...number(source.length), ...source, ...number(${flags})];
+           return Buffer.from([0, 0, rest.length >> 8, rest.length & 255, ...rest]);
+         })()`,
+      'EMSGSIZE',
+      [],
+    ]),
+    [
+      'numbers in a Set, which may all have one hash',
+      'advanced',
+      `(() => {
+         const bytes = require('node:v8').serialize(new Set(Array.from({ length: 6000 }, (_, i) => i)));
+         return Buffer.concat([Buffer.from([0, 0, bytes.length >> 8, bytes.length & 255]), bytes]);
+       })()`,
+      'EMSGSIZE',
+      [],
+    ],
     [
       'nesting without end',
       'advanced',
@@ -227,6 +256,27 @@ test('a message of single bytes, and one of many, arrive', async () => {
     write(text.subarray(60));`);
   const { messages, error } = await untilClosed(child);
   expect([messages, error]).toEqual([[{ größer: '€' }, 'x'.repeat(300_000)], undefined]);
+});
+
+test('RegExps, and numbers in Maps and Sets, are messages', async () => {
+  const child = await fork(
+    folder.file(
+      'module.js',
+      `process.send([/^\\p{L}+\\p{Emoji}$/u, /[\\p{RGI_Emoji}--[a]]/v, new RegExp('x'.repeat(5000)), new Set(Array.from({ length: 10_000 }, (_, i) => i / 3)),
+         new Map(Array.from({ length: 100_000 }, (_, i) => ['key' + i, i]))], () => process.disconnect());`,
+    ),
+    { serialization: 'advanced' },
+  );
+  const { messages, error } = await untilClosed(child);
+  const [word, emoji, long, set, map] = messages[0] as [RegExp, RegExp, RegExp, Set<number>, Map<string, number>];
+  expect(error).toBeUndefined();
+  expect([word.test('größer😀'), emoji.test('😀'), long.source.length, set.size, map.size]).toEqual([
+    true,
+    true,
+    5000,
+    10_000,
+    100_000,
+  ]);
 });
 
 test('deep nesting is a message', async () => {
