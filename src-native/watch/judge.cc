@@ -103,7 +103,9 @@ Child::Verdict Child::JudgeExecuted(const char* stub_name, bool ended) {
     case Process::Executed::kYes:
       return Verdict::kStarted;
     case Process::Executed::kNo:
-      return ended ? Verdict::kFailed : Verdict::kUnsure;
+      if (stub_name[0] == '\0') return ended ? Verdict::kFailed : Verdict::kUnsure;
+      // Whoever has looked at the stub knows its name, and a program may have taken it.
+      break;
     case Process::Executed::kUnknown:
       break;
   }

@@ -68,6 +68,29 @@ describe('a program that takes the name of the stub', () => {
     expect(evaluate(started('stay', then))).toEqual([[true, 7, true, 7, true, 7], nothing]);
   });
 
+  withCompiler('of its own set-up, as anybody could read it, has started, and is no set-up any more', () => {
+    const result = evaluate(`
+      const { clone } = nsclone;
+      const { settled } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
+      const found = [];
+      for (const how of ['stay', 'exit']) {
+        const file = '/tmp/nsclone-said-started-' + process.pid;
+        const child = await clone(${JSON.stringify(program.path)}, [how, file], { hold: true, stdio: ['pipe', 'ignore', 'ignore'] });
+        fs.writeFileSync(file, fs.readFileSync('/proc/' + child.pid + '/comm', 'utf8').trim());
+        const starting = child.start();
+        // It has the name before anybody looks.
+        const isNamed = () => fs.readlinkSync('/proc/' + child.pid + '/exe') === ${JSON.stringify(program.path)};
+        while (how === 'stay' ? !isNamed() : !fs.readFileSync('/proc/' + child.pid + '/stat', 'utf8').includes(') Z '));
+        for (const end = performance.now() + 20; performance.now() < end;);
+        found.push(await starting.then(() => 'started', (error) => error.message));
+        child.stdin.end();
+        found.push((await child.exited).code);
+        fs.rmSync(file);
+      }
+      return [found, await settled(1e6)];`);
+    expect(result).toEqual([['started', 7, 'started', 7], nothing]);
+  });
+
   withCompiler('and runs on leaves the event loop asleep', () => {
     const then = `
       await outcome;
