@@ -132,6 +132,7 @@ class Child {
   Verdict Judge();
   Verdict JudgeStub();
   Verdict JudgeBelow();
+  bool HasRunBesideInit();
   Verdict JudgeProgram();
   Verdict JudgeExecuted(const char* stub_name, bool ended);
   Verdict JudgeInit(bool ended);

@@ -1,4 +1,6 @@
 // What has become of a child, by three facts: what the channel says and its end, its processes, and the report page.
+#include <csignal>
+
 #include "watch/child.h"
 
 namespace nsclone {
@@ -72,10 +74,19 @@ Child::Verdict Child::JudgeProgram() {
   return JudgeExecuted(traits_.forks ? "" : name_, ended);
 }
 
+// Of a pid 1 that has ended. It blocks all signals: of these two it ends by reboot(2) alone, which something in the
+// container has called, see reboot_pid_ns() in the kernel.
+bool Child::HasRunBesideInit() {
+  if ((file_->report()->status & kStatusExecuted) != 0) return true;
+  if (ending_ || state() != State::kExec || !ReapProgram()) return false;
+  const int signal = program_.end().signal;
+  return signal == SIGINT || signal == SIGHUP;
+}
+
 // A program beside a pid 1, which has let go of the channel before. What it says of the program counts only where
 // nobody else can tell any more, and then it is the container's own end that it tells of.
 Child::Verdict Child::JudgeInit(bool ended) {
-  if (ended) return (file_->report()->status & kStatusExecuted) != 0 ? Verdict::kStarted : Verdict::kFailed;
+  if (ended) return HasRunBesideInit() ? Verdict::kStarted : Verdict::kFailed;
   if (inner_ == 0) return Verdict::kWait;
   switch (Process::HasExecuted(inner_, program_.pid(), "")) {
     case Process::Executed::kYes:

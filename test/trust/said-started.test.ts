@@ -107,6 +107,22 @@ describe('a program that takes the name of the stub', () => {
   });
 });
 
+describe('a program that ends its container by reboot(2)', () => {
+  const program = compiled('trust/said-reboot');
+
+  withCompiler('has run, though nobody has looked before', () => {
+    const result = evaluate(`
+      const { clone, Flags } = nsclone;
+      const { children, settled } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
+      const owned = { flags: Flags.NEWUSER | Flags.NEWPID, uidMap: 'root', gidMap: 'root', setgroups: 'deny', stdio: 'ignore' };
+      const starting = clone(${JSON.stringify(program.path)}, [], { ...owned, init: true });
+      while (children().length === 0 || !children().every((child) => child.endsWith(' Z')));
+      const { code, signal } = await (await starting).exited;
+      return [code, signal, await settled(1e6)];`);
+    expect(result).toEqual([null, 'SIGINT', { children: [], descriptors: expect.any(Number) as number }]);
+  });
+});
+
 describe('an execve(2) that a filter answers with 0', () => {
   leavesNothing();
 
