@@ -19,7 +19,7 @@ import { constants } from './kernel/constants';
 import { listNamespaces } from './list-namespaces';
 import { ownerOf, ownerUidOf, parentOf } from './namespace-relations';
 import { type FileIdentity, identify } from './open-file';
-import { namespaceId, openProc, procError } from './proc';
+import { askProc, namespaceId, openProc, procError } from './proc';
 
 const ENOENT = 2;
 const ESRCH = 3;
@@ -110,13 +110,22 @@ export function openNamespace(
   const pid = typeof source === 'number' ? source : pidOfProcess(source);
   if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
   const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
-  if (typeof source !== 'number' && 'pidfd' in source) {
-    if (source.pidfd < 0)
-      throw new SyscallError({ code: 'ESRCH', syscall: 'open', option, path, hint: 'the child has ended' });
-    const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
-    if (handed !== undefined) return adoptNamespace(wanted, handed);
-  }
-  return ofProcess(path, wanted, option);
+  if (typeof source === 'number' || !('pidfd' in source)) return ofProcess(path, wanted, option);
+  const gone = (): SyscallError =>
+    new SyscallError({ code: 'ESRCH', syscall: 'open', option, path, hint: 'the child has ended' });
+  if (source.pidfd < 0) throw gone();
+  const handed = hasHandedOver(source) ? handedNamespace(source, wanted) : undefined;
+  if (handed !== undefined) return adoptNamespace(wanted, handed);
+  const opened = ofProcess(path, wanted, option);
+  if (hasNumber(source.pidfd)) return opened;
+  opened.close();
+  throw gone();
+}
+
+/** Whether the process of a pidfd still has its number: one that is reaped may have ended some time before that is told. */
+function hasNumber(pidfd: number): boolean {
+  const text = askProc(`thread-self/fdinfo/${pidfd}`);
+  return typeof text === 'string' && /^Pid:\t[1-9]/m.test(text);
 }
 
 /**

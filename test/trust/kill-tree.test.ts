@@ -201,6 +201,41 @@ test('the leader that has ended and was reaped by nobody: no other group is sign
   await bystanders.end();
 });
 
+if (hasCapability(constants.CAP_SYS_ADMIN)) {
+  withHierarchies(
+    ['cgroup2'],
+    'a command that is reaped before its tree is over: nobody who has its number is asked',
+    () => {
+      // In a pid namespace, whose next number root can choose.
+      const script = `
+      const { clone, run } = nsclone;
+      const cgroup = ${JSON.stringify(makeCgroups('cgroup2')[0])};
+      const controller = new AbortController();
+      const script = '(trap "" TERM; echo ready; exec sleep ${longer}) & exec sleep ${longer}';
+      const options = { killTree: true, killGrace: slow(10_000), cgroup, stdio: ['ignore', 'pipe', 'ignore'], signal: controller.signal };
+      const child = await clone('/bin/sh', ['-c', script], options);
+      await new Promise((resolve) => child.stdout.once('data', resolve));
+      controller.abort();
+      await until(() => !fs.existsSync('/proc/' + child.pid));
+      let stranger;
+      await until(async () => {
+        stranger?.kill('SIGKILL');
+        fs.writeFileSync('/proc/sys/kernel/ns_last_pid', String(child.pid - 1));
+        stranger = await clone('sleep', ['${longer}'], { flags: nsclone.Flags.NEWNET, stdio: 'ignore' });
+        return stranger.pid === child.pid;
+      });
+      let told;
+      try { told = child.namespace('net').id; } catch ({ code }) { told = code; }
+      for (const pid of fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').split('\\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+      stranger.kill('SIGKILL');
+      await Promise.all([child.exited, stranger.exited]);
+      return told;`;
+      const wrapper = 'unshare --pid --fork --mount --mount-proc --kill-child'.split(' ');
+      expect(evaluate(script, wrapper)).toBe('ESRCH');
+    },
+  );
+}
+
 describe('a cgroup that others are in', () => {
   for (const kind of ['cgroup2', 'freezer']) {
     withHierarchies([kind], `is refused, and nobody is signalled: of ${kind}`, async () => {
