@@ -9,8 +9,10 @@ import { SyscallError } from './errors/syscall-error';
 import { constants } from './kernel/constants';
 import { flagOfKind, formatFlags, namespaceKinds, namespaceMask } from './flags';
 import { whyNoSuchNamespaces } from './host/namespace-limits';
+import { whoRefuses } from './host/ourselves';
 import { handedKinds, handedNamespace, hasHandedOver } from './handed-namespaces';
 import { has, isSpawned, pidOfSpawned } from './node-child';
+import { errnoName } from './kernel/errno-texts';
 import { identify } from './open-file';
 import { askProc, namespaceId, procError, untraceable, whyNotOurs } from './proc';
 
@@ -44,7 +46,9 @@ interface Place {
 function must(result: number, syscall: string, { option, path }: Place): number {
   if (result >= 0) return result;
   const isOfProcess = path?.startsWith('/proc/') === true;
-  const hint = result === -ENOENT ? whyNoFile(path) : result === -EACCES && isOfProcess ? untraceable : undefined;
+  // The kernel opens the pidfd of any process.
+  const refused = syscall === 'pidfd_open' ? whoRefuses(errnoName(-result), syscall) : undefined;
+  const hint = result === -ENOENT ? whyNoFile(path) : result === -EACCES && isOfProcess ? untraceable : refused;
   throw new SyscallError({ errno: -result, syscall, option: bareName(option), path, hint });
 }
 

@@ -7,11 +7,12 @@ import { addon } from './addon';
 import type { Hint } from './errors/hint';
 import { SyscallError, type SyscallErrorInit } from './errors/syscall-error';
 import { mountOf } from './host/mount-table';
-import { holdsEverywhere, whoRefuses } from './host/ourselves';
+import { holds, whoRefuses } from './host/ourselves';
 import { constants } from './kernel/constants';
 import { errnoName } from './kernel/errno-texts';
 import { syscallName } from './kernel/syscalls';
 import { identify } from './open-file';
+import { isOwnWithinOurs } from './within-ours';
 import { namespaceId } from './proc';
 
 /** Where ip-netns(8) has its own. It makes the folder, and a shared mount of it, when it first keeps one. */
@@ -64,8 +65,10 @@ const madeBefore = 'Linux 6.18 may take a newer one for older, where another pro
 
 function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
   switch (code) {
+    case 'ENOSYS':
+      return whoRefuses(code, syscall);
     case 'EPERM':
-      if (holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, syscall);
+      if (holds(constants.CAP_SYS_ADMIN) === true && isOwnWithinOurs('mnt')) return whoRefuses(code, syscall);
       return 'needs CAP_SYS_ADMIN in the user namespace that owns our mount namespace';
     case 'EEXIST':
       return 'something is there already; where it is a namespace, umount(8) and rm(1) take it away';

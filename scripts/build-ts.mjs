@@ -94,6 +94,7 @@ const groups = {
     'steps/securebits',
     'steps/subordinate-ids',
     'steps/sysctl',
+    'within-ours',
   ],
   // Who has mounts, or another root.
   mounts: [

@@ -67,6 +67,7 @@ const typescript = [
       'lib/privilege',
       'lib/cgroup-folder',
       'lib/join-target',
+      'lib/within-ours',
       'lib/own-environment',
       'lib/open-file',
       'lib/own-name',

@@ -350,13 +350,14 @@ owning('a promise that the function returns is refused, and the thread is back',
   const result = evaluate(
     `${common}
     const namespace = made('net');
-    const messages = [() => Promise.resolve(1), () => ({ then() {} })].map((fn) => tell(() => runIn(namespace, fn)));
+    // Nobody else can look at one that is rejected, which would end the process.
+    const messages = [() => Promise.resolve(1), () => ({ then() {} }), () => Promise.reject(new Error('nobody hears'))].map((fn) => tell(() => runIn(namespace, fn)));
     return [...messages, link('net') !== nameOf(namespace)];`,
     asOwner,
   );
   const message =
     'The "fn" argument must be synchronous: it has returned a promise, and what is left of it to do is done back here';
-  expect(result).toEqual([message, message, true]);
+  expect(result).toEqual([message, message, message, true]);
 });
 
 describe('the process ends, and says why, where the way back is lost', () => {

@@ -1,8 +1,9 @@
 // Step `join`: the namespaces of others that the child enters.
 import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';
-import { holdsEverywhere } from '../host/ourselves';
+import { holds, whoRefuses } from '../host/ourselves';
 import { checkTargets } from '../join-target';
+import { isTargetWithinOurs } from '../within-ours';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -124,7 +125,8 @@ export const join: Step = {
 
   hint(code, _label, request) {
     if (code === 'EPERM') {
-      if (!request.joinsUser && holdsEverywhere(constants.CAP_SYS_ADMIN)) return undefined;
+      if (!request.joinsUser && holds(constants.CAP_SYS_ADMIN) === true && request.joins.every(isTargetWithinOurs))
+        return whoRefuses(code, 'setns');
       return request.joinsUser
         ? 'needs CAP_SYS_ADMIN in the user namespace that owns it'
         : 'needs CAP_SYS_ADMIN in the user namespace that owns it; join that user namespace too';

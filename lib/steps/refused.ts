@@ -28,6 +28,7 @@ const neededFor: Readonly<Record<string, number>> = {
   clone: free,
   clone3: free,
   close_range: free,
+  dup3: free,
   execveat: free,
   fsconfig: CAP_SYS_ADMIN,
   fsmount: CAP_SYS_ADMIN,
@@ -50,6 +51,7 @@ const neededFor: Readonly<Record<string, number>> = {
   setgroups: CAP_SETGID,
   // Of a new process, which leads no group.
   setsid: free,
+  socket: free,
   sethostname: CAP_SYS_ADMIN,
   setns: CAP_SYS_ADMIN,
   setresgid: CAP_SETGID,
@@ -75,6 +77,10 @@ function needed(call: string, { code, label, inNewUser }: FailedCall, request: R
       // A folder of a cgroup has its own permissions.
       if (call === 'clone3' && label.option === 'cgroup') return undefined;
       return request.creates(Flags.NEWPID) ? CAP_SYS_ADMIN : free;
+    case 'chdir':
+    case 'setpriority':
+      // EACCES is a matter of the folder, and of a value that is lower than ours.
+      return code === 'EPERM' ? free : undefined;
     case 'ioctl':
       return label.step === 'loopback' ? CAP_NET_ADMIN : undefined;
     case 'fsconfig':

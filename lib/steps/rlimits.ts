@@ -64,6 +64,10 @@ function isAbove(a: number, b: number): boolean {
   return b !== infinity && (a === infinity || a > b);
 }
 
+function isRaised({ hard, ownHard }: Rlimit): boolean {
+  return isAbove(hard, ownHard);
+}
+
 function setLimit(writer: Writer, limit: Rlimit, soft: number, hard: number): void {
   const values = writer.reserve(16);
   writer.setInt64(values, soft);
@@ -80,7 +84,7 @@ export const raisedRlimits: Step = {
 
   emit(writer, request) {
     for (const limit of request.rlimits) {
-      if (!isAbove(limit.hard, limit.ownHard)) continue;
+      if (!isRaised(limit)) continue;
       writer.about('rlimits', limit.option);
       setLimit(writer, limit, limit.ownHard, limit.hard);
     }
@@ -114,10 +118,11 @@ export const rlimits: Step = {
   hint(code, label, request) {
     if (code !== 'EPERM') return undefined;
     const limit = request.rlimits.find(({ option }) => option === label.option);
-    const most = limit?.resource === constants.RLIMIT_NOFILE ? Number(host.read('/proc/sys/fs/nr_open')) : Number.NaN;
-    if (limit !== undefined && isAbove(limit.hard, most))
-      return `sysctl fs.nr_open is ${most}, and no limit of descriptors may be above it`;
-    if (limit === undefined || !isAbove(limit.hard, limit.ownHard)) return undefined;
+    if (limit === undefined) return undefined;
+    const most = limit.resource === constants.RLIMIT_NOFILE ? host.read('/proc/sys/fs/nr_open') : undefined;
+    if (most !== undefined && isAbove(limit.hard, Number(most)))
+      return `sysctl fs.nr_open is ${Number(most)}, and no limit of descriptors may be above it`;
+    if (!isRaised(limit)) return whoRefuses(code, 'prlimit64');
     return holdsEverywhere(constants.CAP_SYS_RESOURCE)
       ? whoRefuses(code, 'prlimit64')
       : 'raising a hard limit needs CAP_SYS_RESOURCE outside of any new user namespace';

@@ -2,21 +2,18 @@
 import { addon } from '../addon';
 import type { Hint } from '../errors/hint';
 import { SyscallError } from '../errors/syscall-error';
-import { Flags, formatFlags } from '../flags';
+import { Flags, formatFlags, kindsOf } from '../flags';
 import { whyNoMoreNamespaces, whyNoSuchNamespaces } from '../host/namespace-limits';
 import { holds, holdsEverywhere, whoRefuses } from '../host/ourselves';
+import type { Target } from '../join-target';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { syscallName } from '../kernel/syscalls';
+import { isOwnWithinOurs, isTargetWithinOurs } from '../within-ours';
 import { procError } from '../proc';
 
-/** What was to be entered, as messages have it. */
-export interface Place {
-  readonly option: string;
-  readonly path?: string | undefined;
-  /** Its kinds of namespace. */
-  readonly flags?: number;
-}
+/** What was to be entered, with the option that asked for it. */
+type Entered = Pick<Target, 'open' | 'flags'> & { readonly option?: string; readonly path?: string | undefined };
 
 /** New namespaces were refused. */
 export function unshareFailure(errno: number, flags: number, option = 'flags'): SyscallError {
@@ -32,17 +29,18 @@ export function unshareFailure(errno: number, flags: number, option = 'flags'): 
 export function moveFailure(
   errno: number,
   places: Int32Array | readonly number[],
-  targets: readonly (Partial<Place> & { readonly flags: number })[],
+  targets: readonly Entered[],
 ): SyscallError {
   const [place, call] = [places[0]!, places[1]!];
-  if (place >= 0) return enterFailure(errno, call, { option: 'target', ...targets[place]! });
+  if (place >= 0) return enterFailure(errno, call, targets[place]!);
   const [{ option = 'target' } = {}] = targets;
   const kinds = targets.reduce((all, { flags }) => all | flags, 0);
   return wayBackFailure(errno, call, option, kinds);
 }
 
 /** Namespaces that there are were refused. @param call the number of the system call */
-function enterFailure(errno: number, call: number, { option, path, flags = 0 }: Place): SyscallError {
+function enterFailure(errno: number, call: number, target: Entered): SyscallError {
+  const { option = 'target', path } = target;
   if (syscallName(call) === 'openat')
     return procError(errno, {
       syscall: 'openat',
@@ -50,7 +48,7 @@ function enterFailure(errno: number, call: number, { option, path, flags = 0 }: 
       path: '/proc/thread-self/ns',
       hint: 'the way back is opened first',
     });
-  const hint = whyNotEntered(errnoName(errno), flags);
+  const hint = whyNotEntered(errnoName(errno), target);
   return new SyscallError({ errno, syscall: syscallName(call), option, path, hint });
 }
 
@@ -63,7 +61,7 @@ function wayBackFailure(errno: number, call: number, option: string, kinds: numb
     verb: `${syscall} of this thread, ${formatFlags(kinds)}`,
     option,
     reason: 'there is no way back',
-    hint: whyNoWayBack(errnoName(errno)),
+    hint: whyNoWayBack(errnoName(errno), kinds),
   });
 }
 
@@ -78,17 +76,20 @@ function whyNotUnshared(code: string, flags: number): Hint | undefined {
   return lacking;
 }
 
-function whyNotEntered(code: string, flags: number): Hint | undefined {
+function whyNotEntered(code: string, target: Entered): Hint | undefined {
+  const { flags } = target;
   if (code === 'ESRCH') return 'the process has ended';
+  if (code === 'ENOSYS') return whoRefuses(code, 'setns');
   if (code !== 'EPERM') return undefined;
   if ((flags & Flags.NEWNS) !== 0 && holds(constants.CAP_SYS_ADMIN) === true && !holds(constants.CAP_SYS_CHROOT))
     return 'to enter a mount namespace takes CAP_SYS_CHROOT as well as CAP_SYS_ADMIN';
-  if (holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, 'setns');
+  if (holdsOver(() => isTargetWithinOurs(target))) return whoRefuses(code, 'setns');
   return 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too';
 }
 
-function whyNoWayBack(code: string): Hint | undefined {
-  if (code === 'EPERM' && holdsEverywhere(constants.CAP_SYS_ADMIN)) return whoRefuses(code, 'setns');
+function whyNoWayBack(code: string, kinds: number): Hint | undefined {
+  if (code === 'ENOSYS' || (code === 'EPERM' && holdsOver(() => kindsOf(kinds).every(isOwnWithinOurs))))
+    return whoRefuses(code, 'setns');
   if (code === 'EPERM')
     return 'needs CAP_SYS_ADMIN in the user namespace that owns our own namespace; use the join of clone()';
   if (code === 'ENOENT' && addon().proc(false) < 0)
@@ -96,4 +97,10 @@ function whyNoWayBack(code: string): Hint | undefined {
   if (code === 'ENOENT')
     return 'the pid namespace of our next children has no process yet, so nobody can come back to it';
   return undefined;
+}
+
+/** Whether we have the right to enter: in the first user namespace over all, in another one over what it owns. */
+function holdsOver(isWithin: () => boolean): boolean {
+  const { CAP_SYS_ADMIN } = constants;
+  return holdsEverywhere(CAP_SYS_ADMIN) || (holds(CAP_SYS_ADMIN) === true && isWithin());
 }

@@ -31,6 +31,8 @@ export function visitNamespaces<T>(target: unknown, fn: () => T): T {
   startThreadPool();
   const value = callThere(targets, fn);
   if (isThenable(value)) {
+    // Nobody else can: its rejection is told here and nowhere else.
+    Promise.resolve(value).catch(() => {});
     throw refusedOption(
       'fn argument',
       'must be synchronous: it has returned a promise, and what is left of it to do is done back here',

@@ -37,6 +37,11 @@ describe('with the capability, and with a filter', () => {
     ['clone', 'clone(', options],
     ['unshare', 'unshare(CLONE_NEWTIME)', { flags: Flags.NEWTIME }],
     ['close_range', 'close_range(', {}],
+    ['chdir', 'chdir(', { cwd: '/' }],
+    ['dup3', 'dup3(', { stdio: ['ignore', 'pipe', 'pipe'] }],
+    ['setpriority', 'setpriority(', { nice: 19 }],
+    ['prlimit64', 'prlimit64(', { rlimits: { core: 0 } }],
+    ['socket', 'socket(', { ...owned(namespaces), loopback: true }],
     ['setns', 'setns(', { join: '/proc/self/ns/uts' }],
     ['keyctl', 'keyctl(', { keyring: 'new' }],
     ['personality', 'personality(', { personality: 0 }],
@@ -176,6 +181,33 @@ describe('a filter that is there', () => {
       return [hintOf(() => nsclone.unshareSync(nsclone.Flags.NEWUTS)), hintOf(() => nsclone.setnsSync('/proc/self/ns/uts'))];`);
     expect(told).toEqual([sentence('unshare'), sentence('setns')]);
   });
+  for (const errno of [1, 38]) {
+    withCompiler(`namespaces that are owned by ours, not the first one: the filter is named for ${errno}`, () => {
+      const refused = (['setns', 'open_tree', 'pidfd_open'] as const).map((name) => `${syscalls[name]}=${errno}`);
+      const script = `
+        const { clone, createNamespaces, Flags, runIn, setns } = require(${JSON.stringify(root)});
+        const told = [];
+        const tell = async (act) => told.push(await Promise.resolve().then(act).then(() => 'nothing', ({ hint }) => hint));
+        (async () => {
+          const set = await createNamespaces(Flags.NEWUTS);
+          process.env.REFUSE = '${refused.join(' ')}';
+          try { process.dlopen({ exports: {} }, ${JSON.stringify(refuse.path)}); } catch {}
+          await tell(() => setns(set));
+          await tell(() => runIn(set, () => 1));
+          await tell(() => clone('true', [], { join: [set] }));
+          await tell(() => set.uts.persist('/tmp/nsclone-test-' + process.pid));
+          await tell(() => setns({ pid: process.ppid }, Flags.NEWUTS));
+          console.log(JSON.stringify(told));
+        })();`;
+      const options = `{ flags: Flags.NEWUSER | Flags.NEWUTS | Flags.NEWNS, uidMap: 'root', gidMap: 'root' }`;
+      const told = evaluate<unknown>(`
+        const { Flags, run } = nsclone;
+        const { stdout, stderr } = await run(process.execPath, ['-e', ${JSON.stringify(script)}], ${options});
+        return stdout === '' ? stderr : JSON.parse(stdout);`);
+      const entered = sentence('setns');
+      expect(told).toEqual([entered, entered, entered, sentence('open_tree'), sentence('pidfd_open')]);
+    });
+  }
   withCompiler('what mounts are made by', () => {
     const mounted = (mounts: string): string =>
       `{ ...user, flags, mounts: [{ type: 'tmpfs', target: '/mnt' }, ${mounts}] }`;

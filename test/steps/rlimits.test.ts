@@ -201,6 +201,15 @@ describe('rlimits, when the kernel refuses', () => {
       });
     }
   });
+  withoutCapability('CAP_SYS_RESOURCE', 'of what is no limit of descriptors nothing of those is said', async () => {
+    const lowered = evaluate<string>(
+      `
+      const unlimited = { rlimits: { memlock: 'unlimited' } };
+      return (await nsclone.run('true', [], unlimited).catch((error) => error)).hint;`,
+      ['prlimit', '--memlock=65536:65536'],
+    );
+    expect(lowered).toBe('raising a hard limit needs CAP_SYS_RESOURCE outside of any new user namespace');
+  });
   test('names the limit', async () => {
     const error = await failAt({ rlimits: { core: 0, stack: 2 ** 20 } }, calls('prlimit64(0, RLIMIT_STACK'), 'EINVAL');
     expect(error).toMatchObject({ code: 'EINVAL', step: 'rlimits', option: 'rlimits.stack', syscall: 'prlimit64' });
