@@ -68,18 +68,24 @@ function refuseUncollectable(given: object): void {
 }
 
 function checkCollecting(input: unknown, encoding: unknown, maxBuffer: unknown): Collecting {
-  const isInput = typeof input === 'string' || isUint8Array(input) || input instanceof streams().Readable;
+  const isInput = typeof input === 'string' || ArrayBuffer.isView(input) || input instanceof streams().Readable;
   if (input !== undefined && !isInput)
-    throw invalidArgType('input', 'of type string, or an instance of Uint8Array or Readable', input);
+    throw invalidArgType('input', 'of type string, or an instance of Buffer, TypedArray, DataView or Readable', input);
   if (encoding !== undefined && encoding !== null && encoding !== 'buffer' && !Buffer.isEncoding(encoding as string)) {
     throw invalidArgValue('encoding', encoding, "must be an encoding of Buffer, or 'buffer'");
   }
   return {
-    input: isInput ? input : undefined,
+    input: isInput ? asBytes(input) : undefined,
     // null is that of execFile().
     encoding: (encoding === null ? 'buffer' : (encoding ?? 'utf8')) as BufferEncoding | 'buffer',
     maxBuffer: maxBuffer === Infinity ? Infinity : integer(maxBuffer ?? defaultMaxBuffer, 'maxBuffer', 0),
   };
+}
+
+/** Of a view the bytes that it shows. */
+function asBytes<T>(input: T | ArrayBufferView): T | Uint8Array {
+  if (!ArrayBuffer.isView(input) || isUint8Array(input)) return input;
+  return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
 }
 
 function hasStdinPipe(stdio: RunOptions['stdio'], plan: Plan | undefined): boolean {

@@ -97,6 +97,9 @@ function ofDescriptor(descriptor: number, path: string, wanted: NamespaceKind | 
   throw invalidArgValue('kind argument', wanted, `must be '${kind}', which ${path} is`);
 }
 
+const noSource = (source: unknown): TypeError =>
+  invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
+
 /** @internal @param option what errors of the kernel name: the argument, or nothing */
 export function openNamespace(
   source: string | number | Pick<ClonedProcess, 'pid' | 'pidfd'> | SpawnedTarget,
@@ -104,11 +107,13 @@ export function openNamespace(
   option: 'source' | undefined,
 ): Namespace {
   const wanted = kind === undefined ? undefined : oneOf(kind, 'kind argument', kinds);
+  const isProcess = typeof source === 'number' || (typeof source === 'object' && (source as unknown) !== null);
+  if (!isProcess && typeof source !== 'string') throw noSource(source);
   if (typeof source === 'string') return atPath(string(source, 'source argument', { nonEmpty: true }), wanted);
   if (wanted === undefined)
     throw refusedOption('kind argument', 'must be given for a process: it has one of each kind');
   const pid = typeof source === 'number' ? source : pidOfProcess(source);
-  if (typeof pid !== 'number') throw invalidArgType('source argument', 'a path, a pid or a child of clone()', source);
+  if (typeof pid !== 'number') throw noSource(source);
   const path = `/proc/${integer(pid, 'source argument', 1, 2 ** 22)}/ns/${wanted}`;
   if (typeof source === 'number' || !('pidfd' in source)) return ofProcess(path, wanted, option);
   const gone = (): SyscallError =>

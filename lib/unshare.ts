@@ -7,7 +7,8 @@ import { leaveNamespaces } from './threads/leave';
  * `dns.lookup`) and other Workers stay where they are; children and Workers started from here are born into the new ones.
  *
  * After `NEWPID` this thread can start no thread any more (no Worker), and when the first child has ended no child either:
- * the kernel's rule for a pid namespace whose pid 1 is gone. `setnsSync()` into the own pid namespace ends both. What `NEWTIME`
+ * the kernel's rule for a pid namespace whose pid 1 is gone. So keep the first one, and start it before `probe()` and
+ * `createNamespaces()`, whose children end. `setnsSync()` into the own pid namespace leads back. What `NEWTIME`
  * does cannot be undone. After `NEWNS` or `FS`, `process.chdir()` moves this thread alone.
  * @param flags a `|` of `Flags.NEWNS`, `NEWUTS`, `NEWIPC`, `NEWNET`, `NEWCGROUP`, `NEWPID`, `NEWTIME`, `FS` and `SYSVSEM`
  * @throws ArgumentError for flags that can only hurt; SyscallError EPERM without CAP_SYS_ADMIN, ENOSPC at a limit. The thread is then

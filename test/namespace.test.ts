@@ -106,9 +106,10 @@ describe('Namespace.open', () => {
     expect(() => Namespace.open('/proc/self/ns/uts', 'net')).toThrow(/must be 'uts', which \/proc\/self\/ns\/uts is/);
   });
   test.each([null, undefined, {}, true, Symbol('x')])('refuses %p as a source', (source) => {
-    expect(() => Namespace.open(source as never, 'net')).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE', option: 'source' }),
-    );
+    const refused = expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE', option: 'source' });
+    expect(() => Namespace.open(source as never, 'net')).toThrow(refused);
+    // Of an object that might be a process the kind is asked for first.
+    if (typeof source !== 'object' || source === null) expect(() => Namespace.open(source as never)).toThrow(refused);
   });
   test.each([0, -1, 1.5, NaN, 2 ** 32])('refuses %p as a pid', (pid) => {
     expect(() => Namespace.open(pid, 'net')).toThrow(

@@ -158,6 +158,9 @@ describe('input', () => {
   test('is bytes', async () => {
     const bytes = Uint8Array.of(0, 255, 10);
     expect((await run('/bin/cat', { input: bytes, encoding: 'buffer' })).stdout).toEqual(Buffer.from(bytes));
+    const numbers = Uint16Array.of(1, 2, 3, 0x6261);
+    for (const input of [numbers.subarray(3), new DataView(numbers.buffer, 6)])
+      expect((await run('/bin/cat', { input })).stdout).toBe('ab');
   });
   test('is as large as memory is', async () => {
     const { stdout } = await run('/usr/bin/wc', ['-c'], { input: Buffer.alloc(5_000_000, 'x') });

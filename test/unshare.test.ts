@@ -135,6 +135,27 @@ describe('unshare refuses', () => {
     });
   });
 
+  owning('a start whose set-up would be the first process of the new pid namespace, which lives on', () => {
+    const told = evaluate<unknown[]>(`
+      const { clone, createNamespaces, Flags, run } = nsclone;
+      nsclone.unshareSync(Flags.NEWPID);
+      const told = [];
+      for (const flags of [Flags.NEWPID, Flags.NEWTIME])
+        await clone('true', [], { flags }).catch(({ code, step, message }) => told.push({ code, step, message }));
+      await createNamespaces(Flags.NEWTIME).catch(({ code, step, message }) => told.push({ code, step, message }));
+      const first = await clone('sleep', ['1000']);
+      told.push((await run('true', [], { flags: Flags.NEWPID })).code);
+      first.kill('SIGKILL');
+      await first.exited;
+      return told;`);
+    const error = {
+      code: 'EINVAL',
+      step: 'clone',
+      message: expect.stringMatching(/^EINVAL: the first process of the pid/) as string,
+    };
+    expect(told).toEqual([error, error, error, 0]);
+  });
+
   owning('children to come, once their pid 1 has ended, with the way back', () => {
     const errors = evaluate<unknown[]>(`
       nsclone.unshareSync(nsclone.Flags.NEWPID);

@@ -79,9 +79,13 @@ export type Limit = LimitValue | { soft: LimitValue; hard: LimitValue };
 
 /** Sets of capabilities ('CAP_NET_ADMIN', …), see capabilities(7). */
 export interface Capabilities {
+  /** The most that an exec may give. */
   bounding?: readonly CapabilityName[] | undefined;
+  /** What a program may make effective. */
   permitted?: readonly CapabilityName[] | undefined;
+  /** What the kernel asks for; in `permitted` too. */
   effective?: readonly CapabilityName[] | undefined;
+  /** What an exec of a file that has it keeps. */
   inheritable?: readonly CapabilityName[] | undefined;
   /** What a program has whose uid is not 0; in `inheritable` too. */
   ambient?: readonly CapabilityName[] | undefined;

@@ -10,7 +10,7 @@ export type OutputEncoding = BufferEncoding | 'buffer' | null;
 /** Options of `run()`: those of `clone()` but `hold` and `pty`, and how output is collected. */
 export interface RunOptions<E extends OutputEncoding = BufferEncoding> extends Omit<CloneOptions, 'hold' | 'pty'> {
   /** What the command reads from its stdin. Default: nothing, it is at its end. */
-  input?: string | Uint8Array | Readable | undefined;
+  input?: string | ArrayBufferView | Readable | undefined;
   /** Of `stdout` and `stderr`; 'buffer' or null for Buffers. Default 'utf8'. */
   encoding?: E | undefined;
   /** The most bytes that stdout, and stderr, may have. Default 1 MiB. */

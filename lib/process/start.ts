@@ -4,6 +4,7 @@ import { debuglog } from 'node:util';
 import type { ClonedProcess } from '../../types/child';
 import { addon } from '../addon';
 import { AbortError } from '../errors/abort-error';
+import { isNextChildFirst, wouldBeFirst } from '../first-process';
 import { rehearseNote } from '../errors/caller';
 import { type OpenFolder, reopenCgroup } from '../cgroup-folder';
 import { handsOver } from '../handed-namespaces';
@@ -177,6 +178,7 @@ function clone(
   stage: Stage,
   folders: readonly OpenFolder[] = [],
 ): void {
+  if (writer.forks && stage === theHost && isNextChildFirst()) throw wouldBeFirst();
   const { procOption } = request;
   const proc = procOption === undefined ? -1 : procForStub(procOption, request.listener !== undefined);
   const starter = StartDescriptor.of(request);

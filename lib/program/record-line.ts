@@ -12,7 +12,10 @@ export function recordLine(
   const recording = new Recording(purpose);
   try {
     const returned = callback(recorderOf(recording));
-    refusePromise(returned);
+    refusePromise(
+      returned,
+      purpose?.index === undefined ? 'callback argument' : `${purpose.option}[${purpose.index}].run`,
+    );
     // A part of something else brings nothing back.
     const bring = bringOf(recording, purpose === undefined ? returned : undefined);
     recording.writer.finish();
@@ -22,10 +25,10 @@ export function recordLine(
   }
 }
 
-function refusePromise(returned: unknown): void {
+function refusePromise(returned: unknown, option: string): void {
   const then = (returned as { then?: unknown } | null | undefined)?.then;
   if (typeof then !== 'function') return;
   // Its calls after the first await are refused: that rejection is told here and nowhere else.
   Promise.resolve(returned).catch(() => {});
-  throw invalidArgValue('callback argument', returned, 'must not be async: the line is recorded before it returns');
+  throw invalidArgValue(option, returned, 'must not be async: the line is recorded before it returns');
 }

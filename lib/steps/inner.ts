@@ -14,6 +14,7 @@ import { changeable } from '../assembly/fact';
 import { becomesZero, insideID, mapsZero, type WantedIds } from '../assembly/ids';
 import type { Request } from '../assembly/request';
 import type { Inner } from '../assembly/settings';
+import { hasMixedIds, noOwnFiles } from './mixed-ids';
 import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 import { newUserNamespace } from '../assembly/user-namespace';
@@ -210,6 +211,7 @@ export const inner: Step = {
   },
 
   hint(code, label, request, syscall) {
+    if (code === 'EACCES' && hasMixedIds(request)) return noOwnFiles;
     if (syscall === 'clone') return code === 'EAGAIN' ? undefined : whyForbidden(code);
     if (label.option === 'inner.join') {
       if (code === 'EPERM') return 'it must be below the user namespace that join enters';

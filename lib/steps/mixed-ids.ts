@@ -3,6 +3,14 @@ import { refusedOption } from '../errors/argument-error';
 import { isKernelBefore } from '../host/kernel-release';
 import type { Request } from '../assembly/request';
 
+/** Why set-up may not open what it has below /proc: the exec of such a process makes it undumpable. */
+export const noOwnFiles =
+  'our effective user or group id is not the real one, and children of such a process may not open their own files below /proc';
+
+export function hasMixedIds({ own }: Request): boolean {
+  return own.uid !== own.realUid || own.gid !== own.realGid;
+}
+
 /** Of our ids, those whose effective one is not the real one, as after seteuid(2), and stays so. */
 function mixedIds({ uid, gid, own, userIds, groupIds }: Request): string[] {
   return [

@@ -15,6 +15,7 @@ import { lookForCommand } from './look-for-command';
 import { holdHere } from './wait-for-start';
 import { insideID, mapsZero } from '../assembly/ids';
 import type { Request } from '../assembly/request';
+import { hasMixedIds, noOwnFiles } from './mixed-ids';
 import { afterNewCredentials } from './new-credentials';
 import type { Step } from '../assembly/step';
 
@@ -134,9 +135,7 @@ export const user: Step = {
       return 'below a user namespace that was joined the one id is 0 of it; where it has no 0, our own id in it';
     }
     if (label.option === 'flags') return whyForbidden(code);
-    const { uid, realUid, gid, realGid } = request.own;
-    if (code === 'EACCES' && (uid !== realUid || gid !== realGid))
-      return 'our effective user or group id is not the real one, and children of such a process may not open their own files below /proc';
+    if (code === 'EACCES' && hasMixedIds(request)) return noOwnFiles;
     if (label.option === 'uidMap' && uidMap !== undefined) return explain(code, uidMap, 'uid').hint;
     if (label.option === 'gidMap' && gidMap !== undefined) return explain(code, gidMap, 'gid').hint;
     return undefined;

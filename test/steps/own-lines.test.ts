@@ -261,6 +261,9 @@ describe('refused is', () => {
       refusal('ERR_INVALID_ARG_VALUE', 'steps[0].at', 'exec'),
     );
     expect(planning({ steps: [{ at, run: 'getpid' }] })).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'steps[0].run'));
+    expect(planning({ steps: [{ at, run: async () => {} }] })).toThrow(
+      refusal('ERR_INVALID_ARG_VALUE', 'steps[0].run', 'must not be async'),
+    );
     expect(planning({ steps: [{ at, runs() {} }] })).toThrow(/did you mean "run"/);
   });
 });
