@@ -13,6 +13,7 @@
   'cflags': ['-Os', '-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables',
              '-fno-unwind-tables'],
   'cflags!': ['-O3'],
+  'conditions': [['whole == 1', { 'cflags': ['-flto'], 'ldflags': ['-flto=auto', '-Os'] }]],
   'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', '<(SHARED_INTERMEDIATE_DIR)/<(stub_name)'],
   'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
   # A child may run the loop after the only Worker that loaded the addon has ended: its code must stay where it is.

@@ -2,6 +2,8 @@
 {
   'variables': {
     'checkout%': '<!(node -p "+require(\'fs\').existsSync(\'test\')")',
+    # Optimized as a whole: what is published, and what is tested. A user's linker may have no plug-in for it.
+    'whole%': '<!(node -p "+(process.env.NSCLONE_WHOLE === \'1\' || require(\'fs\').existsSync(\'test\'))")',
   },
   'target_defaults': {
     'include_dirs': ['.'],
