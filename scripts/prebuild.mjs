@@ -28,7 +28,11 @@ function prebuild(folder) {
     `--arch=${arch}`,
     `-t=${process.versions.node}`,
   ];
-  execFileSync(process.execPath, [prebuildify, ...options], { cwd: folder, env: { ...environment, NSCLONE_WHOLE: '1' }, stdio: 'inherit' });
+  execFileSync(process.execPath, [prebuildify, ...options], {
+    cwd: folder,
+    env: { ...environment, NSCLONE_WHOLE: '1' },
+    stdio: 'inherit',
+  });
   const built = join('prebuilds', `linux-${arch}`);
   rmSync(join(root, built), { recursive: true, force: true });
   cpSync(join(folder, built), join(root, built), { recursive: true });
