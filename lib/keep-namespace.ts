@@ -1,5 +1,5 @@
 // Keeps a namespace beyond every process and descriptor: by a bind mount of it, as ip-netns(8) does.
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, normalize } from 'node:path';
 
 import type { NamespaceKind } from '../types/flags';
@@ -31,7 +31,7 @@ export function keepNamespace(descriptor: number, kind: NamespaceKind, path: str
   const error = { code, errno: -result, syscall, option: 'path', path };
   if (kind === 'mnt' && (code === 'ELOOP' || code === 'EINVAL'))
     throw new SyscallError({ ...error, ...(passesOn(folder, code) ?? loopOf(descriptor)) });
-  throw new SyscallError({ ...error, hint: hintFor(code, syscall) });
+  throw new SyscallError({ ...error, hint: hintFor(code, syscall, folder) });
 }
 
 function isOnShared(folder: string): boolean {
@@ -63,7 +63,7 @@ function loopOf(descriptor: number): SyscallErrorInit {
 /** Its number tells which one came first, and each processor has a range of them. */
 const madeBefore = 'Linux 6.18 may take a newer one for older, where another processor made it: make it anew then';
 
-function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
+function hintFor(code: string, syscall = 'open_tree', folder = ''): Hint | undefined {
   switch (code) {
     case 'ENOSYS':
       return whoRefuses(code, syscall);
@@ -73,7 +73,7 @@ function hintFor(code: string, syscall = 'open_tree'): Hint | undefined {
     case 'EEXIST':
       return 'something is there already; where it is a namespace, umount(8) and rm(1) take it away';
     case 'ENOENT':
-      return 'its folder is missing';
+      return existsSync(folder) ? 'nobody can make a file in its folder' : 'its folder is missing';
     case 'EAGAIN':
       return syscall === 'flock' ? 'somebody else holds a lock of its folder, see flock(2) and lslocks(8)' : undefined;
     default:

@@ -188,13 +188,14 @@ describe('persist', () => {
     const told = onHost<Record<string, unknown>[]>(
       `const set = await createNamespaces(${NEWUTS});
        sh('touch /run/file');
-       return ['/run/no/uts', '/run/netns/uts', '/run/file/uts'].map((path) => told(() => set.uts.persist(path)));`,
+       return ['/run/no/uts', '/run/netns/uts', '/run/file/uts', '/proc/uts'].map((path) => told(() => set.uts.persist(path)));`,
     );
     expect(told).toMatchObject([
       { code: 'ENOENT', syscall: 'openat', path: '/run/no/uts', hint: 'its folder is missing' },
       // It is made for network namespaces alone.
       { code: 'ENOENT', syscall: 'openat', path: '/run/netns/uts', hint: 'its folder is missing' },
       { code: 'ENOTDIR', syscall: 'openat', path: '/run/file/uts' },
+      { code: 'ENOENT', syscall: 'openat', path: '/proc/uts', hint: 'nobody can make a file in its folder' },
     ]);
   });
 
