@@ -120,8 +120,8 @@ Child::Verdict Child::JudgeExecuted(const char* stub_name, bool ended) {
     case Process::Executed::kUnknown:
       break;
   }
-  // Out of the channel and still alive: not dying, so past the exec.
-  if (!ended) return ++unclear_rounds_ > kPatience && channel_ended_ ? Verdict::kStarted : Verdict::kUnsure;
+  // Out of the channel and still alive all that time: not dying, so past the exec.
+  if (!ended) return channel_ended_ && ++unclear_rounds_ > kPatience ? Verdict::kStarted : Verdict::kUnsure;
   if (!ReapProgram()) return Verdict::kWait;
   // Inside execve(2) a process can only be killed: one that exited was past it. Of one that somebody else has reaped
   // without a trace the same is to be believed.
