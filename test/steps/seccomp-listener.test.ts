@@ -374,7 +374,7 @@ describe('a listener that never answers', () => {
     for (const flags of [[], ['WAIT_KILLABLE_RECV']] as const) {
       const { path, tell, ended } = await supervisor('silent');
       const seccomp = { ...notifying(path, 'uname'), flags };
-      const child = await clone('uname', { ...silent, seccomp, timeout: slow(100), killGrace: slow(50) });
+      const child = await clone('uname', { ...silent, seccomp, timeout: slow(1000), killGrace: slow(50) });
       expect(await child.exited).toMatchObject({ endedBy: 'timeout' });
       tell();
       await ended();

@@ -54,7 +54,7 @@ describe('who has left', () => {
     const { stdout, endedBy, signal } = await run('/bin/sh', ['-c', holds], {
       processGroup: 0,
       killTree: true,
-      timeout: slow(400),
+      timeout: slow(1500),
     });
     expect([endedBy, signal]).toEqual(['timeout', 'SIGTERM']);
     expect(isAlive(Number(stdout))).toBe(true);
@@ -119,7 +119,7 @@ describe('who has made himself cgroups below', () => {
       expect(
         evaluate(
           `const { endedBy } = await nsclone.run('sh', ['-c', ${JSON.stringify(script)}],
-             { cgroup: ${JSON.stringify(cgroup)}, killTree: true, timeout: slow(200), killGrace: 20 });
+             { cgroup: ${JSON.stringify(cgroup)}, killTree: true, timeout: slow(1500), killGrace: 20 });
            return endedBy;`,
           ['prlimit', '--nofile=64:64'],
         ),
