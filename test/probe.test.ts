@@ -344,6 +344,22 @@ test('no descriptors left are an answer, and none is lost', () => {
   expect(after).toEqual(support);
 });
 
+test.each(Array.from({ length: 14 }, (_, free) => free))(
+  'the first of a process with %i left is answers, and no error',
+  (free) => {
+    const found = evaluate<Support>(
+      `const taken = [];
+    try { for (;;) taken.push(fs.openSync('/dev/null')); } catch (error) { if (error.code !== 'EMFILE') throw error; }
+    for (const number of taken.splice(0, ${free})) fs.closeSync(number);
+    const found = await nsclone.probe();
+    for (const number of taken) fs.closeSync(number);
+    return found;`,
+      fewDescriptors,
+    );
+    expect(Object.keys(found.features)).toEqual(Object.keys(support.features));
+  },
+);
+
 test('a Worker is told the same', () => {
   const found = evaluate<Support>(`const { Worker } = require('node:worker_threads');
     const source = "const { parentPort, workerData } = require('node:worker_threads');" +

@@ -4,9 +4,11 @@ import { os } from '../builtin';
 import { namespaceKinds } from '../flags';
 import { whyNotLaunched } from '../host/launching';
 import { constants } from '../kernel/constants';
+import type { SyscallError } from '../errors/syscall-error';
 import { errnoName } from '../kernel/errno-texts';
 import { Credentials } from '../privilege';
 import type { Answer, Feature, Refusal, Support } from '../../types/probe';
+import { answerOf } from './answer';
 import { after, before } from './calls';
 import { cgroup } from './cgroup';
 import { idMapHelpers, idmappedMounts, subordinateIds, withOwnIds } from './id-maps';
@@ -31,7 +33,8 @@ const features: readonly Feature[] = [
   'landlock',
 ];
 
-function askWithOwnIds(...questions: readonly Question[]): Promise<Answers> {
+/** What throws at once is a rejection like any other: the others have begun, and somebody has to hear of theirs. */
+async function askWithOwnIds(...questions: readonly Question[]): Promise<Answers> {
   return ask(questions, { request: withOwnIds() });
 }
 
@@ -80,13 +83,25 @@ function only<K extends string>(names: readonly K[], answer: (name: K) => Answer
 export async function lookAround(): Promise<Support> {
   const short = shortage();
   const none: Answer | undefined = short === undefined ? undefined : { available: false, ...short };
-  const asked = none === undefined ? await askAll() : undefined;
+  if (none !== undefined) return supportOf(() => none);
+  try {
+    const { namespaces, features: others } = await askAll();
+    return supportOf((name, isKind) => (isKind ? namespaces : others).get(name)!);
+  } catch (error) {
+    // There was one more when it began.
+    const { code } = error as SyscallError;
+    if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+    return supportOf(() => answerOf(error as SyscallError));
+  }
+}
+
+function supportOf(answer: (name: string, isKind: boolean) => Answer): Support {
   return {
     kernel: os().release(),
     namespaces: only(
       namespaceKinds.map(({ kind }) => kind),
-      (name) => none ?? asked!.namespaces.get(name)!,
+      (name) => answer(name, true),
     ),
-    features: only(features, (name) => none ?? asked!.features.get(name)!),
+    features: only(features, (name) => answer(name, false)),
   };
 }

@@ -116,7 +116,7 @@ export function gidMapOf(value: unknown, request: Request): IdMap {
   const ranges = rangesOf(value, 'gidMap', own.gid, request);
   const privileged = own.has(CAP_SETGID);
   const onlyOwn = isOwnID(ranges, own.gid);
-  const denied = isSetgroupsDenied('gidMap');
+  const denied = request.setgroups !== 'deny' && isSetgroupsDenied('gidMap');
   if (denied && request.setgroups === 'allow') {
     throw refusedOption('setgroups', "cannot be 'allow': it is 'deny' in our own user namespace, and in all below it");
   }
