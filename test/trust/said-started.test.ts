@@ -5,6 +5,9 @@ import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { evaluate } from '../support/own-process';
 import { compiled, library, withCompiler } from '../support/compiled';
+import { temporaryFolder } from '../support/temporary-folder';
+
+const folder = temporaryFolder();
 
 describe('a program that takes the name of the stub', () => {
   const program = compiled('trust/said-own-name');
@@ -74,7 +77,7 @@ describe('a program that takes the name of the stub', () => {
       const { settled } = require(${JSON.stringify(require.resolve('../robustness/left.js'))});
       const found = [];
       for (const how of ['stay', 'exit']) {
-        const file = '/tmp/nsclone-said-started-' + process.pid;
+        const file = ${JSON.stringify(folder.at('name'))};
         const child = await clone(${JSON.stringify(program.path)}, [how, file], { hold: true, stdio: ['pipe', 'ignore', 'ignore'] });
         fs.writeFileSync(file, fs.readFileSync('/proc/' + child.pid + '/comm', 'utf8').trim());
         const starting = child.start();
@@ -85,7 +88,6 @@ describe('a program that takes the name of the stub', () => {
         found.push(await starting.then(() => 'started', (error) => error.message));
         child.stdin.end();
         found.push((await child.exited).code);
-        fs.rmSync(file);
       }
       return [found, await settled(1e6)];`);
     expect(result).toEqual([['started', 7, 'started', 7], nothing]);
