@@ -117,6 +117,8 @@ export interface Addon {
   /** Puts our hard limit into the place of each resource; -1 is unlimited. */
   hardLimits(resources: Float64Array, count: number): number;
   unshare(flags: number): number;
+  /** 1 where this thread has made a pid namespace for its children, by unshare() or as a NamespaceWorker. */
+  hasMadePid(): number;
   /**
    * Moves the calling thread into all of these or none: [descriptor, kinds] each. Of a refusal the array has [which one, number of
    * the system call].

@@ -174,6 +174,22 @@ describe('its thread', () => {
     expect(result).toEqual([['net', 'uts', 'ipc', 'cgroup'], true, true]);
   });
 
+  owning('with a new pid namespace refuses a start whose set-up would be its first process, and goes on', () => {
+    const told = evaluate<unknown>(
+      `const source = \`
+         const { Flags, run } = require(${JSON.stringify(root)});
+         const { parentPort } = require('node:worker_threads');
+         (async () => {
+           const told = await run('true', [], { flags: Flags.NEWPID }).catch(({ code, message }) => [code, message.slice(0, 33)]);
+           parentPort.postMessage([told, (await run('true')).code]);
+         })();\`;
+       const worker = new nsclone.NamespaceWorker(source, { eval: true, flags: nsclone.Flags.NEWPID });
+       return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));`,
+      asOwner,
+    );
+    expect(told).toEqual([['EINVAL', 'EINVAL: the first process of the '], 0]);
+  });
+
   owning('enters namespaces: of a child, of several targets, by a Namespace that is closed at once', () => {
     const result = evaluate(
       `${common()}

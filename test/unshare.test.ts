@@ -151,7 +151,7 @@ describe('unshare refuses', () => {
     const error = {
       code: 'EINVAL',
       step: 'clone',
-      message: expect.stringMatching(/^EINVAL: the first process of the pid/) as string,
+      message: expect.stringMatching(/^EINVAL: the first process of the pid namespace that this thread/) as string,
     };
     expect(told).toEqual([error, error, error, 0]);
   });

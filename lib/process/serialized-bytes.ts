@@ -272,7 +272,7 @@ class SerializedBytes {
     const source = this.#bytes.subarray(begin, this.#at);
     const flags = this.number();
     const { byte, property } = ofRegExp.find(({ flag }) => (flags & flag) === flag)!;
-    this.#more += source.length * byte + propertiesIn(source) * property;
+    this.#more += source.length * byte + (property === 0 ? 0 : propertiesIn(source) * property);
   }
 
   string(): void {

@@ -2,7 +2,6 @@
 import { addon } from '../addon';
 import { flags as checkFlags } from '../check';
 import { refusedOption } from '../errors/argument-error';
-import { noteNewPid } from '../first-process';
 import { Flags, formatFlags, namespaceMask } from '../flags';
 import { unshareFailure } from './failure';
 import { startThreadPool } from './pool';
@@ -39,5 +38,4 @@ export function leaveNamespaces(flags: unknown): void {
   startThreadPool();
   const result = native.unshare(value);
   if (result < 0) throw unshareFailure(-result, value);
-  if ((value & Flags.NEWPID) !== 0) noteNewPid();
 }

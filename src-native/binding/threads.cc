@@ -78,12 +78,19 @@ class Places {
   int kinds_ = 0;
 };
 
+thread_local bool made_pid = false;
+
 // unshare(flags) -> 0
 Napi::Value Unshare(const Napi::CallbackInfo& info) {
   const auto flags = static_cast<int>(info[0].As<Napi::Number>().Uint32Value());
   if ((flags & CLONE_NEWNS) != 0) NoteOwnFiles();
-  return Number(info, unshare(flags) == 0 ? 0 : -errno);
+  if (unshare(flags) != 0) return Number(info, -errno);
+  if ((flags & CLONE_NEWPID) != 0) made_pid = true;
+  return Number(info, 0);
 }
+
+// hasMadePid() -> 1 where this thread has made a pid namespace for its children
+Napi::Value HasMadePid(const Napi::CallbackInfo& info) { return Number(info, made_pid ? 1 : 0); }
 
 // What a thread does that nobody needs any more.
 struct Attempt {
@@ -289,6 +296,7 @@ Napi::Value StartThreadPool(const Napi::CallbackInfo& info) {
 
 void ExportThreads(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "unshare", Entry<Unshare>);
+  Export(env, exports, "hasMadePid", Entry<HasMadePid>);
   Export(env, exports, "enter", Entry<EnterTargets>);
   Export(env, exports, "visit", Entry<VisitTargets>);
   Export(env, exports, "setHostname", Entry<SetHostname>);
