@@ -2,12 +2,13 @@
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, constants, Flags, run } from '../../lib';
-import { endAll, isAlive } from '../support/alive';
+import { endAll, isAlive, untilZombie } from '../support/alive';
 import { Bystanders, longer, nextLine } from '../support/attack';
 import { hasCapability, needing, rootOnly } from '../support/capability';
 import { makeBelow, makeCgroup, makeCgroups, membersOf, hierarchy, withHierarchies } from '../support/cgroups';
 import { compiled, withCompiler } from '../support/compiled';
 import { owned, read } from '../support/inside';
+import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
 import { rootArguments, withBecomesRoot } from '../support/becomes-root';
 import { asUser, evaluate } from '../support/own-process';
@@ -192,11 +193,19 @@ withHierarchies(
   },
 );
 
-test('the leader that has ended and was reaped by nobody: no other group is signalled', async () => {
+test('the leader that has ended and was reaped by nobody ends alone: neither its group nor another is signalled', async () => {
+  const { wait, end } = lasting();
   const bystanders = await Bystanders.start(3);
-  const child = await start('/bin/sh', ['-c', `sleep ${longer} & echo ready; exec sleep 0.01`], { processGroup: 0 });
+  const script = `sleep ${longer} >/dev/null & echo $!; ${wait}`;
+  const options = { processGroup: 0, killTree: true, stdio: ['ignore', 'pipe', 'ignore'] } as const;
+  const child = await clone('/bin/sh', ['-c', script], options);
+  const left = Number(await nextLine(child.stdout));
+  end();
+  untilZombie(child.pid);
   child[Symbol.dispose]();
-  await child.exited;
+  expect(await child.exited).toMatchObject({ code: 0, signal: null });
+  expect(isAlive(left)).toBe(true);
+  endAll([left]);
   expect(bystanders.dead()).toEqual([]);
   await bystanders.end();
 });
