@@ -23,6 +23,7 @@ import { fewDescriptors } from './support/few-descriptors';
 import { callsItself, kernels } from './support/host';
 import { leavesNothing } from './support/leftovers';
 import { owned } from './support/inside';
+import { hostMounts } from './support/mount-info';
 import { evaluate, root, runScript } from './support/own-process';
 
 leavesNothing();
@@ -127,11 +128,7 @@ test('leaves no mount, no cgroup and no file, many at once neither', async () =>
     }
   };
   const ofOurs = (names: string[]): string[] => names.filter((name) => name.includes('probe'));
-  const state = (): unknown => [
-    readFileSync('/proc/self/mountinfo', 'utf8'),
-    ofOurs(cgroups()),
-    ofOurs(readdirSync(tmpdir())),
-  ];
+  const state = (): unknown => [hostMounts(), ofOurs(cgroups()), ofOurs(readdirSync(tmpdir()))];
   const before = state();
   const found = await Promise.all(Array.from({ length: 4 }, () => probe()));
   for (const one of found) expect(one).toEqual(support);

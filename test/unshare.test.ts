@@ -143,7 +143,7 @@ describe('unshare refuses', () => {
       for (const flags of [Flags.NEWPID, Flags.NEWTIME])
         await clone('true', [], { flags }).catch(({ code, step, message }) => told.push({ code, step, message }));
       await createNamespaces(Flags.NEWTIME).catch(({ code, step, message }) => told.push({ code, step, message }));
-      const first = await clone('sleep', ['1000']);
+      const first = await clone('sleep', ['60']);
       told.push((await run('true', [], { flags: Flags.NEWPID })).code);
       first.kill('SIGKILL');
       await first.exited;

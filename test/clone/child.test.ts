@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expectTypeOf } from 'expect-type';
 
 import { clone, type ClonedProcess, type CloneOptions, Flags, type SignalName } from '../../lib';
+import { untilZombie } from '../support/alive';
 import { owned, read } from '../support/inside';
 import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
@@ -53,7 +54,7 @@ describe('events', () => {
     for (let i = 0; i < 20; i++) {
       const child = await sh('exit 0');
       // It has ended by then, and the thread was not given up.
-      while (state(child.pid) !== 'Z');
+      untilZombie(child.pid);
       expect([child.exitCode, child.signalCode]).toEqual([null, null]);
       const events: string[] = [];
       for (const name of ['spawn', 'exit', 'close'] as const) child.on(name, () => events.push(name));

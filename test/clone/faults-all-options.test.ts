@@ -1,5 +1,5 @@
 // Plans with all options: each instruction fails in turn, with an error and by a kill.
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,6 +20,7 @@ import {
 import { optionNames } from '../../lib/assembly/assemble';
 import { namespaceMask } from '../../lib/flags';
 import { addon } from '../support/addon';
+import { removeCgroup } from '../support/cgroups';
 import { failureAt, killed } from '../support/fault';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -39,13 +40,10 @@ const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find((folder) => {
     return false;
   }
 });
-const cgroup = unified === undefined ? undefined : `${unified}/nsclone-faults-${process.pid}`;
+const cgroup = unified === undefined ? undefined : mkdtempSync(`${unified}/nsclone-faults-`);
 
-beforeAll(() => {
-  if (cgroup !== undefined) mkdirSync(cgroup);
-});
-afterAll(() => {
-  if (cgroup !== undefined) rmdirSync(cgroup);
+afterAll(async () => {
+  if (cgroup !== undefined) await removeCgroup(cgroup);
 });
 
 /** `return ALLOW`. */

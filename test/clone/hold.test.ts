@@ -1,9 +1,10 @@
 // hold and start(): all but the filter is set up, and the child waits for what is done to it from outside.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 
 import { clone, type ClonedProcess, type CloneOptions, constants, Flags, plan } from '../../lib';
 import { hasCapability, rootOnly } from '../support/capability';
+import { removeCgroup } from '../support/cgroups';
 import { failAt, killed } from '../support/fault';
 import { owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -539,21 +540,10 @@ describe('in a memory cgroup with a tiny limit', () => {
       return false;
     }
   });
-  /** Removes a cgroup, once the processes in it are dead. */
-  const remove = (group: string): Promise<boolean> =>
-    until(() => {
-      try {
-        rmdirSync(group);
-        return true;
-      } catch {
-        return false;
-      }
-    });
   const name = 'a held child beside a hog never costs Node its life';
   const body = async (): Promise<void> => {
-    const group = `${parent}/nsclone-test-${process.pid}`;
+    const group = mkdtempSync(`${parent}/nsclone-test-`);
     const limit = parent!.endsWith('memory') ? 'memory.limit_in_bytes' : 'memory.max';
-    mkdirSync(group);
     try {
       writeFileSync(`${group}/${limit}`, '8000000');
       const outcome = runScript(
@@ -576,7 +566,7 @@ describe('in a memory cgroup with a tiny limit', () => {
       expect(hog).toBe('SIGKILL');
       expect([5, 'SIGKILL']).toContain(end);
     } finally {
-      await remove(group);
+      await removeCgroup(group);
     }
   };
   if (parent === undefined) test.skip(`${name} (skipped: needs a memory controller)`, body);

@@ -7,13 +7,16 @@ import { clone, Flags } from '../../lib';
 import { owned } from '../support/inside';
 import { untilZombie } from '../support/alive';
 import { leavesNothing, ourChildren } from '../support/leftovers';
-import { until } from '../support/slow';
+import { slow, until } from '../support/slow';
 
 leavesNothing();
 
 /** Keeps the event loop busy until a command has left its mark. */
 function busyUntil(mark: string): void {
-  while (!existsSync(mark)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  for (const end = performance.now() + slow(20_000); !existsSync(mark);) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${mark}`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
 }
 
 describe('a command that runs already', () => {

@@ -25,7 +25,7 @@ import { text } from 'node:stream/consumers';
 import { ownInterfaces } from '../support/inside';
 import { needing } from '../support/capability';
 import { root as checkout } from '../support/own-process';
-import { slow, until } from '../support/slow';
+import { inTime, slow, until } from '../support/slow';
 import { buildExamples, example } from './built';
 
 /** A Node that the command sees: it does not see ours where that is in a folder that is hidden. */
@@ -323,10 +323,14 @@ describe('the process', () => {
   test('--timeout ends all of it', async () => {
     const seconds = 3_000_000 + process.pid;
     const sleeping = (): string => spawnSync('pgrep', ['-cfx', `sleep ${seconds}`], { encoding: 'utf8' }).stdout.trim();
-    const limit = slow(1000) / 1000;
-    const ended = inShell(`trap '' TERM; setsid sleep ${seconds} & sleep ${seconds}`, '--timeout', String(limit));
-    await until(() => sleeping() === '2');
-    expect(await ended).toEqual({ status: 137, stdout: '', stderr: `agent: not done within ${limit} s\n` });
+    const script = `trap '' TERM; setsid sh -c ': > running; exec sleep ${seconds}' & sleep ${seconds}`;
+    const limited = async (milliseconds: number): Promise<unknown> => {
+      const limit = milliseconds / 1000;
+      const { status, stdout, stderr } = await inShell(script, '--timeout', String(limit));
+      return [status, stdout, stderr.replace(String(limit), 'so many')];
+    };
+    const ended = await inTime(limited, () => existsSync(join(project, 'running')));
+    expect(ended).toEqual([137, '', 'agent: not done within so many s\n']);
     await until(() => sleeping() === '0');
   });
   test('npm adds nothing to it, and the project is where it was called', () => {

@@ -107,7 +107,8 @@ describe('create and start', () => {
     expect(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')).toBe('');
     expect(createStart('start', box)).toEqual(silently);
     const command = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
-    expect(readFileSync(`/proc/${command}/comm`, 'utf8')).toBe('sleep\n');
+    // Its name is the last thing that an exec changes.
+    await until(() => readFileSync(`/proc/${command}/comm`, 'utf8') === 'sleep\n');
     process.kill(pid, 'SIGKILL');
     await until(() => !isThere(pid));
   });

@@ -63,11 +63,12 @@ async function untilClosed(child: ForkedProcess): Promise<End> {
     events.push('error');
   });
   child.on('exit', () => events.push('exit'));
+  const closed = told(child, 'close');
   await told(child, 'disconnect');
   events.push('disconnect');
   expect([child.connected, child.channel]).toEqual([false, null]);
   child.kill('SIGKILL');
-  await told(child, 'close');
+  await closed;
   return { messages, error, events };
 }
 
@@ -303,7 +304,8 @@ withAccounting('while nobody listens, one megabyte is kept, and a child that sen
   let before = 0;
   await until(async () => {
     before = written();
-    await sleep(100);
+    // Two turns of the event loop are what a message takes that has come.
+    for (let i = 0; i < 3; i++) await sleep(100);
     return before > 1024 * 1024 && isAsleep(writer.pid) && before === written();
   });
   // What the socket holds besides is the kernel's.

@@ -1,9 +1,9 @@
 // What a cgroup has to do with a failure: its type, its limits, and whether it is frozen.
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { clone, type CloneOptions, Flags, type SyscallError } from '../../lib';
 import { calls, failAt, killed } from '../support/fault';
-import { makeCgroups, withHierarchies } from '../support/cgroups';
+import { makeCgroups, removeCgroup, withHierarchies } from '../support/cgroups';
 import { onHost } from '../support/host';
 import { owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -29,8 +29,8 @@ function makeCgroup(fits: (type: string, options: string) => boolean): string | 
 }
 const cgroup = makeCgroup((type) => type === 'cgroup2');
 const pids = makeCgroup((type, options) => type === 'cgroup' && options.split(',').includes('pids'));
-afterAll(() => {
-  for (const folder of [cgroup, pids]) if (folder !== undefined) rmdirSync(folder);
+afterAll(async () => {
+  for (const folder of [cgroup, pids]) if (folder !== undefined) await removeCgroup(folder);
 });
 
 function withCgroup(name: string, body: () => Promise<void>): void {
@@ -66,7 +66,7 @@ describe('its type', () => {
         hint: 'its cgroup.type is "domain invalid", as the cgroups beside it are threaded: it takes no process until it is, too',
       });
     } finally {
-      for (const folder of [threaded, invalid]) rmdirSync(folder);
+      for (const folder of [threaded, invalid]) await removeCgroup(folder);
     }
   });
   test('"threaded", and nothing where it is a domain', async () => {
@@ -213,7 +213,7 @@ describe('a frozen one', () => {
       });
     } finally {
       writeFileSync(`${cgroup!}/cgroup.freeze`, '0');
-      rmdirSync(below);
+      await removeCgroup(below);
     }
   });
 });

@@ -96,13 +96,15 @@ describe('a set, joined', () => {
     const client = `require('net').connect(${port}, '127.0.0.1').on('data', (text) => process.stdout.write(text))`;
     const { stdout } = await run(process.execPath, ['-e', client], { join: set });
     expect(stdout).toBe('from inside');
+    // There the number may be that of somebody else's server.
     const outside = await new Promise<string>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve('connected'));
+      const socket = connect(port, '127.0.0.1', () => socket.end());
+      let text = '';
+      socket.on('data', (chunk) => (text += String(chunk)));
       socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code!));
-      socket.once('close', () => socket.destroy());
+      socket.once('close', () => resolve(text));
     });
-    expect(outside).toBe('ECONNREFUSED');
+    expect(outside).not.toContain('from inside');
     server.kill('SIGKILL');
     await server.exited;
   });

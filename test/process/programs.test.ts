@@ -16,6 +16,7 @@ import { assemble, checkRequest } from '../../lib/assembly/assemble';
 import { withCapability } from '../support/capability';
 import { inside, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
+import { slow } from '../support/slow';
 import { evaluate } from '../support/own-process';
 
 leavesNothing();
@@ -339,7 +340,7 @@ describe('what else a program depends on is looked at each time', () => {
       const values = [];
       for (const value of ['one', 'another', 'x'.repeat(100_000), '', undefined]) {
         if (value === undefined) delete process.env.NSCLONE_TEST; else process.env.NSCLONE_TEST = value;
-        const { stdout } = await nsclone.run('/bin/sh', ['-c', 'echo \${NSCLONE_TEST-unset}'], { timeout: 9000 });
+        const { stdout } = await nsclone.run('/bin/sh', ['-c', 'echo \${NSCLONE_TEST-unset}'], { timeout: slow(20_000) });
         values.push(stdout.length > 100 ? stdout.length : stdout.trim());
       }
       return values;`);
@@ -444,7 +445,8 @@ describe('a plan', () => {
   test('with another signal or timeout is the same program', async () => {
     const planned = plan('/bin/true', [], { stdio: 'ignore' });
     const before = contentOf(planned.writer);
-    for (const options of [{ timeout: 5000 }, { signal: AbortSignal.timeout(5000) }, { stdio: 'ignore' } as const])
+    const { signal } = new AbortController();
+    for (const options of [{ timeout: slow(20_000) }, { signal }, { stdio: 'ignore' } as const])
       expect((await (await clone(planned, options)).exited).code).toBe(0);
     expect(contentOf(planned.writer)).toEqual(before);
   });

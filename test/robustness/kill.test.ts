@@ -23,7 +23,7 @@ interface Run {
 function runs(count: number, folder: string, wrapper: readonly string[] = []): Run[] {
   return evaluate<Run[]>(
     `const { clone, Flags } = nsclone;
-    const { children, settled } = require(${JSON.stringify(join(__dirname, 'left.js'))});
+    const { children, settled, sleep } = require(${JSON.stringify(join(__dirname, 'left.js'))});
     const sorts = [
       {},
       { flags: Flags.NEWUSER | Flags.NEWUTS | Flags.NEWIPC, uidMap: 'root', gidMap: 'root' },
@@ -31,7 +31,6 @@ function runs(count: number, folder: string, wrapper: readonly string[] = []): R
     ];
     const pids = () => children().map((child) => Number(child.split(' ')[0]));
     const busy = (milliseconds) => { for (const end = performance.now() + milliseconds; performance.now() < end; ); };
-    const late = new Promise((_, reject) => setTimeout(reject, slow(20_000), new Error('a promise has not settled')).unref());
     // How long a start takes here.
     const durations = [];
     for (const options of sorts) {
@@ -66,7 +65,9 @@ function runs(count: number, folder: string, wrapper: readonly string[] = []): R
       for (const pid of pids()) {
         try { process.kill(pid, 'SIGKILL'); killed.push(pid); } catch {}
       }
-      const run = await Promise.race([outcome, late]);
+      const late = new AbortController();
+      const run = await Promise.race([outcome, sleep(slow(20_000), undefined, { signal: late.signal }).then(() => { throw new Error('a promise has not settled'); })]);
+      late.abort();
       runs.push({ ...run, killed, marker: fs.existsSync(marker) });
     }
     const left = await settled(1e6);

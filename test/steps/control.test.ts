@@ -57,7 +57,7 @@ describe('control, seen from inside', () => {
       const child = await clone('/bin/sh', ['-c', script], { timeout, killSignal: 'SIGUSR1' });
       return { output: await read(child.stdout), exited: await child.exited };
     };
-    const { output, exited } = await inTime(start, (told) => told.output !== '');
+    const { output, exited } = await inTime(start, (told) => told.output.startsWith('\n'));
     expect(output).toBe('\ntold\n');
     expect(exited).toMatchObject({ code: 3, signal: null, endedBy: 'timeout' });
   });

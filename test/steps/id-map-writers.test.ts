@@ -155,6 +155,7 @@ describe('through the helpers', () => {
    * leaves a mark, and returns the error.
    */
   function withHelpers<T>(scripts: Scripts, body: string): T {
+    rmSync(join(folder, 'hanging'), { force: true });
     for (const name of ['newuidmap', 'newgidmap'] as const) {
       const path = join(folder, name);
       rmSync(path, { force: true });

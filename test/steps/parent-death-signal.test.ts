@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { type CloneOptions, Flags, plan, type Signal, type SignalName } from '../../lib';
 import { syscalls } from '../../lib/kernel/syscalls';
+import { endAll } from '../support/alive';
 import { rootOnly } from '../support/capability';
 import { calls, failAt } from '../support/fault';
 import { inside, owned } from '../support/inside';
@@ -106,8 +107,11 @@ describe('parentDeathSignal, seen from inside', () => {
   test('by default the program lives on when Node is killed', async () => {
     for (const options of ['', 'flags: Flags.NEWUSER | Flags.NEWPID']) {
       const pid = await leftBy(options);
-      await until(() => state(pid) === 'S');
-      process.kill(pid, 'SIGKILL');
+      try {
+        await until(() => state(pid) === 'S');
+      } finally {
+        endAll([pid]);
+      }
     }
   });
   test('with a signal it does not', async () => {
@@ -116,7 +120,11 @@ describe('parentDeathSignal, seen from inside', () => {
       "parentDeathSignal: 'SIGKILL', flags: Flags.NEWUSER | Flags.NEWPID",
     ]) {
       const pid = await leftBy(options);
-      await until(() => ['Z', 'gone'].includes(state(pid)));
+      try {
+        await until(() => ['Z', 'gone'].includes(state(pid)));
+      } finally {
+        endAll([pid]);
+      }
     }
   });
   test('it follows the Worker that started it', () => {

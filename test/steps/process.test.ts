@@ -14,6 +14,7 @@ import { clone, type CloneOptions, Flags, plan, type SyscallError } from '../../
 import { syscalls } from '../../lib/kernel/syscalls';
 import { compiled, withCompiler } from '../support/compiled';
 import { rootOnly, userOnly } from '../support/capability';
+import { removeCgroup } from '../support/cgroups';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -49,8 +50,7 @@ const line = `0::/${name}`;
 
 if (unified !== undefined) {
   beforeAll(() => mkdirSync(cgroup));
-  // It can be removed only when nobody is in it.
-  afterAll(() => rmdirSync(cgroup));
+  afterAll(() => removeCgroup(cgroup));
 }
 
 /** As `test()`, for what needs a cgroup of its own. */

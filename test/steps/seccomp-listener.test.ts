@@ -13,7 +13,7 @@ import { inside, owned, read } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
 import { linesOf, notesOf } from '../support/listing';
 import { planning, refusal } from '../support/refusal';
-import { slow, until } from '../support/slow';
+import { inTime, slow, until } from '../support/slow';
 import { temporaryFolder } from '../support/temporary-folder';
 
 const supervisor = supervisors();
@@ -372,12 +372,13 @@ describe('a listener that is not to be had', () => {
 describe('a listener that never answers', () => {
   withCompiler('does not keep a command from its end', async () => {
     for (const flags of [[], ['WAIT_KILLABLE_RECV']] as const) {
-      const { path, tell, ended } = await supervisor('silent');
-      const seccomp = { ...notifying(path, 'uname'), flags };
-      const child = await clone('uname', { ...silent, seccomp, timeout: slow(1000), killGrace: slow(50) });
-      expect(await child.exited).toMatchObject({ endedBy: 'timeout' });
-      tell();
-      await ended();
+      const { endedBy } = await inTime(async (timeout) => {
+        const { path } = await supervisor('silent');
+        const seccomp = { ...notifying(path, 'uname'), flags };
+        const child = await clone('uname', { ...silent, seccomp, timeout, killGrace: slow(50) });
+        return child.exited;
+      });
+      expect(endedBy).toBe('timeout');
     }
   });
   withCompiler('does not keep a set-up from its end', async () => {
@@ -397,8 +398,6 @@ describe('a listener that never answers', () => {
       const other = await supervisor('silent');
       const late = failureOf(clone('/bin/true', { ...silent, timeout: slow(100), seccomp: make(other.path) }));
       expect(await late).toMatchObject({ code: 'ETIMEDOUT' });
-      other.tell();
-      await other.ended();
     }
   });
   withCompiler('and does not read takes as much as there is room for, and the rest later', async () => {
@@ -408,11 +407,10 @@ describe('a listener that never answers', () => {
     const late = await failureOf(clone('/bin/true', { ...silent, seccomp: seccomp[0]!, timeout: slow(100) }));
     expect(late).toMatchObject({ code: 'ETIMEDOUT' });
     const started = clone('/bin/true', { ...silent, seccomp: seccomp[1]! });
-    for (const { tell } of ways) tell();
+    ways[1].tell();
     await (
       await started
     ).exited;
-    await ways[0].ended();
     expect((await ways[1].ended()).state!.metadata).toBe(listenerMetadata);
   });
 });

@@ -59,18 +59,21 @@ function remove(folder: string): void {
   rmdirSync(folder);
 }
 
+/** Ends who is in a cgroup or below it, and removes it once they are gone: the kernel is not done with them when their end is told. */
+export async function removeCgroup(folder: string): Promise<void> {
+  await until(() => {
+    try {
+      remove(folder);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT';
+    }
+    return true;
+  });
+  made.delete(folder);
+}
+
 async function removeAll(): Promise<void> {
-  for (const folder of made) {
-    await until(() => {
-      try {
-        remove(folder);
-      } catch (error) {
-        return (error as NodeJS.ErrnoException).code === 'ENOENT';
-      }
-      return true;
-    });
-    made.delete(folder);
-  }
+  for (const folder of made) await removeCgroup(folder);
 }
 
 afterEach(removeAll);

@@ -34,12 +34,19 @@ function isBelow(pid: number, ancestor: number): boolean {
   return false;
 }
 
-/** Whether a program of this name, below that process, has the terminal and waits for something. */
+/**
+ * Whether a program of this name, below that process, has the terminal and waits for something. So does its shell then: it has said
+ * SIGCONT to who was put there, which would undo a Ctrl-Z.
+ */
 export function isInForeground(name: string, ancestor: number): boolean {
   return readdirSync('/proc').some((entry) => {
     const stat = statOf(Number(entry));
     return (
-      stat?.name === name && stat.state === 'S' && stat.group === stat.foreground && isBelow(Number(entry), ancestor)
+      stat?.name === name &&
+      stat.state === 'S' &&
+      stat.group === stat.foreground &&
+      statOf(stat.parent)?.state === 'S' &&
+      isBelow(Number(entry), ancestor)
     );
   });
 }

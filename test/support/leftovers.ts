@@ -60,7 +60,7 @@ export function noteLeftovers(): () => Promise<Leftovers> {
   });
   return async () => {
     // What does not go is told by the comparison.
-    await until(() => now().descriptors.length + now().children.length === 0, 2000).catch(() => {});
+    await until(() => now().descriptors.length + now().children.length === 0).catch(() => {});
     return now();
   };
 }

@@ -22,7 +22,7 @@ export async function mountsSeen(options: CloneOptions, script = ''): Promise<Se
     while read -r line; do echo "$line"; done < /proc/self/mountinfo`,
     options,
   );
-  return text.split('\n').map((line) => {
+  return withoutOthers(text).map((line) => {
     const [mount, fileSystem] = line.split(' - ').map((part) => part.split(' ')) as [string[], string[]];
     return {
       point: mount[4]!,
@@ -41,8 +41,10 @@ export async function mountSeen(point: string, options: CloneOptions): Promise<S
   return found;
 }
 
-/** The lines of /proc/self/mountinfo, without what others keep below /run/netns meanwhile, see ip-netns(8). */
-export function hostMounts(): string[] {
-  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return lines.filter((line) => !line.includes(' /run/netns'));
+/** The lines of /proc/self/mountinfo. */
+export const hostMounts = (): string[] => withoutOthers(readFileSync('/proc/self/mountinfo', 'utf8'));
+
+/** The lines, without what others keep below /run/netns meanwhile, see ip-netns(8). */
+function withoutOthers(text: string): string[] {
+  return text.split('\n').filter((line) => !line.includes(' /run/netns'));
 }

@@ -4,12 +4,17 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { root } from '../support/own-process';
+import { slow } from '../support/slow';
 import { temporaryFolder } from '../support/temporary-folder';
 
 const folder = temporaryFolder();
 const cli = join(root, 'dist/lib/cli.js');
 const bwrap = (argv: readonly string[], options: Parameters<typeof spawnSync>[2] = {}): SpawnSyncReturns<string> =>
-  spawnSync(cli, ['bwrap', '--ro-bind', '/', '/', ...argv], { encoding: 'utf8', timeout: 20_000, ...options }) as never;
+  spawnSync(cli, ['bwrap', '--ro-bind', '/', '/', ...argv], {
+    encoding: 'utf8',
+    timeout: slow(20_000),
+    ...options,
+  }) as never;
 
 const asRoot = process.getuid!() === 0 ? test : test.skip;
 
@@ -45,7 +50,7 @@ test('a lock is taken on nothing that a link outside leads to', () => {
 test('nothing goes on that nobody could be told of', () => {
   // Nothing can be written to what is open for reading; what is left would be waited for.
   const line = '"$0" bwrap --ro-bind / / --info-fd 9 --block-fd 8 sleep 100 9</dev/null 8</dev/zero';
-  const { status, error } = spawnSync('sh', ['-c', line, cli], { encoding: 'utf8', timeout: 20_000 });
+  const { status, error } = spawnSync('sh', ['-c', line, cli], { encoding: 'utf8', timeout: slow(20_000) });
   expect({ status, error }).toEqual({ status: 1, error: undefined });
 });
 
@@ -53,6 +58,6 @@ test('who has lost its parent while Node started ends', () => {
   // The shell is the parent, and goes when the launcher has become Node; what is left holds the pipe open.
   const script = `"$0" bwrap --ro-bind / / --die-with-parent sleep 100 &
     until [ /proc/$!/exe -ef "$1" ]; do :; done; kill -9 $$`;
-  const { error } = spawnSync('sh', ['-c', script, cli, process.execPath], { encoding: 'utf8', timeout: 20_000 });
+  const { error } = spawnSync('sh', ['-c', script, cli, process.execPath], { encoding: 'utf8', timeout: slow(20_000) });
   expect(error).toBeUndefined();
 });

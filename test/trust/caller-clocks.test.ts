@@ -16,7 +16,7 @@ function outcomes(replace: string): unknown {
     ${replace}
     const told = {};
     const settle = async (name, promise) => {
-      told[name] = await Promise.race([promise, new Promise((resolve) => trueTimeout(resolve, slow(5000), 'late'))]);
+      told[name] = await Promise.race([promise, new Promise((resolve) => trueTimeout(resolve, slow(20_000), 'late'))]);
     };
     /** How a child ends for which a time is set that passes when it has come so far; and whether half of it had passed. */
     const passing = (start, far) => inTime(async (limit) => {
@@ -81,7 +81,7 @@ test('with timers that a test has made', () => {
 describe('with the fake timers of jest', () => {
   leavesNothing();
   const trueTimeout = globalThis.setTimeout;
-  const late = (): Promise<string> => new Promise((resolve) => trueTimeout(resolve, slow(5000), 'late').unref());
+  const late = (): Promise<string> => new Promise((resolve) => trueTimeout(resolve, slow(20_000), 'late').unref());
   afterEach(() => jest.useRealTimers());
 
   test.each([

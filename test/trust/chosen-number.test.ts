@@ -1,4 +1,5 @@
 // Numbers that a container chooses: of a process made in its pid namespace by a thread of ours, which is told by number there alone.
+import { longer } from '../support/attack';
 import { rootOnly } from '../support/capability';
 import { compiled, compiler } from '../support/compiled';
 import { evaluate } from '../support/own-process';
@@ -13,7 +14,7 @@ rootOnly('another child of ours that has the number here is neither killed nor r
     const mounts = [{ type: 'proc', target: '/proc' }];
     const ends = [];
     for (const flags of [Flags.NEWPID, Flags.NEWPID, Flags.NEWPID, Flags.NEWPID, Flags.NEWTIME, Flags.NEWTIME]) {
-      const victim = await clone('sleep', ['1000'], { stdio: 'ignore' });
+      const victim = await clone('sleep', ['${longer}'], { stdio: 'ignore' });
       const options = { flags: Flags.NEWPID | Flags.NEWNS, mounts, stdio: ['ignore', 'pipe', 'inherit'] };
       const box = await clone(${JSON.stringify(choose.path)}, [String(victim.pid)], options);
       await new Promise((resolve, reject) => box.stdout.once('data', resolve).once('end', reject));

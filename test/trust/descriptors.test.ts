@@ -1,10 +1,11 @@
 // Nothing of ours is open: what a step has opened is closed, not only marked, before a child waits, forks or executes.
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 
 import { type CloneOptions, Flags } from '../../lib';
 import { addon } from '../support/addon';
 import { longer, ownCgroup } from '../support/attack';
 import { rootOnly } from '../support/capability';
+import { removeCgroup } from '../support/cgroups';
 import { evaluate } from '../support/own-process';
 
 const { NEWNET, NEWNS, NEWPID, NEWTIME, NEWUSER, NEWUTS } = Flags;
@@ -12,7 +13,7 @@ const { NEWNET, NEWNS, NEWPID, NEWTIME, NEWUSER, NEWUTS } = Flags;
 const cgroup = ownCgroup();
 if (cgroup !== undefined) {
   beforeAll(() => mkdirSync(cgroup));
-  afterAll(() => rmdirSync(cgroup));
+  afterAll(() => removeCgroup(cgroup));
 }
 
 function withCgroup(name: string, body: () => void): void {

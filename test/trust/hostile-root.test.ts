@@ -88,7 +88,7 @@ async function outcome(mounts: Mount[], more: CloneOptions = {}): Promise<string
       ...base,
       root,
       stdio,
-      timeout: slow(5000),
+      timeout: slow(20_000),
       ...more,
       mounts: [...programs, ...mounts],
     });

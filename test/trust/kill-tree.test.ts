@@ -12,7 +12,7 @@ import { lasting } from '../support/lasting';
 import { leavesNothing } from '../support/leftovers';
 import { rootArguments, withBecomesRoot } from '../support/becomes-root';
 import { asUser, evaluate } from '../support/own-process';
-import { slow, until } from '../support/slow';
+import { inTime, slow, until } from '../support/slow';
 
 leavesNothing();
 
@@ -52,11 +52,10 @@ describe('who has left', () => {
 
   test('a process group lives on, whatever is told of the command, and its pipes are not waited for', async () => {
     const holds = `setsid sh -c 'echo $$; exec sleep ${longer}' & wait`;
-    const { stdout, endedBy, signal } = await run('/bin/sh', ['-c', holds], {
-      processGroup: 0,
-      killTree: true,
-      timeout: slow(1500),
-    });
+    const { stdout, endedBy, signal } = await inTime(
+      (timeout) => run('/bin/sh', ['-c', holds], { processGroup: 0, killTree: true, timeout }),
+      (told) => told.stdout !== '',
+    );
     expect([endedBy, signal]).toEqual(['timeout', 'SIGTERM']);
     expect(isAlive(Number(stdout))).toBe(true);
     endAll([Number(stdout)]);
@@ -71,7 +70,7 @@ describe('who has left', () => {
     });
     const pid = Number(await nextLine(child.stdout));
     await child[Symbol.asyncDispose]();
-    expect(isAlive(pid)).toBe(false);
+    await until(() => !isAlive(pid));
     expect(membersOf(cgroup!)).toEqual([]);
   });
   withHierarchies(['cgroup2'], 'to a cgroup below ends, also where that is frozen', async () => {
@@ -110,7 +109,7 @@ describe('who has made himself cgroups below', () => {
       withHierarchies([kind], `ends: ${name}, of ${kind}`, async () => {
         const [pid, told] = await ended(kind, below);
         expect(told).toMatchObject({ endedBy: 'abort' });
-        expect(isAlive(pid)).toBe(false);
+        await until(() => !isAlive(pid));
       });
     }
     withHierarchies([kind], `ends where they are deeper than Node has descriptors, of ${kind}`, async () => {
@@ -119,8 +118,8 @@ describe('who has made himself cgroups below', () => {
       const script = `trap "" TERM; sleep ${longer} & wait`;
       expect(
         evaluate(
-          `const { endedBy } = await nsclone.run('sh', ['-c', ${JSON.stringify(script)}],
-             { cgroup: ${JSON.stringify(cgroup)}, killTree: true, timeout: slow(1500), killGrace: 20 });
+          `const { endedBy } = await inTime((timeout) => nsclone.run('sh', ['-c', ${JSON.stringify(script)}],
+             { cgroup: ${JSON.stringify(cgroup)}, killTree: true, timeout, killGrace: 20 }));
            return endedBy;`,
           ['prlimit', '--nofile=64:64'],
         ),
@@ -337,6 +336,7 @@ describe('a cgroup that others are in', () => {
       const told = evaluate<unknown[]>(
         `const cgroup = ${JSON.stringify(cgroup)};
          const child = await nsclone.clone('sh', ['-c', 'sleep ${longer} & wait'], { cgroup, killTree: true, killSignal: 'SIGKILL', stdio: 'ignore' });
+         await until(() => fs.readFileSync(cgroup + '/cgroup.procs', 'utf8').trim().split('\\n').length === 2);
          const ended = child[Symbol.asyncDispose]();
          // The event loop hears of nothing meanwhile.
          for (;;) { try { fs.rmdirSync(cgroup); break; } catch (error) { if (error.code !== 'EBUSY') throw error; } }

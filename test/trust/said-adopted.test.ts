@@ -33,7 +33,9 @@ test('hundreds of them: a later clone costs as much as before', () => {
         process.exit(0);
       })();\`, { eval: true });
     await once(worker, 'exit');
-    const left = children();
+    // Its thread ends behind its event, and only then are they all here.
+    let left;
+    await until(() => (left = children()).length === ${survivors});
     const after = await cost();
     for (const line of left) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
     // The end of any child is a moment to look.

@@ -1,7 +1,8 @@
 // A permanent refusal is not waited out: a call that a container's filter refuses to Node itself.
-import { accessSync, constants as files, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants as files, mkdirSync, writeFileSync } from 'node:fs';
 
 import { syscalls, type SyscallName } from '../../lib/kernel/syscalls';
+import { removeCgroup } from '../support/cgroups';
 import { evaluate } from '../support/own-process';
 import { compiled, library, withCompiler } from '../support/compiled';
 
@@ -42,7 +43,7 @@ function outcomes(errno: number | undefined, source: string, refused: SyscallNam
 }
 
 /** As `test()`, for what needs a cgroup that we may make. */
-function inCgroup(name: string, body: () => void): void {
+function inCgroup(name: string, body: () => Promise<void>): void {
   if (unified === undefined) test.skip(`${name} (skipped: needs a cgroup v2 hierarchy that we may write)`, body);
   else withCompiler(name, body);
 }
@@ -92,7 +93,7 @@ describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
     expect(outcomes(errno, source)).toEqual([[ended], []]);
   });
 
-  inCgroup('in a cgroup of its own no zombie stays', () => {
+  inCgroup('in a cgroup of its own no zombie stays', async () => {
     const cgroup = `${unified}/nsclone-said-refused-${process.pid}`;
     mkdirSync(cgroup);
     try {
@@ -105,7 +106,7 @@ describe.each(refusals)('pidfd_open(2) refused to Node with %s', (_, errno) => {
       const ended = expect.stringMatching(/^(?:SIGTERM|SyscallError)$/) as unknown;
       expect(outcomes(errno, source)).toEqual([[settled, ended, 'SyscallError'], []]);
     } finally {
-      rmdirSync(cgroup, { maxRetries: 20, retryDelay: 50 });
+      await removeCgroup(cgroup);
     }
   });
 });
@@ -114,11 +115,11 @@ describe.each(refusals)('pidfd_send_signal(2) refused to Node with %s', (_, errn
   withCompiler('`timeout`, `signal` and kill() end what runs, and what is held', () => {
     const source = `
       const sleeping = (options) => clone('/bin/sleep', ['100'], { stdio: 'ignore', ...options });
-      await tell(sleeping({ timeout: slow(1500) }));
+      await tell(inTime((timeout) => sleeping({ timeout })));
       const controller = new AbortController();
       await tell(sleeping({ signal: controller.signal }).then((child) => { controller.abort(); return child; }));
-      await tell(sleeping({ ...pid, timeout: slow(1500) }));
-      await tell(sleeping({ hold: true, timeout: slow(1500) }));
+      await tell(inTime((timeout) => sleeping({ ...pid, timeout })));
+      await tell(inTime((timeout) => sleeping({ hold: true, timeout })));
       await tell(sleeping({}).then((child) => { child.kill(); return child; }));`;
     const ends = ['SIGTERM', 'SIGTERM', 'SIGKILL', 'SIGKILL', 'SIGTERM'];
     expect(outcomes(errno, source, 'pidfd_send_signal')).toEqual([ends, []]);
@@ -171,7 +172,7 @@ describe.each(refusals)('ppoll(2) refused with %s', (_, errno) => {
 });
 
 describe('a frozen cgroup, in which the first word of a process never comes', () => {
-  inCgroup('`timeout` and `signal` end the wait for it, and nothing is left', () => {
+  inCgroup('`timeout` and `signal` end the wait for it, and nothing is left', async () => {
     const cgroup = `${unified}/nsclone-said-frozen-${process.pid}`;
     mkdirSync(cgroup);
     try {
@@ -182,8 +183,7 @@ describe('a frozen cgroup, in which the first word of a process never comes', ()
         await tell(clone('/bin/true', [], { ...options, signal: AbortSignal.timeout(slow(200)) }));`;
       expect(outcomes(undefined, source)).toEqual([['SyscallError', 'AbortError'], []]);
     } finally {
-      writeFileSync(`${cgroup}/cgroup.freeze`, '0');
-      rmdirSync(cgroup, { maxRetries: 20, retryDelay: 50 });
+      await removeCgroup(cgroup);
     }
   });
 });

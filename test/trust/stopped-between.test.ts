@@ -106,7 +106,7 @@ describe('one that SIGKILL does not end, as a tracer keeps it', () => {
     waitUntil(() => !/^TracerPid:\t0$/m.test(status()));
     try {
       await expect((await starting).exited).resolves.toMatchObject({ code: 3 });
-      expect(status()).toMatch(/^State:\tZ/m);
+      waitUntil(() => /^State:\tZ/m.test(status()));
     } finally {
       tracer.stdin.end();
       await once(tracer, 'exit');

@@ -1,6 +1,6 @@
 // No name in a container leads to a folder of the host: a working directory, or a command, that is a link to a descriptor
 // which the set-up may have open (CVE-2024-21626).
-import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 
@@ -8,6 +8,7 @@ import { clone, type ClonedProcess, type CloneOptions, type Step } from '../../l
 import { addon } from '../support/addon';
 import { containers, nextLine, ownCgroup } from '../support/attack';
 import { needing, rootOnly } from '../support/capability';
+import { removeCgroup } from '../support/cgroups';
 import { leavesNothing } from '../support/leftovers';
 
 leavesNothing();
@@ -24,9 +25,9 @@ beforeAll(() => {
   copyFileSync('/bin/sh', joinPath(folder, 'program'));
   if (cgroup !== undefined) mkdirSync(cgroup);
 });
-afterAll(() => {
+afterAll(async () => {
   rmSync(folder, { recursive: true });
-  if (cgroup !== undefined) rmdirSync(cgroup);
+  if (cgroup !== undefined) await removeCgroup(cgroup);
 });
 
 /** A root of its own, with the programs of the host and links to descriptors of whoever follows them: /3, /4, … */

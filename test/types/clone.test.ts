@@ -136,7 +136,7 @@ test('a plan knows them, and what a start says instead', async () => {
   await using other = await clone(made, { stdio: 'ignore' });
   expectTypeOf<Streams<typeof other>>().toEqualTypeOf<[null, null, null, null]>();
   expect(other.stdout).toBeNull();
-  await using timed = await clone(made, { timeout: 5000 });
+  await using timed = await clone(made, { timeout: 60_000 });
   expectTypeOf<Streams<typeof timed>>().toEqualTypeOf<[null, Readable, null, null]>();
   expect(timed.stdout.readable).toBe(true);
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { LanguageServer, type Position } from '../support/language-server';
+import { slow } from '../support/slow';
 
 const root = join(__dirname, '../..');
 
@@ -126,24 +127,28 @@ const errors: readonly (readonly [call: string, at: string, says: string])[] = [
   ["plan('ls', { hostnam: 'x' })", 'hostnam:', "Did you mean to write 'hostname'?"],
 ];
 
-test('an error names the option that is wrong, where it stands', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'nsclone-errors-'));
-  try {
-    const lines = errors.map(([call]) => `void ${call};`);
-    const source = [`import { clone, plan, record, run, runIn } from '${join(root, 'lib')}';`, ...lines].join('\n');
-    writeFileSync(join(folder, 'calls.ts'), source);
-    const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] };
-    const options = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['.'] };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { encoding: 'utf8' });
-    const told = stdout.split(/^(?=\S)/m).filter((text) => text.includes('calls.ts('));
-    expect(told).toHaveLength(errors.length);
-    for (const [index, [, at, says]] of errors.entries()) {
-      expect(told[index]).toContain(`calls.ts(${index + 2},${lines[index]!.indexOf(at) + 1}): `);
-      expect(told[index]!.trimEnd().split('\n').at(-1)).toContain(says);
+test(
+  'an error names the option that is wrong, where it stands',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nsclone-errors-'));
+    try {
+      const lines = errors.map(([call]) => `void ${call};`);
+      const source = [`import { clone, plan, record, run, runIn } from '${join(root, 'lib')}';`, ...lines].join('\n');
+      writeFileSync(join(folder, 'calls.ts'), source);
+      const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] };
+      const options = { extends: join(root, 'tsconfig.json'), compilerOptions, include: ['.'] };
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options));
+      const tsc = join(root, 'node_modules/typescript/bin/tsc');
+      const { stdout } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { encoding: 'utf8' });
+      const told = stdout.split(/^(?=\S)/m).filter((text) => text.includes('calls.ts('));
+      expect(told).toHaveLength(errors.length);
+      for (const [index, [, at, says]] of errors.entries()) {
+        expect(told[index]).toContain(`calls.ts(${index + 2},${lines[index]!.indexOf(at) + 1}): `);
+        expect(told[index]!.trimEnd().split('\n').at(-1)).toContain(says);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+  },
+  slow(120_000),
+);
