@@ -105,7 +105,8 @@ describe('a program that takes the name of the stub', () => {
       found.push(wakeUps() - before);
       for (const line of children()) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
       await settled(1e6);`;
-    const [found] = evaluate<[number[]]>(started('stay', then));
+    // What wakes the loop there is nothing that was required beforehand.
+    const [found] = evaluate<[number[]]>(started('stay', then), ['env', '--unset=NODE_OPTIONS']);
     expect(found).toHaveLength(3);
     // Once a millisecond would be 500.
     expect(Math.max(...found)).toBeLessThan(50);
