@@ -2,7 +2,7 @@
 // the command sees. Arguments: the seed, how many lines, and `-v` for all that differs.
 //
 // Root does it in a mount namespace of its own in which nothing can be written but a temporary folder: what a line makes through one of
-// its binds would be on the host.
+// its binds would be on the host. All mounts are shared there, as systemd has them.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -52,6 +52,7 @@ if (process.getuid() === 0 && process.env[guarded] === undefined) {
   const script = `set -e
     mount -t tmpfs tmpfs /var/tmp
     mount -o remount,bind,ro /
+    mount --make-rshared /
     exec "$@"`;
   const again = [process.execPath, ...process.argv.slice(1)];
   const { status } = spawnSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', ...again], {

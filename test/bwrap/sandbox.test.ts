@@ -1,9 +1,11 @@
 // What a line of bubblewrap comes to, seen from inside the child: operations, ids, capabilities, reports.
 import { mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { clone, Flags, Namespace, run, SyscallError } from '../../lib';
 import { rootOnly, userOnly } from '../support/capability';
 import { leavesNothing } from '../support/leftovers';
+import { evaluate, root, withSharedMounts } from '../support/own-process';
 import { temporaryFolder } from '../support/temporary-folder';
 import { bwrapExitCode, fromBwrap } from '../../tools/bwrap/index';
 
@@ -87,6 +89,32 @@ describe('operations', () => {
     expect(await refusal(...host, '--dir', '/tmp/a', '--remount-ro', '/tmp/a', 'true')).toBe(
       `Can't remount readonly on /newroot/tmp/a: Unable to find "/newroot/tmp/a" in mount table`,
     );
+  });
+
+  test('what is mounted outside later is seen in a bind, and can be unmounted there', () => {
+    const outside = folder.folder('outside/later');
+    const told = evaluate<string>(
+      `const { execFileSync, spawn } = require('node:child_process');
+       const { once } = require('node:events');
+       const later = ${JSON.stringify(outside)};
+       const script = 'echo ready; read line; cat /mnt/later/file; echo seen; read line';
+       const argv = ['bwrap', '--ro-bind', '/', '/', '--bind', later + '/..', '/mnt', 'sh', '-c', script];
+       const box = spawn(${JSON.stringify(join(root, 'dist/lib/cli.js'))}, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+       let told = '';
+       box.stdout.setEncoding('utf8').on('data', (text) => { told += text; });
+       await until(() => told === 'ready\\n');
+       execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', later]);
+       fs.writeFileSync(later + '/file', 'from outside\\n');
+       box.stdin.write('\\n');
+       // Nobody inside has it open any more then.
+       await until(() => told.endsWith('seen\\n'));
+       execFileSync('umount', [later]);
+       box.stdin.end();
+       await once(box, 'close');
+       return told;`,
+      withSharedMounts,
+    );
+    expect(told).toBe('ready\nfrom outside\nseen\n');
   });
 
   test('files have the content of their descriptors and the permissions that are asked for', async () => {

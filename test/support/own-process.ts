@@ -56,6 +56,16 @@ export const asOwner: readonly string[] =
         ' ',
       );
 
+/** Put before a script: its mounts are shared, as systemd has them, and with nobody else. An ordinary user is root there. */
+export const withSharedMounts: readonly string[] = [
+  ...'unshare --mount --propagation private'.split(' '),
+  ...(process.getuid!() === 0 ? [] : ['--user', '--map-root-user']),
+  'sh',
+  '-c',
+  'mount --make-rshared / && exec "$@"',
+  'sh',
+];
+
 /** Whether that is possible here. */
 export const mayOwn = asOwner.length === 0 || spawnSync(asOwner[0]!, [...asOwner.slice(1), '/bin/true']).status === 0;
 

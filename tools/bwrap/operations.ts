@@ -68,9 +68,11 @@ const links = [
 const covered = ['sys', 'sysrq-trigger', 'irq', 'bus'];
 
 const common = { nosuid: true, create: true } as const;
+/** What is mounted outside later is seen inside, and what is unmounted there is not kept busy; nothing comes from inside to there. */
+const bound = { ...common, propagation: 'rslave' } as const;
 
 function device(source: string, target: string): Mount {
-  return { type: 'bind', source, target, ...common };
+  return { type: 'bind', source, target, ...bound };
 }
 
 function dev(dest: string, { terminal }: Surroundings): Mount[] {
@@ -99,7 +101,7 @@ function isWritable(path: string): boolean {
 function proc(dest: string, { ownPids, isRoot }: Surroundings): Mount[] {
   const whole: Mount = ownPids
     ? { type: 'proc', target: dest, create: true }
-    : { type: 'bind', source: '/proc', target: dest, nodev: true, ...common };
+    : { type: 'bind', source: '/proc', target: dest, nodev: true, ...bound };
   const parts = isRoot ? covered.filter((name) => isWritable(`/proc/${name}`)) : [];
   return [whole, ...parts.map((name): Mount => ({ type: 'readonly', target: posix.join(dest, name), optional: true }))];
 }
@@ -120,7 +122,7 @@ const isTop = (path: string): boolean => posix.resolve('/', path) === '/';
 
 function entriesOf(operation: Operation, around: Surroundings): Mount[] {
   const { kind, dest: target, mode, content = new Uint8Array() } = operation;
-  const bind = { type: 'bind', target, ...common } as const;
+  const bind = { type: 'bind', target, ...bound } as const;
   switch (kind) {
     case 'dev-bind':
       return [{ ...bind, source: sourceOf(operation) }];
