@@ -82,7 +82,13 @@ function isSet(target: object): target is NamespaceSetTarget {
   return typeof (target as Partial<NamespaceSetTarget>)[Symbol.iterator] === 'function' && has(target, 'close');
 }
 
+/** As the flags of setns(2), 0 is whatever a namespace is; of several that would be none, and nothing would be entered. */
+function refuseNone(wanted: number | undefined, option: string): void {
+  if (wanted === 0) throw refusedOption(option, 'would enter nothing: flags are 0');
+}
+
 function ofSet(set: NamespaceSetTarget, option: string, wanted: number | undefined): Target[] {
+  refuseNone(wanted, option);
   const members = [...set];
   if (!members.every(isMember)) throw invalidArgValue(option, set, 'must have nothing but namespaces');
   const missing = members.reduce((flags, { kind }) => flags & ~flagOfKind[kind], wanted ?? 0) >>> 0;
@@ -93,6 +99,7 @@ function ofSet(set: NamespaceSetTarget, option: string, wanted: number | undefin
 }
 
 function ofHanded(child: object, option: string, wanted: number | undefined): Target[] {
+  refuseNone(wanted, option);
   const targets: Target[] = [];
   const kinds = handedKinds({ option: bareName(option) });
   if (kinds.length === 0)
@@ -223,6 +230,7 @@ function ofSpawned(child: SpawnedTarget, option: string, wanted: number | undefi
 }
 
 function ofPid(pid: number, option: string, wanted: number | undefined): Target {
+  refuseNone(wanted, option);
   const path = `/proc/${pid}`;
   const open = (): Opened => ({ descriptor: must(addon().openPidfd(pid), 'pidfd_open', { option, path }), own: true });
   const { descriptor } = open();
@@ -234,6 +242,7 @@ function ofPid(pid: number, option: string, wanted: number | undefined): Target 
 }
 
 function ofPidfd(current: () => number, option: string, wanted: number | undefined): Target {
+  refuseNone(wanted, option);
   const pid = pidOf(current(), option);
   const reopen = (): Opened => {
     const descriptor = current();

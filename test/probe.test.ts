@@ -12,12 +12,13 @@ import {
   type NamespaceKind,
   probe,
   record,
+  run,
   type Support,
 } from '../lib';
 import { namespaceKinds } from '../lib/flags';
 import { syscalls, type SyscallName } from '../lib/kernel/syscalls';
 import { addon } from './support/addon';
-import { hasCapability, isLinux, rootOnly, userOnly } from './support/capability';
+import { hasCapability, isLinux, needing, rootOnly, userOnly } from './support/capability';
 import { compiled, withCompiler } from './support/compiled';
 import { fewDescriptors } from './support/few-descriptors';
 import { callsItself, kernels } from './support/host';
@@ -158,6 +159,20 @@ function refusals(answers: Readonly<Record<string, Answer>>): Record<string, Ref
     Object.entries(answers).flatMap(([name, answer]) => (answer.available ? [] : [[name, answer.cause]])),
   );
 }
+
+needing(addon().landlockAbi() > 0, 'Landlock')('under Landlock rules, which nobody mounts under', async () => {
+  const script = `require(${JSON.stringify(root)}).probe().then((found) => console.log(JSON.stringify(found)));`;
+  const landlock = { rules: [{ path: '/', access: ['read', 'write', 'execute'] }] } as const;
+  const { stdout } = await run(process.execPath, ['-e', script], { landlock });
+  const { features } = JSON.parse(stdout) as Support;
+  const refused = { available: false, cause: 'kernel', detail: expect.stringMatching(/^Landlock/) };
+  expect(features).toMatchObject({ proc: refused, mountCalls: refused });
+  const looking = `require(${JSON.stringify(root)}).run('true', ${JSON.stringify({ ...owned(Flags.NEWNS), mounts: [{ type: 'tmpfs', target: '/mnt' }] })})
+    .catch(({ code, hint }) => console.log(code, hint));`;
+  expect((await run(process.execPath, ['-e', looking], { landlock })).stdout).toMatch(
+    /^EPERM Landlock rules are on us/,
+  );
+});
 
 describe('behind a filter', () => {
   const refuse = compiled('robustness/refuse', ['-shared', '-fPIC']);

@@ -90,6 +90,14 @@ export function spell({ module, name }: Profile): string {
   return module === 'AppArmor' ? `the AppArmor profile ${JSON.stringify(name)}` : `the SELinux policy for ${name}`;
 }
 
+/** Whatever the rules are, see landlock(7). That there are some the kernel tells nobody. */
+const whatLandlockRefuses = new Set(['move_mount', 'pivot_root']);
+const landlocked: Refusal = {
+  cause: 'kernel',
+  detail: 'Landlock rules are on us, as nothing else is that would refuse it',
+  hint: 'who is under them can mount nothing: start Node without',
+};
+
 /** Why something is refused that the kernel itself allows us. */
 export function whoRefuses(code: string, what: string): Refusal | undefined {
   const found = profile();
@@ -110,9 +118,8 @@ export function whoRefuses(code: string, what: string): Refusal | undefined {
       hint: `its profile must allow ${what}`,
     };
   }
-  return confining === undefined
-    ? undefined
-    : { cause: causeOf(confining), detail: `${spell(confining)} is on us`, hint: `it must allow ${what}` };
+  if (confining === undefined) return code === 'EPERM' && whatLandlockRefuses.has(what) ? landlocked : undefined;
+  return { cause: causeOf(confining), detail: `${spell(confining)} is on us`, hint: `it must allow ${what}` };
 }
 
 /** Why a child was killed by SIGSYS, which nothing but a filter sends. */

@@ -22,6 +22,7 @@ const {
   MNT_DETACH,
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
@@ -56,11 +57,10 @@ function setAttributes(writer: Writer, mount: Slot, set: number, userNamespace =
   writer.add(call.mount_setattrOf, mount, writer.addText(''), AT_EMPTY_PATH, attributes, mountAttr.size);
 }
 
-/** Every mount is put into its place by this call. What is no descriptor is looked at after who asks. */
-function attachNothing(writer: Writer): void {
-  const [nothing, empty] = [-1, writer.addText('')];
-  writer.call('move_mount').number(nothing).place(empty).number(nothing).place(empty).number(0);
-  writer.accept('ENOENT').accept('EBADF');
+/** Every mount is put into its place by this call. On itself there is none, which is seen when all have been asked who refuse it. */
+function attachNowhere(writer: Writer, mount: Slot): void {
+  const [empty, flags] = [writer.addText(''), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH];
+  writer.add(call.move_mount, mount, empty, mount, empty, flags).accept('EINVAL').accept('ELOOP');
 }
 
 function whyNoSuch(type: string, code: string): Refusal | undefined {
@@ -73,8 +73,7 @@ export const proc: Question = {
   flags: 0,
   emit(writer) {
     writer.about('proc').subject('proc', undefined, 'mount');
-    newFileSystem(writer, 'proc');
-    attachNothing(writer);
+    attachNowhere(writer, newFileSystem(writer, 'proc'));
   },
   hint: (code) => (code === 'EPERM' ? whyNoFreshProc() : undefined),
 };
@@ -85,14 +84,15 @@ export const mountCalls: Question = {
   flags: 0,
   emit(writer) {
     writer.about('mountCalls');
-    setAttributes(writer, newFileSystem(writer, 'tmpfs'), MOUNT_ATTR_RDONLY);
+    const memory = newFileSystem(writer, 'tmpfs');
+    setAttributes(writer, memory, MOUNT_ATTR_RDONLY);
     const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
     writer.add(call.open_tree, AT_FDCWD, writer.addText('/'), flags);
     const how = writer.reserve(openHow.size);
     writer.setInt64(how, O_PATH | O_DIRECTORY | O_CLOEXEC);
     writer.setInt64(how + openHow.resolve, RESOLVE_IN_ROOT);
     writer.call('openat2').number(AT_FDCWD).place(writer.addText('/')).place(how).number(openHow.size).retry();
-    attachNothing(writer);
+    attachNowhere(writer, memory);
   },
 };
 
@@ -122,8 +122,8 @@ export const overlay: Question = {
     else {
       writer.add(call.fchdir, memory);
       const { lowerdir, ...others } = layers;
-      newFileSystem(writer, 'overlay', [['lowerdir+', lowerdir], ...Object.entries(others), [marks]]);
-      attachNothing(writer);
+      const mount = newFileSystem(writer, 'overlay', [['lowerdir+', lowerdir], ...Object.entries(others), [marks]]);
+      attachNowhere(writer, mount);
     }
   },
   hint: (code) => whyNoSuch('overlay', code),

@@ -2,7 +2,7 @@
 import { string } from '../check';
 import { Flags } from '../flags';
 import * as call from '../assembly/calls';
-import { needs } from '../assembly/needs';
+import { needs, whyNotJoined } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 
 /** __NEW_UTS_LEN of linux/utsname.h. */
@@ -27,4 +27,6 @@ export const domainname: Step = {
     if (name === undefined) return;
     writer.about(this.name, 'domainname').add(call.setdomainname, writer.addText(name), writer.textSize);
   },
+
+  hint: (code, _label, request) => whyNotJoined(code, request, Flags.NEWUTS),
 };

@@ -2,7 +2,7 @@
 import { string } from '../check';
 import { Flags } from '../flags';
 import * as call from '../assembly/calls';
-import { needs } from '../assembly/needs';
+import { needs, whyNotJoined } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 
 /** __NEW_UTS_LEN of linux/utsname.h. */
@@ -28,4 +28,6 @@ export const hostname: Step = {
     writer.about(this.name, 'hostname');
     writer.add(call.sethostname, writer.addText(hostname), writer.textSize);
   },
+
+  hint: (code, _label, request) => whyNotJoined(code, request, Flags.NEWUTS),
 };

@@ -144,8 +144,10 @@ export const identity: Step = {
   hint(code, label, request) {
     if (code === 'EINVAL' && /^(?:uid|gid|groups)$/.test(label.option ?? '')) {
       if (request.endsInJoinedUser)
-        return 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap';
+        return 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap, or without a place for 0: uid and gid say who the program is';
       const map = label.option === 'uid' ? 'uidMap' : 'gidMap';
+      if (!request.creates(Flags.NEWUSER))
+        return `this id has no place in our own user namespace, see /proc/self/${map === 'uidMap' ? 'uid_map' : 'gid_map'}`;
       return `this id has no place in the user namespace; map it with ${request.inner === undefined ? map : `inner.${map}`}`;
     }
     if (code !== 'EPERM') return undefined;

@@ -3,7 +3,7 @@ import { refusedOption } from '../errors/argument-error';
 import { Flags, formatFlags } from '../flags';
 import { holds, whoRefuses } from '../host/ourselves';
 import { checkTargets } from '../join-target';
-import { isTargetWithinOurs } from '../within-ours';
+import { isTargetWithinOurs, ownerOfTarget, whyNotBelow, whyNotOwner } from '../within-ours';
 import { constants } from '../kernel/constants';
 import type { Slot, Writer } from '../program/writer';
 import * as call from '../assembly/calls';
@@ -55,6 +55,20 @@ export const joinSources: Step = {
     });
   },
 };
+
+function whyNotEntered(entry: JoinEntry | undefined, request: Request): string {
+  const isProcess = /^\/proc\/\d+\/ns$/.test(entry?.path ?? '');
+  if (request.joinsUser)
+    return isProcess
+      ? 'needs CAP_SYS_ADMIN in the user namespace that owns it, and a process that we may look into, see ptrace(2)'
+      : 'needs CAP_SYS_ADMIN in the user namespace that owns it';
+  if (isProcess)
+    return 'needs CAP_SYS_ADMIN in the user namespace that owns it, and a process that we may look into, see ptrace(2); join that user namespace too';
+  return (
+    (entry && whyNotOwner(ownerOfTarget(entry))) ??
+    'needs CAP_SYS_ADMIN in the user namespace that owns it; join that user namespace too'
+  );
+}
 
 export const join: Step = {
   name: 'join',
@@ -123,15 +137,15 @@ export const join: Step = {
     }
   },
 
-  hint(code, _label, request) {
+  hint(code, label, request) {
+    const entry = request.joins.find(({ option }) => option === label.option);
     if (code === 'EPERM') {
       if (!request.joinsUser && holds(constants.CAP_SYS_ADMIN) === true && request.joins.every(isTargetWithinOurs))
         return whoRefuses(code, 'setns');
-      return request.joinsUser
-        ? 'needs CAP_SYS_ADMIN in the user namespace that owns it'
-        : 'needs CAP_SYS_ADMIN in the user namespace that owns it; join that user namespace too';
+      return whyNotEntered(entry, request);
     }
     if (code === 'ESRCH') return 'the process has ended';
+    if (code === 'EINVAL' && entry?.flags === Flags.NEWPID) return whyNotBelow();
     if (code === 'EINVAL') return 'it is no such namespace any more, or the process is in this user namespace already';
     return undefined;
   },

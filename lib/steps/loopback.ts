@@ -3,7 +3,7 @@ import { boolean } from '../check';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
-import { needs } from '../assembly/needs';
+import { needs, whyNotJoined } from '../assembly/needs';
 import type { Step } from '../assembly/step';
 
 const { AF_INET, IFF_UP, SIOCSIFFLAGS, SOCK_CLOEXEC, SOCK_DGRAM } = constants;
@@ -40,4 +40,6 @@ export const loopback: Step = {
     writer.add(call.ioctlOf, socket, SIOCSIFFLAGS, ifreq);
     writer.add(call.close, socket);
   },
+
+  hint: (code, _label, request) => whyNotJoined(code, request, Flags.NEWNET),
 };

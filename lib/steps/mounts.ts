@@ -6,7 +6,7 @@ import { invalidArgValue, refusedOption } from '../errors/argument-error';
 import { Flags } from '../flags';
 import { constants } from '../kernel/constants';
 import * as call from '../assembly/calls';
-import { needs } from '../assembly/needs';
+import { needs, whyNotJoined } from '../assembly/needs';
 import type { Slot, Writer } from '../program/writer';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
@@ -151,10 +151,13 @@ export const mounts: Step = {
   hint(code, label, request, syscall) {
     const entry = request.mounts[Number(/\[(\d+)\]/.exec(label.option ?? '')?.[1])];
     const own =
+      whyNotJoined(code, request, Flags.NEWNS) ??
       whyNotHeld(code, label, entry?.held) ??
       whyNotMapped(code, label, request, syscall) ??
       entry?.hint?.(code, request, syscall);
     if (own !== undefined || entry === undefined) return own;
+    if (code === 'EOVERFLOW')
+      return 'who makes it has an id that has no place in the user namespace; see uidMap and gidMap';
     if (code === 'EROFS' && (entry.creates || entry.makes === true))
       return "what the target is made in is read-only by then: make it before, and that read-only by a later entry { type: 'readonly', recursive: false }; in a bind it is then made in the source";
     const misplaced = whyNotPlaced(code, syscall);

@@ -24,6 +24,6 @@ export const nice: Step = {
 
   hint: (code) =>
     code === 'EACCES' && !holdsEverywhere(constants.CAP_SYS_NICE)
-      ? 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice'
+      ? 'a lower value than ours needs CAP_SYS_NICE outside of any user namespace, or a limit of rlimits.nice'
       : undefined,
 };

@@ -25,6 +25,6 @@ export const oomScoreAdj: Step = {
 
   hint: (code) =>
     code === 'EACCES' && !holdsEverywhere(constants.CAP_SYS_RESOURCE)
-      ? 'a lower value than ours needs CAP_SYS_RESOURCE'
+      ? 'a lower value than ours needs CAP_SYS_RESOURCE outside of any user namespace'
       : undefined,
 };

@@ -1,10 +1,11 @@
 // Step `sysctl`: kernel parameters of namespaces that are new here, see sysctl(8).
 import { plainObject, string } from '../check';
 import { invalidArgValue } from '../errors/argument-error';
+import type { Hint } from '../errors/hint';
 import { Flags } from '../flags';
 import { isMapped } from '../host/ourselves';
 import { needs } from '../assembly/needs';
-import { outsideID } from '../assembly/ids';
+import { mapsZero, outsideID } from '../assembly/ids';
 import type { Request } from '../assembly/request';
 import type { Step } from '../assembly/step';
 import { writeProcFile } from './proc-file';
@@ -45,6 +46,15 @@ function unmappedGroup(request: Request): number | undefined {
     );
 }
 
+/** Those of an ipc namespace are files of root of the user namespace that owns it. */
+function whyReadOnly(option: string, request: Request): Hint {
+  const owner = owners.find(([pattern]) => pattern.test(option.slice('sysctl.'.length)));
+  const belongsToRoot = owner?.[1] === Flags.NEWIPC && request.creates(Flags.NEWUSER);
+  return belongsToRoot && !(mapsZero(request.uidMap) && mapsZero(request.gidMap))
+    ? 'it belongs to id 0, which has no place in the user namespace; see uidMap and gidMap'
+    : 'it can be read here, but only the host may change it';
+}
+
 export const sysctl: Step = {
   name: 'sysctl',
   options: ['sysctl'],
@@ -77,11 +87,12 @@ export const sysctl: Step = {
     }
   },
 
-  hint(code, label, request) {
+  hint(code, label, request, syscall) {
     if (code === 'EXDEV') return 'something is mounted over it here (inside a container?), so it is not to be set';
     if (code === 'EROFS') return '/proc/sys is mounted read-only here (inside a container?)';
+    if (code === 'ENOENT' && syscall === 'write') return 'the kernel does not know this value';
     if (code === 'ENOENT') return 'this kernel has no such parameter, or only the first namespace has it';
-    if (code === 'EACCES') return 'it can be read here, but only the host may change it';
+    if (code === 'EACCES') return whyReadOnly(label.option ?? '', request);
     if (code === 'EINVAL' && label.option === `sysctl.${groupRange}`) {
       const unmapped = unmappedGroup(request);
       if (unmapped !== undefined) return `group ${unmapped} has no place in the user namespace; see gidMap`;

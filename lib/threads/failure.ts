@@ -9,7 +9,7 @@ import type { Target } from '../join-target';
 import { constants } from '../kernel/constants';
 import { errnoName } from '../kernel/errno-texts';
 import { syscallName } from '../kernel/syscalls';
-import { isOwnWithinOurs, isTargetWithinOurs } from '../within-ours';
+import { isOwnWithinOurs, isTargetWithinOurs, ownerOfTarget, whyNotBelow, whyNotOwner } from '../within-ours';
 import { procError } from '../proc';
 
 /** What was to be entered, with the option that asked for it. */
@@ -80,10 +80,13 @@ function whyNotEntered(code: string, target: Entered): Hint | undefined {
   const { flags } = target;
   if (code === 'ESRCH') return 'the process has ended';
   if (code === 'ENOSYS') return whoRefuses(code, 'setns');
+  if (code === 'EINVAL' && flags === Flags.NEWPID) return whyNotBelow();
   if (code !== 'EPERM') return undefined;
   if ((flags & Flags.NEWNS) !== 0 && holds(constants.CAP_SYS_ADMIN) === true && !holds(constants.CAP_SYS_CHROOT))
     return 'to enter a mount namespace takes CAP_SYS_CHROOT as well as CAP_SYS_ADMIN';
   if (holdsOver(() => isTargetWithinOurs(target))) return whoRefuses(code, 'setns');
+  const alone = whyNotOwner(ownerOfTarget(target));
+  if (alone !== undefined) return alone;
   return 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too';
 }
 

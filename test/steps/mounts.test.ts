@@ -273,6 +273,17 @@ describe('mounts, when the kernel refuses', () => {
     );
     expect(error).toMatchObject({ option: 'mounts[1]', dest: '/tmp' });
   });
+  test('an id without a place, by what is made with it', async () => {
+    const mounts: Mount[] = [
+      { type: 'tmpfs', target: '/mnt' },
+      { type: 'file', target: '/mnt/file', content: '', create: true, place: true },
+    ];
+    await expect(clone('/bin/true', { flags: Flags.NEWUSER | Flags.NEWNS, mounts })).rejects.toMatchObject({
+      code: 'EOVERFLOW',
+      option: 'mounts[1]',
+      hint: 'who makes it has an id that has no place in the user namespace; see uidMap and gidMap',
+    });
+  });
   test('a missing target: create makes it', async () => {
     const mounts: Mount[] = [{ type: 'proc', target: join(folder, 'missing') }];
     await expect(clone('/bin/true', { ...base, mounts })).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 // Step `sysctl`: kernel parameters of the namespaces that are new here.
 import { readFileSync } from 'node:fs';
 
-import { clone, Flags, plan, type SyscallError } from '../../lib';
+import { clone, type ClonedProcess, Flags, plan, type SyscallError } from '../../lib';
 import { calls, failAt, fieldsOf } from '../support/fault';
 import { inside, owned } from '../support/inside';
 import { leavesNothing } from '../support/leftovers';
@@ -160,6 +160,26 @@ describe('sysctl, when the kernel refuses', () => {
       hint,
       message: `ENOENT: no such file or directory, openat2 /proc/sys/net/ipv4/xyzzy (sysctl.net.ipv4.xyzzy): ${hint}`,
     });
+  });
+  test('a value of a parameter with names that it does not know', async () => {
+    expect(await refused('net.ipv4.tcp_congestion_control', 'none')).toMatchObject({
+      code: 'ENOENT',
+      syscall: 'write',
+      hint: 'the kernel does not know this value',
+    });
+  });
+  test('a parameter of root, who has no place in the user namespace', async () => {
+    const flags = Flags.NEWUSER | Flags.NEWIPC;
+    const start = (ids: 'root' | 'keep'): Promise<unknown> =>
+      clone('/bin/true', { flags, uidMap: ids, gidMap: ids, setgroups: 'deny', sysctl: { 'kernel.msgmax': '4242' } });
+    const own = 'keep' as const;
+    // Where it has none it is the files' of the root of the host.
+    if (process.geteuid!() !== 0)
+      await expect(start(own)).rejects.toMatchObject({
+        code: 'EACCES',
+        hint: 'it belongs to id 0, which has no place in the user namespace; see uidMap and gidMap',
+      });
+    await expect(start('root').then((child) => (child as ClonedProcess).exited)).resolves.toMatchObject({ code: 0 });
   });
   test('a value that it does not take', async () => {
     expect(await refused(forwarding, 'perhaps')).toMatchObject({

@@ -1,11 +1,12 @@
 // Types that are a fresh file system of the kernel's: made by fsopen(2), set up by fsconfig(2), mounted by fsmount(2).
+import type { NamespaceKind } from '../../../types/flags';
 import { integer, plainObject, string } from '../../check';
 import { invalidArgType, invalidArgValue, refusedOption } from '../../errors/argument-error';
 import type { Hint } from '../../errors/hint';
 import { Flags } from '../../flags';
 import { host } from '../../host/host';
 import { whyNoFreshProc } from '../../host/mount-table';
-import { isInFirstUserNamespace } from '../../host/ourselves';
+import { holds, isInFirstUserNamespace } from '../../host/ourselves';
 import { constants } from '../../kernel/constants';
 import type { Slot } from '../../program/writer';
 import type { Request } from '../../assembly/request';
@@ -13,6 +14,7 @@ import * as call from '../../assembly/calls';
 import { type Attributes, attributeFields, checkAttributes, setAttributes } from './attributes';
 import type { Given, MountType, Parts } from '../../assembly/mount-type';
 import type { Place } from '../../assembly/place';
+import { isOwnWithinOurs } from '../../within-ours';
 
 const { FSCONFIG_CMD_CREATE, FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } = constants;
 
@@ -121,26 +123,33 @@ function plain(fstype: string, presets: readonly Preset[], options: Option[], hi
   };
 }
 
+/** The kernel mounts those for root of the user namespace alone that owns the namespace which they show. */
+function lacksOwn(request: Request, flag: Flags, kind: NamespaceKind): boolean {
+  if (request.creates(flag) || request.joinsAny(flag)) return false;
+  if (request.creates(Flags.NEWUSER)) return true;
+  if (request.joinsUser || isInFirstUserNamespace() || holds(constants.CAP_SYS_ADMIN) !== true) return false;
+  return !isOwnWithinOurs(kind);
+}
+
 function whyNoProc(code: string, request: Request): Hint | undefined {
   if (code !== 'EPERM') return undefined;
   const inNewUser = request.creates(Flags.NEWUSER);
-  if (inNewUser && !request.creates(Flags.NEWPID) && !request.joinsAny(Flags.NEWPID))
-    return 'a fresh proc needs an own pid namespace; add Flags.NEWPID';
+  if (lacksOwn(request, Flags.NEWPID, 'pid')) return 'a fresh proc needs an own pid namespace; add Flags.NEWPID';
   return inNewUser || !isInFirstUserNamespace() ? whyNoFreshProc() : undefined;
 }
 
 function whyNoSysfs(code: string, request: Request): string | undefined {
-  if (code !== 'EPERM' || !request.creates(Flags.NEWUSER) || request.creates(Flags.NEWNET)) return undefined;
+  if (code !== 'EPERM' || !lacksOwn(request, Flags.NEWNET, 'net')) return undefined;
   return 'a fresh sysfs in a user namespace needs an own network namespace; add Flags.NEWNET, or bind that of the host';
 }
 
 function whyNoCgroup2(code: string, request: Request): string | undefined {
-  if (code !== 'EPERM' || !request.creates(Flags.NEWUSER) || request.creates(Flags.NEWCGROUP)) return undefined;
+  if (code !== 'EPERM' || !lacksOwn(request, Flags.NEWCGROUP, 'cgroup')) return undefined;
   return 'a fresh cgroup2 in a user namespace needs an own cgroup namespace; add Flags.NEWCGROUP, or bind that of the host';
 }
 
 function whyNoMqueue(code: string, request: Request): string | undefined {
-  if (code !== 'EPERM' || !request.creates(Flags.NEWUSER) || request.creates(Flags.NEWIPC)) return undefined;
+  if (code !== 'EPERM' || !lacksOwn(request, Flags.NEWIPC, 'ipc')) return undefined;
   return 'a fresh mqueue in a user namespace needs an own ipc namespace; add Flags.NEWIPC, or bind that of the host';
 }
 
