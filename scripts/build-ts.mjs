@@ -236,14 +236,14 @@ const table = 'constants';
 async function stand(file) {
   const field = (name, [key, value]) =>
     isFunction(value)
-      ? `${key}(...args) { return ${home}.${name}.${key}(...args); }`
+      ? `${key}: (...args) => ${home}.${name}.${key}(...args)`
       : `${key}: ${JSON.stringify(value)}`;
   const group = groupOf(file);
   const exported = group === 'core' ? `.doors[${JSON.stringify(nameOf(file))}]` : '';
   const home = `load('${group}')${exported}`;
   const stands = Object.entries(await exportsOf(file)).map(([name, value]) => {
     if (name === table) return `export function ${name}() { return ${home}.${name}; }`;
-    if (isFunction(value)) return `export function ${name}(...args) { return ${home}.${name}(...args); }`;
+    if (isFunction(value)) return `export const ${name} = (...args) => ${home}.${name}(...args);`;
     if (typeof value !== 'object' || !Object.values(value).some(isFunction)) return '';
     // Nobody asks a step at run time what it comes after.
     const fields = Object.entries(value)
