@@ -235,9 +235,7 @@ const table = 'constants';
 /** In the place of a late file: each of its functions loads the group, and goes on there. */
 async function stand(file) {
   const field = (name, [key, value]) =>
-    isFunction(value)
-      ? `${key}: (...args) => ${home}.${name}.${key}(...args)`
-      : `${key}: ${JSON.stringify(value)}`;
+    isFunction(value) ? `${key}: (...args) => ${home}.${name}.${key}(...args)` : `${key}: ${JSON.stringify(value)}`;
   const group = groupOf(file);
   const exported = group === 'core' ? `.doors[${JSON.stringify(nameOf(file))}]` : '';
   const home = `load('${group}')${exported}`;

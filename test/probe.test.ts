@@ -162,7 +162,7 @@ function refusals(answers: Readonly<Record<string, Answer>>): Record<string, Ref
 
 needing(addon().landlockAbi() > 0, 'Landlock')('under Landlock rules, which nobody mounts under', async () => {
   const script = `require(${JSON.stringify(root)}).probe().then((found) => console.log(JSON.stringify(found)));`;
-  const landlock = { rules: [{ path: '/', access: ['read', 'write', 'execute'] }] } as const;
+  const landlock = { rules: [{ path: '/', access: ['read', 'execute', 'write_file'] }] } as const;
   const { stdout } = await run(process.execPath, ['-e', script], { landlock });
   const { features } = JSON.parse(stdout) as Support;
   const refused = { available: false, cause: 'kernel', detail: expect.stringMatching(/^Landlock/) };

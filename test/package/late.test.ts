@@ -35,12 +35,16 @@ function outputOfNode(args: readonly string[], env: NodeJS.ProcessEnv): string {
   return stdout.trimEnd();
 }
 
-/** The names of the package's files that a process has come to run, by what V8 has written of it into a folder. */
+/**
+ * The names of the package's files that a process has come to run, by what V8 has written of it into a folder; and a module that it has
+ * forked, of which none is wanted.
+ */
 function filesIn(home: string): string[] {
-  const [report] = readdirSync(home);
-  const { result } = JSON.parse(readFileSync(join(home, report!), 'utf8')) as { result: { url: string }[] };
-  const files = result.filter(({ url }) => url.includes('/dist/lib/'));
-  return files.map(({ url }) => basename(url)).sort();
+  const urls = readdirSync(home).flatMap((report) => {
+    const { result } = JSON.parse(readFileSync(join(home, report), 'utf8')) as { result: { url: string }[] };
+    return result.map(({ url }) => url).filter((url) => url.includes('/dist/lib/'));
+  });
+  return urls.map((url) => basename(url)).sort();
 }
 
 /** Those that a script has come to run. */
