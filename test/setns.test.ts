@@ -405,11 +405,18 @@ describe('setns refuses', () => {
       code: 'EPERM',
       syscall: 'setns',
       option: 'target',
-      hint: 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too',
     };
     expect(errors).toEqual([
-      { ...error, path: '/proc/self/ns/net' },
-      { ...error, path: '/proc/PID/ns' },
+      {
+        ...error,
+        path: '/proc/self/ns/net',
+        hint: 'it belongs to our own user namespace, in which that needs CAP_SYS_ADMIN',
+      },
+      {
+        ...error,
+        path: '/proc/PID/ns',
+        hint: 'needs CAP_SYS_ADMIN in the user namespace that owns it, and in our own; use the join of clone() to enter that one too',
+      },
     ]);
   });
 

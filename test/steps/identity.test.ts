@@ -575,7 +575,7 @@ describe('identity, when the kernel refuses', () => {
       await expect(clone('/bin/true', options)).rejects.toMatchObject({
         code: 'EINVAL',
         option: 'uid',
-        hint: 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap',
+        hint: 'this id has no place in the user namespace that was joined; it may have been made without uidMap and gidMap, or without a place for 0: uid and gid say who the program is',
       });
     } finally {
       child.kill('SIGKILL');

@@ -54,7 +54,7 @@ describe('nice, seen from inside', () => {
 
 describe('nice, when the kernel refuses', () => {
   test('names the call and what it takes', async () => {
-    const hint = 'a lower value than ours needs CAP_SYS_NICE, or a limit of rlimits.nice';
+    const hint = 'a lower value than ours needs CAP_SYS_NICE outside of any user namespace, or a limit of rlimits.nice';
     const refused = (): Promise<SyscallError> => failAt({ nice: 5 }, calls('setpriority'), 'EACCES');
     expect((await onHost({ files: hosts.free }, refused)).hint).toBeUndefined();
     expect(fieldsOf(await onHost({ files: hosts.ubuntu }, refused))).toEqual({

@@ -71,7 +71,7 @@ describe("oomScoreAdj, seen from inside, is only the child's", () => {
 });
 
 describe('oomScoreAdj, when the kernel refuses', () => {
-  const hint = 'a lower value than ours needs CAP_SYS_RESOURCE';
+  const hint = 'a lower value than ours needs CAP_SYS_RESOURCE outside of any user namespace';
 
   withoutCapability('CAP_SYS_RESOURCE', 'a lower value than ours', async () => {
     for (const namespaces of [{}, owned(Flags.NEWPID)]) {
