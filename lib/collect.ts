@@ -39,14 +39,25 @@ export function startCollecting(
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
   const collecting = checkCollecting(input, encoding, maxBuffer);
   if (input !== undefined && !hasStdinPipe(rest.stdio, plan)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
+  const stream = collecting.input instanceof streams().Readable ? collecting.input : undefined;
   // It may break before there is somebody to read it: that is told when there is.
-  if (collecting.input instanceof streams().Readable) collecting.input.on('error', () => {});
+  stream?.on('error', () => {});
+  // Who would have read it to its end, or destroyed it, never came.
+  const letGo = (error: unknown): never => {
+    stream?.destroy();
+    throw error;
+  };
   const began = now();
-  const starting = (
-    plan === undefined ? start(command, hasArgs ? args : undefined, rest) : start(plan, rest, undefined)
-  ) as Promise<ClonedProcess>;
+  let starting: Promise<ClonedProcess>;
+  try {
+    starting = (
+      plan === undefined ? start(command, hasArgs ? args : undefined, rest) : start(plan, rest, undefined)
+    ) as Promise<ClonedProcess>;
+  } catch (error) {
+    return letGo(error);
+  }
   const { signal = plan?.request.signal, timeout = plan?.request.timeout } = rest;
-  return starting.then((child) => collect(child, collecting, new Patience({ signal, timeout }, began)));
+  return starting.then((child) => collect(child, collecting, new Patience({ signal, timeout }, began)), letGo);
 }
 
 /** What a plan has of that. */

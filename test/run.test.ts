@@ -180,6 +180,17 @@ describe('input', () => {
     expect((await run('/usr/bin/wc', ['-c'], { input })).stdout.trim()).toBe('200000');
     rmSync(folder, { recursive: true });
   });
+  test('is a stream that is destroyed where nothing could be started', async () => {
+    for (const [command, options] of [
+      ['/no/such', {}],
+      ['/bin/true', { signal: AbortSignal.abort() }],
+      ['/bin/true', { hostname: 'refused' }],
+    ] as const) {
+      const input = createReadStream('/proc/version');
+      await expect(run(command, [], { ...options, input })).rejects.toBeInstanceOf(Error);
+      expect(input.destroyed).toBe(true);
+    }
+  });
   test('is a stream that has ended already', async () => {
     const input = Readable.from(['x']);
     for await (const chunk of input) expect(chunk).toBe('x');
