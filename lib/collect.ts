@@ -35,11 +35,8 @@ export function startCollecting(
   const hasArgs = plan === undefined ? takesArguments(args, options) : args === undefined || args === null;
   const given = (hasArgs ? options : args) ?? {};
   if (typeof given !== 'object') throw invalidArgType('options argument', 'of type object', given);
-  refuseUncollectable(plan === undefined ? given : planned(plan));
   const { input, encoding, maxBuffer, ...rest } = plainObject(given, 'options argument') as RunOptions;
-  const collecting = checkCollecting(input, encoding, maxBuffer);
-  if (input !== undefined && !hasStdinPipe(rest.stdio, plan)) throw refusedOption('input', "needs 'pipe' for stdio[0]");
-  const stream = collecting.input instanceof streams().Readable ? collecting.input : undefined;
+  const stream = input instanceof streams().Readable ? input : undefined;
   // It may break before there is somebody to read it: that is told when there is.
   stream?.on('error', () => {});
   // Who would have read it to its end, or destroyed it, never came.
@@ -47,17 +44,20 @@ export function startCollecting(
     stream?.destroy();
     throw error;
   };
-  const began = now();
-  let starting: Promise<ClonedProcess>;
   try {
-    starting = (
+    refuseUncollectable(plan === undefined ? given : planned(plan));
+    const collecting = checkCollecting(input, encoding, maxBuffer);
+    if (input !== undefined && !hasStdinPipe(rest.stdio, plan))
+      throw refusedOption('input', "needs 'pipe' for stdio[0]");
+    const began = now();
+    const starting = (
       plan === undefined ? start(command, hasArgs ? args : undefined, rest) : start(plan, rest, undefined)
     ) as Promise<ClonedProcess>;
+    const { signal = plan?.request.signal, timeout = plan?.request.timeout } = rest;
+    return starting.then((child) => collect(child, collecting, new Patience({ signal, timeout }, began)), letGo);
   } catch (error) {
     return letGo(error);
   }
-  const { signal = plan?.request.signal, timeout = plan?.request.timeout } = rest;
-  return starting.then((child) => collect(child, collecting, new Patience({ signal, timeout }, began)), letGo);
 }
 
 /** What a plan has of that. */

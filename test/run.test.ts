@@ -185,6 +185,8 @@ describe('input', () => {
       ['/no/such', {}],
       ['/bin/true', { signal: AbortSignal.abort() }],
       ['/bin/true', { hostname: 'refused' }],
+      ['/bin/true', { maxBuffer: -1 }],
+      ['/bin/true', { stdio: 'ignore' }],
     ] as const) {
       const input = createReadStream('/proc/version');
       await expect(run(command, [], { ...options, input })).rejects.toBeInstanceOf(Error);

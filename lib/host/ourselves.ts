@@ -98,6 +98,11 @@ const landlocked: Refusal = {
   hint: 'who is under them can mount nothing: start Node without',
 };
 
+/** Whether this kernel has Landlock switched on, as far as it shows that. */
+function mayBeLandlocked(): boolean {
+  return host.read('/sys/kernel/security/lsm')?.includes('landlock') !== false;
+}
+
 /** Why something is refused that the kernel itself allows us. */
 export function whoRefuses(code: string, what: string): Refusal | undefined {
   const found = profile();
@@ -118,7 +123,8 @@ export function whoRefuses(code: string, what: string): Refusal | undefined {
       hint: `its profile must allow ${what}`,
     };
   }
-  if (confining === undefined) return code === 'EPERM' && whatLandlockRefuses.has(what) ? landlocked : undefined;
+  if (confining === undefined)
+    return code === 'EPERM' && whatLandlockRefuses.has(what) && mayBeLandlocked() ? landlocked : undefined;
   return { cause: causeOf(confining), detail: `${spell(confining)} is on us`, hint: `it must allow ${what}` };
 }
 
